@@ -1,0 +1,381 @@
+"""What is owed."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Round
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer, Line, Subscription, at_least_zero
+
+
+class WalletManager(models.Manager["Wallet"]):
+    def get_by_natural_key(self, phone_number: str) -> Wallet:
+        return self.get(line__phone_number=phone_number)
+
+
+class Wallet(models.Model):
+    """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period."""
+
+    line = models.OneToOneField(
+        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet"
+    )
+    balance_usd = models.DecimalField(_("balance"), max_digits=12, decimal_places=2, default=0)
+    balance_limit_usd = models.DecimalField(_("spending limit"), max_digits=12, decimal_places=2, default=0)
+
+    objects: ClassVar[WalletManager] = WalletManager()
+
+    class Meta:
+        verbose_name = _("wallet")
+        verbose_name_plural = _("wallets")
+        ordering = ("line",)
+        constraints = at_least_zero("wallet", "balance_limit_usd")
+
+    def __str__(self) -> str:
+        return str(self.line)
+
+    def natural_key(self) -> tuple[str]:
+        return (self.line.phone_number,)
+
+    natural_key.dependencies = ["customers.line"]  # type: ignore[attr-defined]
+
+
+class TaxRateQuerySet(models.QuerySet["TaxRate"]):
+    def valid_on(self, day: date) -> TaxRateQuerySet:
+        """The rate in force on `day` comes first."""
+        return self.filter(valid_from__lte=day).order_by("-valid_from")
+
+
+class TaxRateManager(models.Manager.from_queryset(TaxRateQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, name: str, valid_from: str) -> TaxRate:
+        return self.get(name=name, valid_from=valid_from)
+
+
+class TaxRate(models.Model):
+    """A tax on what is sold and from when it is due: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo 198)."""
+
+    name = models.CharField(_("name"), max_length=30)
+    rate = models.DecimalField(_("rate"), max_digits=5, decimal_places=4, help_text=_("0.15 for 15 %"))
+    valid_from = models.DateField(_("valid from"))
+
+    objects: ClassVar[TaxRateManager] = TaxRateManager()
+
+    class Meta:
+        verbose_name = _("tax rate")
+        verbose_name_plural = _("tax rates")
+        ordering = ("-valid_from",)
+        constraints = [
+            models.UniqueConstraint(fields=("name", "valid_from"), name="tax_rate_one_from_a_day"),
+            models.CheckConstraint(condition=Q(rate__gte=0) & Q(rate__lt=1), name="tax_rate_is_a_share"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rate:.2%}"
+
+    def natural_key(self) -> tuple[str, date]:
+        return (self.name, self.valid_from)
+
+
+class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
+    def get_by_natural_key(self, prefix: str) -> InvoiceSeries:
+        return self.get(prefix=prefix)
+
+
+class InvoiceSeries(models.Model):
+    """One gapless sequence of document numbers: 001-001, and the last number it gave.
+
+    Its row is locked while a number is given, and the number is given in the transaction that issues the document:
+    rolled back, the number is free again.
+    """
+
+    prefix = models.CharField(_("prefix"), max_length=20, unique=True)
+    last_number = models.PositiveBigIntegerField(_("last number"), default=0)
+
+    objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()
+
+    class Meta:
+        verbose_name = _("invoice series")
+        verbose_name_plural = _("invoice series")
+        ordering = ("prefix",)
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    def natural_key(self) -> tuple[str]:
+        return (self.prefix,)
+
+
+class InvoiceKind(models.TextChoices):
+    INVOICE = "INVOICE", _("Invoice")
+    CREDIT_NOTE = "CREDIT_NOTE", _("Credit note")
+
+
+class InvoiceStatus(models.TextChoices):
+    DRAFT = "DRAFT", _("Draft")
+    ISSUED = "ISSUED", _("Issued")
+    PARTLY_PAID = "PARTLY_PAID", _("Partly paid")
+    PAID = "PAID", _("Paid")
+
+    def may_become(self, status: InvoiceStatus) -> bool:
+        return status in _TRANSITIONS[self]
+
+
+_TRANSITIONS = {
+    InvoiceStatus.DRAFT: {InvoiceStatus.ISSUED},
+    InvoiceStatus.ISSUED: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID},
+    InvoiceStatus.PARTLY_PAID: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID},
+    InvoiceStatus.PAID: set(),
+}
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    def drafts(self) -> InvoiceQuerySet:
+        return self.filter(status=InvoiceStatus.DRAFT)
+
+    def issued(self) -> InvoiceQuerySet:
+        """Documents that count, paid or not: everything but drafts."""
+        return self.exclude(status=InvoiceStatus.DRAFT)
+
+    def of_number(self, phone_number: str) -> InvoiceQuerySet:
+        return self.filter(phone_number=phone_number)
+
+    def visible_to(self, user: Any) -> InvoiceQuerySet:
+        """The user's own, whoever has the number now."""
+        return self.filter(customer__user=user.pk) if user and user.pk else self.none()
+
+    def newest_period_first(self) -> InvoiceQuerySet:
+        return self.order_by("-period", "-id")
+
+    def with_last_payment(self) -> InvoiceQuerySet:
+        """Adds `payment_method` and `payment_date` of the last payment, null where there is none, in the same query."""
+        last = Payment.objects.filter(invoice=models.OuterRef("pk")).order_by("-paid_at", "-id")
+        return self.annotate(
+            payment_method=models.Subquery(last.values("payment_method")[:1]),
+            payment_date=models.Subquery(last.values("paid_at")[:1]),
+        )
+
+
+class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, series: str, number: int) -> Invoice:
+        return self.get(series__prefix=series, number=number)
+
+
+class Invoice(models.Model):
+    """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985.
+
+    An issued invoice is a document: it never changes again. That is why it keeps copies of the customer's name and DNI,
+    the number and the tax rate: all of those may change after it was sent.
+    """
+
+    kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind, default=InvoiceKind.INVOICE)
+    status = models.CharField(_("status"), max_length=12, choices=InvoiceStatus, default=InvoiceStatus.DRAFT)
+    series = models.ForeignKey(
+        InvoiceSeries,
+        verbose_name=_("series"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+    )
+    number = models.PositiveBigIntegerField(_("number"), null=True, blank=True)
+    corrects = models.ForeignKey(
+        "self",
+        verbose_name=_("corrects"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="corrections",
+    )
+    customer = models.ForeignKey(
+        Customer,
+        verbose_name=_("customer"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+        help_text=_("Empty for a document taken over from the former system whose customer is not known here"),
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+    )
+    in_force = models.BooleanField(
+        _("in force"),
+        null=True,
+        default=True,
+        help_text=_("Yes, or nothing: a period has at most one invoice in force"),
+    )
+    period = models.CharField(_("period"), max_length=7, help_text="2025-06")
+    customer_dni = models.CharField(_("DNI"), max_length=13)
+    customer_name = models.CharField(_("customer name"), max_length=150)
+    phone_number = models.CharField(_("phone number"), max_length=15)
+    subtotal = models.DecimalField(_("subtotal"), max_digits=12, decimal_places=2)
+    discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
+    tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2)
+    tax_rate = models.DecimalField(_("tax rate"), max_digits=5, decimal_places=4)
+    total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
+    issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
+    due_on = models.DateField(_("due"), null=True, blank=True)
+
+    objects: ClassVar[InvoiceManager] = InvoiceManager()
+
+    class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
+        ordering = ("-period", "-id")
+        constraints = [
+            models.UniqueConstraint(fields=("series", "number"), name="invoice_number_once"),
+            models.UniqueConstraint(fields=("subscription", "in_force"), name="invoice_one_in_force_per_period"),
+            models.CheckConstraint(
+                condition=Q(in_force__isnull=True) | Q(in_force=True), name="invoice_in_force_or_nothing"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=InvoiceKind.values), name="invoice_kind_known"),
+            models.CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=InvoiceStatus.DRAFT, series__isnull=True, number__isnull=True)
+                | Q(
+                    ~Q(status=InvoiceStatus.DRAFT),
+                    series__isnull=False,
+                    number__isnull=False,
+                    issued_at__isnull=False,
+                    due_on__isnull=False,
+                ),
+                name="invoice_numbered_when_issued",
+            ),
+            # Rounded, because SQLite adds decimals as binary fractions.
+            models.CheckConstraint(
+                condition=Q(total=Round(F("subtotal") - F("discount") + F("tax"), 2)), name="invoice_adds_up"
+            ),
+            *at_least_zero("invoice", "subtotal", "discount", "tax", "tax_rate", "total"),
+        ]
+        indexes = [models.Index(fields=("phone_number", "period"), name="invoice_of_number")]
+
+    def __str__(self) -> str:
+        return self.full_number or f"{self.get_status_display()} {self.phone_number} {self.period}"
+
+    def natural_key(self) -> tuple[str | None, int | None]:
+        return (self.series and self.series.prefix, self.number)
+
+    natural_key.dependencies = [  # type: ignore[attr-defined]
+        "billing.invoiceseries",
+        "customers.customer",
+        "customers.subscription",
+    ]
+
+    @property
+    def is_draft(self) -> bool:
+        return self.status == InvoiceStatus.DRAFT
+
+    @property
+    def full_number(self) -> str | None:
+        """`001-001-000000017`; None for a draft."""
+        return f"{self.series.prefix}-{self.number:09d}" if self.series and self.number else None
+
+    @property
+    def paid(self) -> Decimal:
+        return sum((payment.amount for payment in self.payments.all()), Decimal(0))
+
+    @property
+    def outstanding(self) -> Decimal:
+        return self.total - self.paid
+
+
+class Unit(models.TextChoices):
+    """What a line's quantity counts."""
+
+    PERIOD = "PERIOD", _("period")
+    GB = "GB", _("GB")
+    MINUTE = "MINUTE", _("minute")
+    SMS = "SMS", _("SMS")
+
+
+class InvoiceLineManager(models.Manager["InvoiceLine"]):
+    def get_by_natural_key(self, series: str, number: int, position: int) -> InvoiceLine:
+        return self.get(invoice__series__prefix=series, invoice__number=number, position=position)
+
+
+class InvoiceLine(models.Model):
+    """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB beyond the allowance at 1.20."""
+
+    invoice = models.ForeignKey(
+        Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="lines"
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    description = models.CharField(_("description"), max_length=200)
+    quantity = models.DecimalField(_("quantity"), max_digits=18, decimal_places=6)
+    unit = models.CharField(_("unit"), max_length=10, choices=Unit)
+    unit_price = models.DecimalField(_("unit price"), max_digits=18, decimal_places=6)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+
+    objects: ClassVar[InvoiceLineManager] = InvoiceLineManager()
+
+    class Meta:
+        verbose_name = _("invoice line")
+        verbose_name_plural = _("invoice lines")
+        ordering = ("invoice", "position")
+        constraints = [
+            models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position_once"),
+            *at_least_zero("invoice_line", "quantity", "unit_price", "amount"),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    def natural_key(self) -> tuple[str | None, int | None, int]:
+        return (*self.invoice.natural_key(), self.position)
+
+    natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]
+
+
+class PaymentMethod(models.TextChoices):
+    TRANSFERENCIA = "TRANSFERENCIA", _("Bank transfer")
+    TARJETA = "TARJETA", _("Card")
+    EFECTIVO = "EFECTIVO", _("Cash")
+    MONEDEROS_DIGITALES = "MONEDEROS DIGITALES", _("Digital wallet")
+
+
+class PaymentManager(models.Manager["Payment"]):
+    def get_by_natural_key(self, reference: str) -> Payment:
+        return self.get(reference=reference)
+
+
+class Payment(models.Model):
+    """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711."""
+
+    invoice = models.ForeignKey(
+        Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="payments"
+    )
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    payment_method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod)
+    paid_at = models.DateTimeField(_("paid"))
+    reference = models.CharField(_("reference"), max_length=64, unique=True)
+
+    objects: ClassVar[PaymentManager] = PaymentManager()
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ("-paid_at", "-id")
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(payment_method__in=PaymentMethod.values), name="payment_method_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def natural_key(self) -> tuple[str]:
+        return (self.reference,)
+
+    natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]

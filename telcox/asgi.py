@@ -1,0 +1,15 @@
+"""WebSockets in production (`bin/live`), and everything at once in the embedded server (`make run`)."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
+
+http = get_asgi_application()
+
+from telcox.common.sockets import authenticated_same_origin  # noqa: E402 - needs the app registry
+from usage.live.routing import websocket_router  # noqa: E402
+
+application = ProtocolTypeRouter({"http": http, "websocket": authenticated_same_origin(websocket_router)})

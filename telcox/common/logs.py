@@ -1,0 +1,68 @@
+"""Log lines: JSON with a request id in production, plain in development, and never a subscriber's number."""
+
+import logging
+import re
+from contextvars import ContextVar
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+# Phone numbers, DNI and RUC. Django logs the path of a failed request, and a path names a line.
+_PERSONAL_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9]{7,13}([0-9]{2})(?![0-9A-Za-z.-])")
+
+
+def masked(text: str) -> str:
+    """`text` with every number long enough to be somebody's reduced to its last two digits."""
+    return _PERSONAL_NUMBER.sub(r"***\1", text)
+
+
+class RequestIdFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        # Django attaches the request, whose representation names the path.
+        record.__dict__.pop("request", None)
+        return True
+
+
+class PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class JsonLineFormatter(JsonFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": RequestIdFilter}},
+        "formatters": {
+            "plain": {"()": PlainFormatter, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+            "json": {
+                "()": JsonLineFormatter,
+                "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+                "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+            },
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "filters": ["request_id"],
+                "formatter": "json" if json_lines else "plain",
+            }
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Its own handlers would print the same again, unmasked.
+            "django": {"handlers": [], "propagate": True},
+            # 4xx answers: telcox.access has them, by route.
+            "django.request": {"level": "ERROR"},
+            "django.server": {"handlers": [], "propagate": False},
+            "daphne": {"level": "WARNING"},
+        },
+    }

@@ -1,0 +1,61 @@
+"""Who is at the other end of a WebSocket, and whether the page that opened it may."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from channels.auth import AuthMiddlewareStack
+from channels.db import database_sync_to_async
+from channels.security.websocket import OriginValidator, WebsocketDenier
+from django.conf import settings
+from rest_framework.authtoken.models import Token
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    return next((value.decode("latin1") for key, value in scope["headers"] if key == name), None)
+
+
+class SameOriginValidator(OriginValidator):
+    """Lets in pages of our own hosts and of CORS_ALLOWED_ORIGINS, and programs, which have no origin.
+
+    A browser sends its cookies along with anybody's page; a program has none it was not given.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        try:
+            _ = urlsplit(_header(scope, b"origin") or "").port
+        except ValueError:
+            return await WebsocketDenier()(scope, receive, send)
+        return await super().__call__(scope, receive, send)
+
+    def valid_origin(self, parsed_origin: SplitResult | None) -> bool:
+        return parsed_origin is None or self.validate_origin(parsed_origin)
+
+
+class TokenMiddleware:
+    """`Authorization: Token …`, as on the REST door; without one the session's user stays."""
+
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
+        if scheme.lower() == "token" and (user := await _user_of_token(key.strip())):
+            scope = {**scope, "user": user}
+        await self.inner(scope, receive, send)
+
+
+@database_sync_to_async
+def _user_of_token(key: str) -> Any:
+    token = Token.objects.filter(key=key, user__is_active=True).select_related("user").first()
+    return token and token.user
+
+
+def authenticated_same_origin(inner: Application) -> Any:
+    allowed = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
+    return SameOriginValidator(AuthMiddlewareStack(TokenMiddleware(inner)), allowed)

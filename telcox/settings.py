@@ -1,0 +1,231 @@
+"""One file, every deployment: whatever differs between them comes from the environment (README: Configuration)."""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from telcox.common.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- What kind of deployment is this? -------------------------------------------------------------------------------
+
+# On by default: the first look needs no configuration. It only ever answers this machine (ALLOWED_HOSTS below).
+# The image, compose file and `make stack` all set DEBUG=0.
+DEBUG = env.bool("DEBUG", default=True)
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured("SECRET_KEY must be set when DEBUG is off.")
+    SECRET_KEY = "development-only-key-that-protects-nothing"
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# The API answers anyone, as the original does. Off: a login or token is needed and customers see only their own lines.
+API_OPEN = env.bool("API_OPEN", default=DEBUG)
+
+# --- What it is made of ---------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "telcox.backoffice.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "telcox.backoffice",
+    "customers",
+    "usage",
+    "billing",
+]
+
+MIDDLEWARE = [
+    "telcox.common.observability.ObservabilityMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "telcox.urls"
+WSGI_APPLICATION = "telcox.wsgi.application"
+ASGI_APPLICATION = "telcox.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# --- Database -------------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'telcox.sqlite3'}")}
+_database = DATABASES["default"]
+# A connection outlives its request, and is checked before it is used again: a database that was restarted costs
+# the requests of that moment a 503 and nothing after it.
+_database.setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", default=600))
+_database["CONN_HEALTH_CHECKS"] = True
+if _database["ENGINE"].endswith("sqlite3"):
+    _database["OPTIONS"] = {
+        # Writers queue at BEGIN instead of failing half-way with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode = WAL",
+        **_database.get("OPTIONS", {}),
+    }
+elif _database["ENGINE"].endswith("mysql"):
+    _database["OPTIONS"] = {
+        "charset": "utf8mb4",
+        "connect_timeout": 3,
+        "isolation_level": "read committed",
+        "sql_mode": "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION",
+        **_database.get("OPTIONS", {}),
+    }
+
+# --- Live feed ------------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {
+                # Several hosts, comma-separated: the layer shards groups over them.
+                "hosts": [
+                    {"address": address, "socket_connect_timeout": 2, "socket_keepalive": True}
+                    for address in REDIS_URL.split(",")
+                ]
+            },
+        }
+    }
+else:
+    CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+    }
+
+# How often a live process compares what its sockets were sent with the database, in seconds. It is what makes the
+# feed right again after messages were lost (Redis restarted, a process killed between commit and publish).
+LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
+
+# --- Ports ----------------------------------------------------------------------------------------------------------
+
+BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")
+BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
+BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
+
+# --- Billing --------------------------------------------------------------------------------------------------------
+
+# Establishment and emission point, as Ecuador's SRI numbers its documents.
+INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
+INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
+
+# --- REST -----------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        # First, so that a refused request is answered 401 with a WWW-Authenticate header.
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["telcox.common.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "telcox.common.problems.exception_handler",
+}
+# The largest JSON body that is read, in bytes.
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TelcoX Self-Service API",
+    "DESCRIPTION": "Summary, bills and data use of an operator's customers, and the usage its network reports.",
+    "VERSION": "2.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_PERMISSIONS": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ProductType": "customers.models.ProductType",
+        "InvoiceStatus": "billing.models.InvoiceStatus",
+        "DataCategory": "usage.models.DATA_CATEGORIES",
+        "PaymentMethod": "billing.models.PaymentMethod",
+    },
+}
+
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGIN_REGEXES = [r"^https?://(localhost|127\.0\.0\.1)(:\d+)?$"] if DEBUG else []
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/(api/|openapi\.json)"
+
+# --- Language, time, files ------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "es"
+LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "telcox" / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="America/Guayaquil")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- Security -------------------------------------------------------------------------------------------------------
+
+# Behind a proxy that ends TLS. Off where there is no TLS at all, as in `make stack` on one machine.
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS
+# Probes and the scraper come from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+
+# --- Logs -----------------------------------------------------------------------------------------------------------
+
+LOGGING = logging_config(json_lines=not DEBUG, level=env.str("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,2 @@
+from channels.routing import URLRouter
+websocket_router = URLRouter([])

@@ -1,0 +1,146 @@
+"""What was consumed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Subscription
+from telcox.common.fields import KeyField
+
+# The most one event may report (1 PiB): far beyond any session, and far from where sums overflow.
+QUANTITY_MAX = 2**50
+# The most a counter may hold; adding one more event to it still fits the database's signed 64 bits.
+COUNTER_MAX = 2**62
+
+
+class Category(models.TextChoices):
+    """What was used. Data categories are counted in bytes, VOICE in seconds, SMS in messages."""
+
+    SOCIAL = "SOCIAL", _("Social networks")
+    ENTERTAINMENT = "ENTERTAINMENT", _("Entertainment")
+    SYSTEM_UPDATES = "SYSTEM_UPDATES", _("System updates")
+    NAVIGATION_SEARCH = "NAVIGATION_SEARCH", _("Browsing and search")
+    VOICE = "VOICE", _("Voice")
+    SMS = "SMS", _("SMS")
+
+
+# Where each category is counted.
+COUNTER_FIELDS = {
+    Category.SOCIAL: "used_social_bytes",
+    Category.ENTERTAINMENT: "used_entertainment_bytes",
+    Category.SYSTEM_UPDATES: "used_system_updates_bytes",
+    Category.NAVIGATION_SEARCH: "used_navigation_search_bytes",
+    Category.VOICE: "used_voice_seconds",
+    Category.SMS: "used_sms",
+}
+DATA_CATEGORIES = [
+    Category.SOCIAL,
+    Category.ENTERTAINMENT,
+    Category.SYSTEM_UPDATES,
+    Category.NAVIGATION_SEARCH,
+]
+DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
+
+
+class UsageEvent(models.Model):
+    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. Never changed once written.
+
+    (source, event_id) is what makes a repeated report count once.
+    """
+
+    source = KeyField(_("source"), max_length=64)
+    event_id = KeyField(_("event id"), max_length=128)
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        related_name="usage_events",
+        db_index=False,  # the index below begins with it
+    )
+    category = models.CharField(_("category"), max_length=20, choices=Category)
+    quantity = models.PositiveBigIntegerField(
+        _("quantity"), help_text=_("In bytes; VOICE in seconds, SMS in messages")
+    )
+    occurred_at = models.DateTimeField(_("occurred"))
+    ingested_at = models.DateTimeField(_("received"))
+
+    class Meta:
+        verbose_name = _("usage event")
+        verbose_name_plural = _("usage events")
+        ordering = ("-id",)
+        permissions = [("report_usage", "Can report usage as the network does")]
+        constraints = [
+            models.UniqueConstraint(fields=("source", "event_id"), name="usage_event_once"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1) & Q(quantity__lte=QUANTITY_MAX), name="usage_event_quantity_in_range"
+            ),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="usage_event_category_known"),
+        ]
+        indexes = [models.Index(fields=("subscription", "occurred_at"), name="usage_event_of_subscription")]
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.event_id}"
+
+
+class UsageTotals(models.Model):
+    """The sums of events, by category."""
+
+    used_social_bytes = models.PositiveBigIntegerField(_("social networks"), default=0)
+    used_entertainment_bytes = models.PositiveBigIntegerField(_("entertainment"), default=0)
+    used_system_updates_bytes = models.PositiveBigIntegerField(_("system updates"), default=0)
+    used_navigation_search_bytes = models.PositiveBigIntegerField(_("browsing and search"), default=0)
+    used_voice_seconds = models.PositiveBigIntegerField(_("voice"), default=0, help_text=_("In seconds"))
+    used_sms = models.PositiveBigIntegerField(_("SMS"), default=0)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(getattr(self, field) for field in DATA_FIELDS)
+
+
+class UsageCounterManager(models.Manager["UsageCounter"]):
+    def get_by_natural_key(self, phone_number: str, sequence: int) -> UsageCounter:
+        return self.get(subscription__line__phone_number=phone_number, subscription__sequence=sequence)
+
+
+class UsageCounter(UsageTotals):
+    """What was used of a subscription so far. A subscription nothing was used of has none.
+
+    `version` counts the changes.
+    """
+
+    subscription = models.OneToOneField(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="usage_counter",
+    )
+    version = models.PositiveBigIntegerField(_("version"), default=0)
+
+    objects: ClassVar[UsageCounterManager] = UsageCounterManager()
+
+    class Meta:
+        verbose_name = _("usage counter")
+        verbose_name_plural = _("usage counters")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(**{f"{field}__gte": 0}) & Q(**{f"{field}__lte": COUNTER_MAX}),
+                name=f"usage_counter_{field.removeprefix('used_')}_in_range",
+            )
+            for field in COUNTER_FIELDS.values()
+        ]
+
+    def __str__(self) -> str:
+        return str(self.subscription)
+
+    def natural_key(self) -> tuple[str, int]:
+        return self.subscription.natural_key()
+
+    natural_key.dependencies = ["customers.subscription"]  # type: ignore[attr-defined]
