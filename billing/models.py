@@ -22,9 +22,7 @@ class WalletManager(models.Manager["Wallet"]):
 class Wallet(models.Model):
     """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period."""
 
-    line = models.OneToOneField(
-        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet"
-    )
+    line = models.OneToOneField(Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet")
     balance_usd = models.DecimalField(_("balance"), max_digits=12, decimal_places=2, default=0)
     balance_limit_usd = models.DecimalField(_("spending limit"), max_digits=12, decimal_places=2, default=0)
 
@@ -198,7 +196,9 @@ class Invoice(models.Model):
         null=True,
         blank=True,
         related_name="invoices",
-        help_text=_("Empty for a document taken over from the former system whose customer is not known here"),
+        help_text=_(
+            "Empty for a document taken over from the former system whose customer is not known here"
+        ),
     )
     subscription = models.ForeignKey(
         Subscription,
@@ -234,7 +234,9 @@ class Invoice(models.Model):
         ordering = ("-period", "-id")
         constraints = [
             models.UniqueConstraint(fields=("series", "number"), name="invoice_number_once"),
-            models.UniqueConstraint(fields=("subscription", "in_force"), name="invoice_one_in_force_per_period"),
+            models.UniqueConstraint(
+                fields=("subscription", "in_force"), name="invoice_one_in_force_per_period"
+            ),
             models.CheckConstraint(
                 condition=Q(in_force__isnull=True) | Q(in_force=True), name="invoice_in_force_or_nothing"
             ),

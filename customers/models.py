@@ -196,7 +196,9 @@ class Plan(Terms):
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def current(self) -> SubscriptionQuerySet:
         """The last period of each line: the one usage of now is counted to, even when it has run out."""
-        later = Subscription.objects.filter(line=models.OuterRef("line"), sequence__gt=models.OuterRef("sequence"))
+        later = Subscription.objects.filter(
+            line=models.OuterRef("line"), sequence__gt=models.OuterRef("sequence")
+        )
         return self.filter(~models.Exists(later))
 
     def ended(self, at: datetime) -> SubscriptionQuerySet:

@@ -11,7 +11,7 @@ from telcox.common.logs import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-# --- What kind of deployment is this? -------------------------------------------------------------------------------
+# --- What kind of deployment is this? -----------------------------------------------------------------------
 
 # On by default: the first look needs no configuration. It only ever answers this machine (ALLOWED_HOSTS below).
 # The image, compose file and `make stack` all set DEBUG=0.
@@ -29,7 +29,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # The API answers anyone, as the original does. Off: a login or token is needed and customers see only their own lines.
 API_OPEN = env.bool("API_OPEN", default=DEBUG)
 
-# --- What it is made of ---------------------------------------------------------------------------------------------
+# --- What it is made of -------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "daphne",
@@ -90,7 +90,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
-# --- Database -------------------------------------------------------------------------------------------------------
+# --- Database -----------------------------------------------------------------------------------------------
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'telcox.sqlite3'}")}
 _database = DATABASES["default"]
@@ -115,7 +115,7 @@ elif _database["ENGINE"].endswith("mysql"):
         **_database.get("OPTIONS", {}),
     }
 
-# --- Live feed ------------------------------------------------------------------------------------------------------
+# --- Live feed ----------------------------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
@@ -140,19 +140,19 @@ else:
 # feed right again after messages were lost (Redis restarted, a process killed between commit and publish).
 LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
 
-# --- Ports ----------------------------------------------------------------------------------------------------------
+# --- Ports --------------------------------------------------------------------------------------------------
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")
 BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
 BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 
-# --- Billing --------------------------------------------------------------------------------------------------------
+# --- Billing ------------------------------------------------------------------------------------------------
 
 # Establishment and emission point, as Ecuador's SRI numbers its documents.
 INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 
-# --- REST -----------------------------------------------------------------------------------------------------------
+# --- REST ---------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -192,7 +192,7 @@ CORS_ALLOWED_ORIGIN_REGEXES = [r"^https?://(localhost|127\.0\.0\.1)(:\d+)?$"] if
 CORS_ALLOW_CREDENTIALS = True
 CORS_URLS_REGEX = r"^/(api/|openapi\.json)"
 
-# --- Language, time, files ------------------------------------------------------------------------------------------
+# --- Language, time, files ----------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
@@ -212,7 +212,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# --- Security -------------------------------------------------------------------------------------------------------
+# --- Security -----------------------------------------------------------------------------------------------
 
 # Behind a proxy that ends TLS. Off where there is no TLS at all, as in `make stack` on one machine.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
@@ -226,6 +226,6 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 
-# --- Logs -----------------------------------------------------------------------------------------------------------
+# --- Logs ---------------------------------------------------------------------------------------------------
 
 LOGGING = logging_config(json_lines=not DEBUG, level=env.str("LOG_LEVEL", default="INFO"))

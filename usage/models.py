@@ -76,9 +76,12 @@ class UsageEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=("source", "event_id"), name="usage_event_once"),
             models.CheckConstraint(
-                condition=Q(quantity__gte=1) & Q(quantity__lte=QUANTITY_MAX), name="usage_event_quantity_in_range"
+                condition=Q(quantity__gte=1) & Q(quantity__lte=QUANTITY_MAX),
+                name="usage_event_quantity_in_range",
             ),
-            models.CheckConstraint(condition=Q(category__in=Category.values), name="usage_event_category_known"),
+            models.CheckConstraint(
+                condition=Q(category__in=Category.values), name="usage_event_category_known"
+            ),
         ]
         indexes = [models.Index(fields=("subscription", "occurred_at"), name="usage_event_of_subscription")]
 

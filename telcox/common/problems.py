@@ -31,7 +31,6 @@ _ERROR_TYPES = {
 }
 
 
-
 def problem(status: int, detail: str | None = None, **members: Any) -> dict[str, Any]:
     """The document itself; `detail` falls back to the status's own phrase."""
     phrase = HTTPStatus(status).phrase
@@ -70,7 +69,11 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 
 def _flatten(details: Any, loc: tuple[str | int, ...]) -> Iterator[dict[str, Any]]:
     """DRF nests errors as the data nests; the original lists them flat, each with its place."""
-    if isinstance(details, Mapping) and {"message", "code"} == set(details) and isinstance(details["code"], str):
+    if (
+        isinstance(details, Mapping)
+        and {"message", "code"} == set(details)
+        and isinstance(details["code"], str)
+    ):
         code = details["code"]
         yield {"type": _ERROR_TYPES.get(code, code), "loc": list(loc), "msg": str(details["message"])}
     elif isinstance(details, Mapping):
@@ -86,9 +89,7 @@ def _sentence(errors: list[dict[str, Any]]) -> str:
 
 
 def _answer(status: int, detail: str | None = None, **headers: str) -> JsonResponse:
-    return JsonResponse(
-        problem(status, detail), status=status, content_type=CONTENT_TYPE, headers=headers
-    )
+    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

@@ -1,2 +1,3 @@
 from channels.routing import URLRouter
+
 websocket_router = URLRouter([])
