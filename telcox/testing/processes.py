@@ -3,10 +3,12 @@ uses it before there is a virtual environment."""
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +20,23 @@ LOOPBACK = "127.0.0.1"
 
 class ProcessFailed(Exception):
     """A process ended, or did not answer in time, when it was expected to run."""
+
+
+class Interrupted(BaseException):
+    """We were told to stop; the signal's number is the argument."""
+
+
+def interrupt_on_signals() -> None:
+    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP. The next ones are ignored: by then we clean up."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(number: int, _: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    for each in signals:
+        signal.signal(each, interrupt)
 
 
 def free_port() -> int:
@@ -170,3 +189,42 @@ class Process:
 
     def __exit__(self, *_: Any) -> None:
         self.stop()
+
+
+class Server(Process):
+    """A process that answers on a port, with its files in a folder of its own that goes when it is closed."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str] = (),
+        *,
+        port: int | None = None,
+        env: Mapping[str, str] | None = None,
+        to_terminal: bool = False,
+    ) -> None:
+        self.port = port or free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"telcox-{name}-"))
+        super().__init__(name, command, env=env, output=None if to_terminal else self.folder / "log")
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def is_ready(self) -> bool:
+        return port_answers(self.port)
+
+    def close(self) -> None:
+        """Stop it and remove its files."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

@@ -5,11 +5,9 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from telcox.testing.processes import LOOPBACK, ROOT, Process, ProcessFailed, free_port
+from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server
 
 # Where Debian keeps servers, and an ordinary user's PATH may not look.
 _SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -30,34 +28,6 @@ def program(name: str, package: str) -> str:
     if not path:
         raise ServersUnavailable(f"there is no {name} here (Debian package: {package})")
     return path
-
-
-class Server(Process):
-    """A server on a free port, with its files in a folder of its own that goes when it is closed."""
-
-    def __init__(self, name: str, *, port: int | None = None) -> None:
-        self.port = port or free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"telcox-{name}-"))
-        super().__init__(name, [], output=self.folder / "log")
-
-    @property
-    def url(self) -> str:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Stop it and remove its data."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            return super().__enter__()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
 
 class MariaDB(Server):
