@@ -32,7 +32,7 @@ class Wallet(models.Model):
         verbose_name = _("wallet")
         verbose_name_plural = _("wallets")
         ordering = ("line",)
-        constraints = at_least_zero("wallet", "balance_limit_usd")
+        constraints = [*at_least_zero("wallet", "balance_limit_usd")]
 
     def __str__(self) -> str:
         return str(self.line)
@@ -87,8 +87,8 @@ class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
 class InvoiceSeries(models.Model):
     """One gapless sequence of document numbers: 001-001, and the last number it gave.
 
-    Its row is locked while a number is given, and the number is given in the transaction that issues the document:
-    rolled back, the number is free again.
+    Its row is locked while a number is given, and the number is given in the transaction that issues the
+    document: rolled back, the number is free again.
     """
 
     prefix = models.CharField(_("prefix"), max_length=20, unique=True)
@@ -150,7 +150,8 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         return self.order_by("-period", "-id")
 
     def with_last_payment(self) -> InvoiceQuerySet:
-        """Adds `payment_method` and `payment_date` of the last payment, null where there is none, in the same query."""
+        """Adds `payment_method` and `payment_date` of the last payment, null where there is none, in the
+        same query."""
         last = Payment.objects.filter(invoice=models.OuterRef("pk")).order_by("-paid_at", "-id")
         return self.annotate(
             payment_method=models.Subquery(last.values("payment_method")[:1]),
@@ -166,8 +167,8 @@ class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ig
 class Invoice(models.Model):
     """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985.
 
-    An issued invoice is a document: it never changes again. That is why it keeps copies of the customer's name and DNI,
-    the number and the tax rate: all of those may change after it was sent.
+    An issued invoice is a document: it never changes again. That is why it keeps copies of the customer's
+    name and DNI, the number and the tax rate: all of those may change after it was sent.
     """
 
     kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind, default=InvoiceKind.INVOICE)
@@ -265,7 +266,7 @@ class Invoice(models.Model):
         return self.full_number or f"{self.get_status_display()} {self.phone_number} {self.period}"
 
     def natural_key(self) -> tuple[str | None, int | None]:
-        return (self.series and self.series.prefix, self.number)
+        return (self.series.prefix if self.series else None, self.number)
 
     natural_key.dependencies = [  # type: ignore[attr-defined]
         "billing.invoiceseries",

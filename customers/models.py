@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -120,7 +120,8 @@ class Line(models.Model):
 
 
 class Terms(models.Model):
-    """What is sold, at what price: a plan offers these terms, and a subscription keeps the copy it was sold with.
+    """What is sold, at what price: a plan offers these terms, and a subscription keeps the copy it was sold
+    with.
 
     Prices in dollars before tax. Overage is what is used beyond the allowance; a GB is 2**30 bytes.
     """
@@ -188,10 +189,6 @@ class Plan(Terms):
     def natural_key(self) -> tuple[str]:
         return (self.code,)
 
-    @property
-    def validity(self) -> timedelta:
-        return timedelta(days=self.validity_days)
-
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def current(self) -> SubscriptionQuerySet:
@@ -217,9 +214,9 @@ class SubscriptionManager(models.Manager.from_queryset(SubscriptionQuerySet)):  
 class Subscription(Terms):
     """One validity period of a plan on a line, from `start_at` up to and not including `expiration_at`.
 
-    A line's periods are numbered from 1 without a gap (`sequence`); the last is the current one. That a line has one
-    current period at most follows from the numbers being unique, so there is no flag that could disagree. The terms
-    are the plan's as they were when the period was sold.
+    A line's periods are numbered from 1 without a gap (`sequence`); the last is the current one. That a
+    line has one current period at most follows from the numbers being unique, so there is no flag that
+    could disagree. The terms are the plan's as they were when the period was sold.
     """
 
     line = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""One file, every deployment: whatever differs between them comes from the environment (README: Configuration)."""
+"""One file for every deployment: what differs comes from the environment (README: Configuration)."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from telcox.common.logs import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-# --- What kind of deployment is this? -----------------------------------------------------------------------
+# --- What kind of deployment is this? ---
 
-# On by default: the first look needs no configuration. It only ever answers this machine (ALLOWED_HOSTS below).
+# On by default: the first look needs no configuration, and only answers this machine (ALLOWED_HOSTS below).
 # The image, compose file and `make stack` all set DEBUG=0.
 DEBUG = env.bool("DEBUG", default=True)
 
@@ -21,15 +21,15 @@ SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured("SECRET_KEY must be set when DEBUG is off.")
-    SECRET_KEY = "development-only-key-that-protects-nothing"
+    SECRET_KEY = "development-only-key-that-protects-nothing"  # noqa: S105
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# The API answers anyone, as the original does. Off: a login or token is needed and customers see only their own lines.
+# The API answers anyone, as the original does. Off: a login or token is needed, customers see only their own.
 API_OPEN = env.bool("API_OPEN", default=DEBUG)
 
-# --- What it is made of -------------------------------------------------------------------------------------
+# --- What it is made of ---
 
 INSTALLED_APPS = [
     "daphne",
@@ -90,12 +90,12 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
-# --- Database -----------------------------------------------------------------------------------------------
+# --- Database ---
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'telcox.sqlite3'}")}
 _database = DATABASES["default"]
-# A connection outlives its request, and is checked before it is used again: a database that was restarted costs
-# the requests of that moment a 503 and nothing after it.
+# A connection outlives its request, and is checked before it is used again: a database that was restarted
+# costs the requests of that moment a 503 and nothing after it.
 _database.setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", default=600))
 _database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"].endswith("sqlite3"):
@@ -115,7 +115,9 @@ elif _database["ENGINE"].endswith("mysql"):
         **_database.get("OPTIONS", {}),
     }
 
-# --- Live feed ----------------------------------------------------------------------------------------------
+FIXTURE_DIRS = [BASE_DIR / "fixtures"]
+
+# --- Live feed ---
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
@@ -133,26 +135,29 @@ if REDIS_URL:
     }
 else:
     CHANNEL_LAYERS = {
-        "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+        "default": {
+            "BACKEND": "channels.layers.InMemoryChannelLayer",
+            "CONFIG": {"capacity": 10_000, "group_expiry": 10**9},
+        }
     }
 
-# How often a live process compares what its sockets were sent with the database, in seconds. It is what makes the
-# feed right again after messages were lost (Redis restarted, a process killed between commit and publish).
+# How often a live process compares what its sockets were sent with the database, in seconds. It is what
+# makes the feed right again after messages were lost (Redis restarted, a process killed after its commit).
 LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
 
-# --- Ports --------------------------------------------------------------------------------------------------
+# --- Ports ---
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")
 BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
 BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 
-# --- Billing ------------------------------------------------------------------------------------------------
+# --- Billing ---
 
 # Establishment and emission point, as Ecuador's SRI numbers its documents.
 INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 
-# --- REST ---------------------------------------------------------------------------------------------------
+# --- REST ---
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -171,7 +176,7 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Summary, bills and data use of an operator's customers, and the usage its network reports.",
+    "DESCRIPTION": "Summary, bills and use of an operator's customers, and the usage its network reports.",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -192,7 +197,7 @@ CORS_ALLOWED_ORIGIN_REGEXES = [r"^https?://(localhost|127\.0\.0\.1)(:\d+)?$"] if
 CORS_ALLOW_CREDENTIALS = True
 CORS_URLS_REGEX = r"^/(api/|openapi\.json)"
 
-# --- Language, time, files ----------------------------------------------------------------------------------
+# --- Language, time, files ---
 
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
@@ -212,7 +217,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# --- Security -----------------------------------------------------------------------------------------------
+# --- Security ---
 
 # Behind a proxy that ends TLS. Off where there is no TLS at all, as in `make stack` on one machine.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
@@ -226,6 +231,6 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 
-# --- Logs ---------------------------------------------------------------------------------------------------
+# --- Logs ---
 
 LOGGING = logging_config(json_lines=not DEBUG, level=env.str("LOG_LEVEL", default="INFO"))

@@ -46,8 +46,14 @@ DATA_CATEGORIES = [
 DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
 
 
+class UsageEventManager(models.Manager["UsageEvent"]):
+    def get_by_natural_key(self, source: str, event_id: str) -> UsageEvent:
+        return self.get(source=source, event_id=event_id)
+
+
 class UsageEvent(models.Model):
-    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. Never changed once written.
+    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. Never changed
+    once written.
 
     (source, event_id) is what makes a repeated report count once.
     """
@@ -68,6 +74,8 @@ class UsageEvent(models.Model):
     occurred_at = models.DateTimeField(_("occurred"))
     ingested_at = models.DateTimeField(_("received"))
 
+    objects: ClassVar[UsageEventManager] = UsageEventManager()
+
     class Meta:
         verbose_name = _("usage event")
         verbose_name_plural = _("usage events")
@@ -87,6 +95,11 @@ class UsageEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}/{self.event_id}"
+
+    def natural_key(self) -> tuple[str, str]:
+        return (self.source, self.event_id)
+
+    natural_key.dependencies = ["customers.subscription"]  # type: ignore[attr-defined]
 
 
 class UsageTotals(models.Model):

@@ -30,7 +30,8 @@ class Unprocessable(DomainError):
 
 
 class InvalidInput(Unprocessable):
-    """The request itself is wrong, at `loc` (as in the original: `("body", "bytes")`, `("path", "phone_number")`)."""
+    """The request itself is wrong, at `loc` (as in the original: `("body", "bytes")`, `("path",
+    "phone_number")`)."""
 
     reason = "invalid_input"
 

@@ -1,4 +1,5 @@
-"""Fields whose stock version believes too much: a model field for keys, serializer fields for strict input."""
+"""Fields whose stock version believes too much: a model field for keys, serializer fields for strict
+input."""
 
 from typing import Any
 

@@ -24,8 +24,8 @@ def alive(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """This process can do its work: 503 without database or with migrations to apply.
 
-    Without Redis it is degraded and still ready: usage is taken all the same, and to send nobody here for the lack of
-    a live feed would turn half an outage into a whole one.
+    Without Redis it is degraded and still ready: usage is taken all the same, and to send nobody here for
+    the lack of a live feed would turn half an outage into a whole one.
     """
     database, migrations = _database_state()
     checks = {"database": database, "migrations": migrations, "redis": _redis_state()}

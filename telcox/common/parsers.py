@@ -30,7 +30,8 @@ def read_limited(stream: IO[bytes], limit: int) -> bytes:
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx naming the place."""
+    """JSON as RFC 8259 has it (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx naming the
+    place."""
 
     media_type = "application/json"
 

@@ -1,7 +1,7 @@
 """Every error answer: `application/problem+json` (RFC 9457).
 
-`detail` is the sentence the original program puts there. A validation error is 422 and adds `errors`, each with the
-`type`, `loc` and `msg` that the original gives.
+`detail` is the sentence the original program puts there. A validation error is 422 and adds `errors`, each
+with the `type`, `loc` and `msg` that the original gives.
 """
 
 import sys
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -49,7 +50,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             errors = list(_flatten(exc.get_full_details(), ("body",)))
             body = problem(422, _sentence(errors), errors=errors)
         case exceptions.APIException():
-            # DRF's own sentences are translated; the API speaks one language, so the status phrase stands for them.
+            # DRF's own sentences are translated; the API speaks one language, so the status phrase stands
+            # for them.
             body = problem(exc.status_code)
             if authenticate := getattr(exc, "auth_header", None):
                 headers["WWW-Authenticate"] = authenticate
@@ -100,6 +102,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonR
     return _answer(403)
 
 
+@csrf_exempt  # nothing is there to be forged
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return _answer(404)
 

@@ -1,1 +1,8 @@
-urlpatterns = []
+from telcox.common.routers import Router
+from usage.api.views import DevUsageEventViewSet, LineUsageViewSet
+
+router = Router()
+router.register("customers", LineUsageViewSet, basename="line-usage")
+router.register("dev/usage-event", DevUsageEventViewSet, basename="dev-usage-event")
+
+urlpatterns = router.urls

@@ -1,0 +1,39 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models import Invoice
+from telcox.common.fields import MoneyField
+
+
+class InvoiceOutput(serializers.ModelSerializer[Invoice]):
+    """One bill; the payment's fields are null while nothing was paid."""
+
+    total = MoneyField()
+    tax = MoneyField()
+    discount = MoneyField()
+    payment_method = serializers.CharField(allow_null=True)
+    payment_date = serializers.DateTimeField(allow_null=True)
+    number = serializers.CharField(source="full_number")
+
+    class Meta:
+        model = Invoice
+        fields = (
+            "id",
+            "customer_dni",
+            "customer_name",
+            "phone_number",
+            "period",
+            "total",
+            "tax",
+            "discount",
+            "payment_method",
+            "payment_date",
+            "status",
+            "number",
+        )
+        read_only_fields = fields
+
+
+class InvoiceListOutput(serializers.Serializer[Any]):
+    items = InvoiceOutput(many=True)

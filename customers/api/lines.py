@@ -1,0 +1,26 @@
+"""The line a path names, and whether the caller may see it."""
+
+from rest_framework.request import Request
+
+from customers.models import Line
+from telcox.common.errors import InvalidInput
+from telcox.common.permissions import sees_everything
+from telcox.common.phone import InvalidPhoneNumber, national
+
+# A path segment of any text: what is no phone number gets an answer that says so.
+PHONE_NUMBER_SEGMENT = "[^/]+"
+
+
+def number_in_path(text: str) -> str:
+    """The national number. Raises InvalidInput for what cannot be a phone number."""
+    try:
+        return national(text)
+    except InvalidPhoneNumber as error:
+        raise InvalidInput(str(error), loc=("path", "phone_number")) from error
+
+
+def may_see(request: Request, phone_number: str) -> bool:
+    """Whether the line is the caller's own, or the caller sees every line (then without a query)."""
+    if sees_everything(request.user):
+        return True
+    return Line.objects.visible_to(request.user).filter(phone_number=phone_number).exists()

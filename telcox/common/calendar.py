@@ -1,0 +1,19 @@
+"""The operator's calendar: stored in UTC, reckoned in the local time zone."""
+
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
+
+
+def add_days(moment: datetime, days: int) -> datetime:
+    """The same local time of day, `days` later: a day in which clocks change is still one day."""
+    return timezone.localtime(moment) + timedelta(days=days)
+
+
+def local_date(moment: datetime) -> date:
+    return timezone.localdate(moment)
+
+
+def spoken(moment: datetime) -> str:
+    """ISO 8601 in local time with its offset, as answers carry it."""
+    return timezone.localtime(moment).isoformat()

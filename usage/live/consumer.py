@@ -1,0 +1,124 @@
+"""One socket of the live feed: `WS /ws/usage?phone_number=0969786985`."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+
+from customers.models import Line
+from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
+from telcox.common.permissions import sees_everything
+from telcox.common.phone import InvalidPhoneNumber, national
+from usage.live import broadcast
+from usage.live.hub import hub
+from usage.services import NO_PLAN, line_snapshot
+
+NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
+
+PHONE_NUMBER_NEEDED = "phone_number es requerido y debe tener al menos 5 caracteres"
+NOT_A_PHONE_NUMBER = "phone_number debe ser un número de teléfono"
+NOT_NOW = "El servicio no está disponible, intente más tarde"
+TEXT_ONLY = "Solo se admiten mensajes de texto"
+
+NOOP = json.dumps({"type": "noop"})
+
+
+class Refused(Exception):
+    """The socket is told why, and closed."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.message, self.code = message, code
+
+
+class UsageConsumer(AsyncWebsocketConsumer):
+    """Sends the line's state at once and after each change, the newest one when the socket is slower than
+    the line."""
+
+    # No channel of its own: the process has one for all its sockets (hub).
+    channel_layer_alias = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phone_number: str | None = None
+        self._sent = (0, False)
+        self._next: dict[str, Any] | None = None
+        self._sending: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        await self.accept()
+        try:
+            self.phone_number = _phone_number(self.scope["query_string"])
+            await _require_visible(self.phone_number, self.scope.get("user"))
+            # Subscribed before the state is read: a change in between comes twice rather than never.
+            await hub().watch(self.phone_number, self)
+            snapshot = await database_sync_to_async(line_snapshot)(
+                phone_number=self.phone_number, at=timezone.now()
+            )
+        except Refused as refused:
+            await self._refuse(refused)
+        except NotFound:
+            await self._refuse(Refused(NO_PLAN, NORMAL))
+        except DATABASE_UNAVAILABLE:
+            await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
+        else:
+            self.offer(broadcast.frame(snapshot))
+
+    async def disconnect(self, code: int) -> None:
+        if self.phone_number:
+            await hub().unwatch(self.phone_number, self)
+        if self._sending:
+            self._sending.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if text_data is None:
+            await self._send_error(TEXT_ONLY)
+        else:
+            await self.send(text_data=NOOP)
+
+    def offer(self, frame: dict[str, Any]) -> None:
+        """Called by the hub. An older state than the one sent is dropped, one that waits is replaced."""
+        newest = self._next or {"version": self._sent[0], "expired": self._sent[1]}
+        if (frame["version"], frame["expired"]) <= (newest["version"], newest["expired"]):
+            return
+        self._next = frame
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_newest())
+
+    async def _send_newest(self) -> None:
+        try:
+            while frame := self._next:
+                self._next = None
+                self._sent = (frame["version"], frame["expired"])
+                await self.send(text_data=frame["text"])
+        finally:
+            self._sending = None
+
+    async def _refuse(self, refused: Refused) -> None:
+        await self._send_error(refused.message)
+        await self.close(refused.code)
+
+    async def _send_error(self, message: str) -> None:
+        await self.send(text_data=json.dumps({"type": "error", "message": message}, ensure_ascii=False))
+
+
+def _phone_number(query_string: bytes) -> str:
+    given = parse_qs(query_string.decode("latin1")).get("phone_number", [""])[0]
+    if len(given) < 5:
+        raise Refused(PHONE_NUMBER_NEEDED, POLICY_VIOLATION)
+    try:
+        return national(given)
+    except InvalidPhoneNumber as error:
+        raise Refused(NOT_A_PHONE_NUMBER, POLICY_VIOLATION) from error
+
+
+async def _require_visible(phone_number: str, user: Any) -> None:
+    """Raises NotFound for somebody else's line: that it exists is none of the asker's business."""
+    if not sees_everything(user):
+        lines = Line.objects.visible_to(user).filter(phone_number=phone_number)
+        if not await database_sync_to_async(lines.exists)():
+            raise NotFound(NO_PLAN)

@@ -1,0 +1,146 @@
+"""What may happen to usage."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from customers.models import Line, LineStatus, Subscription
+from telcox.common.errors import DomainError, NotFound, Unprocessable
+from usage.counting import add_usage
+from usage.live import broadcast
+from usage.models import COUNTER_FIELDS, COUNTER_MAX, Category, UsageCounter, UsageEvent
+from usage.snapshot import Snapshot, build_snapshot, snapshot_version
+
+NO_PLAN = "No active data plan for this phone_number"
+
+
+@dataclass(frozen=True)
+class RecordedUsage:
+    """What became of a reported event: counted just now, or (`duplicate`) counted already; and the state
+    after it."""
+
+    event_id: str
+    duplicate: bool
+    snapshot: Snapshot
+
+
+def record_usage(
+    *,
+    phone_number: str,
+    category: Category,
+    quantity: int,
+    source: str,
+    at: datetime,
+    event_id: str | None = None,
+    occurred_at: datetime | None = None,
+) -> RecordedUsage:
+    """Counts one event once: writes it, adds it to the counter of the line's current period, tells who is
+    watching.
+
+    `phone_number` is national; `quantity` is in bytes, seconds (VOICE) or messages (SMS). Without
+    `event_id` the event is taken as new and gets one. A period that has run out and was not renewed still
+    counts, as in the original.
+
+    Raises NotFound (unknown line, or none of its plans ever began), DomainError (line not in service, or
+    the same event with other content), Unprocessable (the counter cannot hold it). Then nothing was
+    changed.
+    """
+    subscription = _countable_subscription(phone_number)
+    event = UsageEvent(
+        source=source,
+        event_id=event_id or uuid.uuid4().hex,
+        subscription=subscription,
+        category=category,
+        quantity=quantity,
+        occurred_at=occurred_at or at,
+        ingested_at=at,
+    )
+    try:
+        with transaction.atomic():
+            event.save(force_insert=True)
+            add_usage(subscription.pk, COUNTER_FIELDS[category], quantity)
+            counter = UsageCounter.objects.get(pk=subscription.pk)
+            snapshot = _snapshot(subscription, counter, at)
+            transaction.on_commit(lambda: broadcast.publish(snapshot))
+    except IntegrityError as error:
+        _require_same_as_recorded(event, cause=error)
+        return RecordedUsage(event.event_id, True, line_snapshot(phone_number=phone_number, at=at))
+    return RecordedUsage(event.event_id, False, snapshot)
+
+
+def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
+    """What the line used of its current period. Raises NotFound for a line without one, or no line at all."""
+    subscription = _current(phone_number)
+    if subscription is None:
+        raise NotFound(NO_PLAN, reason="no_subscription")
+    return _snapshot(subscription, getattr(subscription, "usage_counter", None), at)
+
+
+def line_versions(*, phone_numbers: Iterable[str]) -> dict[str, int]:
+    """The version each line's snapshot has now; lines without a period are left out."""
+    current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
+    rows = current.values_list("line__phone_number", "sequence", "usage_counter__version")
+    return {
+        phone_number: snapshot_version(sequence, changes or 0) for phone_number, sequence, changes in rows
+    }
+
+
+def _current(phone_number: str) -> Subscription | None:
+    return (
+        Subscription.objects.filter(line__phone_number=phone_number)
+        .select_related("line__customer", "usage_counter")
+        .order_by("-sequence")
+        .first()
+    )
+
+
+def _countable_subscription(phone_number: str) -> Subscription:
+    subscription = _current(phone_number)
+    if subscription is None:
+        known = Line.objects.filter(phone_number=phone_number).exists()
+        raise NotFound(NO_PLAN, reason="no_subscription" if known else "unknown_line")
+    if subscription.line.status == LineStatus.SUSPENDED:
+        raise DomainError("The line is suspended", reason="line_suspended")
+    if subscription.line.status == LineStatus.TERMINATED:
+        raise DomainError("The line is terminated", reason="line_terminated")
+    return subscription
+
+
+def _require_same_as_recorded(event: UsageEvent, *, cause: IntegrityError) -> None:
+    """Passes if the event's key is taken by the very same event."""
+    recorded = (
+        UsageEvent.objects.filter(source=event.source, event_id=event.event_id)
+        .select_related("subscription")
+        .first()
+    )
+    if recorded is None:
+        field = COUNTER_FIELDS[Category(event.category)]
+        room = {f"{field}__lte": COUNTER_MAX - event.quantity}
+        if UsageCounter.objects.filter(pk=event.subscription_id).exclude(**room).exists():
+            raise Unprocessable("The line's counter cannot hold this much", reason="counter_full") from cause
+        raise cause
+    same = (
+        recorded.subscription.line_id == event.subscription.line_id
+        and recorded.category == event.category
+        and recorded.quantity == event.quantity
+    )
+    if not same:
+        raise DomainError("Another event has this source and event_id", reason="event_conflict") from cause
+
+
+def _snapshot(subscription: Subscription, counter: UsageCounter | None, at: datetime) -> Snapshot:
+    counter = counter or UsageCounter()
+    return build_snapshot(
+        phone_number=subscription.line.phone_number,
+        client_full_name=subscription.line.customer.full_name,
+        plan_id=subscription.pk,
+        sequence=subscription.sequence,
+        limit_bytes=subscription.limit_bytes,
+        expiration_at=subscription.expiration_at,
+        used=vars(counter),
+        changes=counter.version,
+        at=at,
+    )

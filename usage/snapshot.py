@@ -1,0 +1,76 @@
+"""The one shape in which a line's use is shown: REST, live feed, development endpoint and customer page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict
+
+from telcox.common.calendar import spoken
+
+
+class Breakdown(TypedDict):
+    used_social_bytes: int
+    used_entertainment_bytes: int
+    used_system_updates_bytes: int
+    used_navigation_search_bytes: int
+
+
+class Snapshot(TypedDict):
+    type: str
+    phone_number: str
+    client_full_name: str
+    plan_id: int
+    limit_bytes: int
+    expiration_at: str
+    breakdown: Breakdown
+    total_bytes: int
+    percent: float
+    expired: bool
+    version: int
+
+
+def snapshot_version(sequence: int, changes: int) -> int:
+    """Grows with every change of a line, over its renewals too: `changes` counts within the period no.
+    `sequence`.
+
+    Exact in JavaScript's numbers for the first two million periods of a line.
+    """
+    return sequence << 32 | changes
+
+
+def build_snapshot(
+    *,
+    phone_number: str,
+    client_full_name: str,
+    plan_id: int,
+    sequence: int,
+    limit_bytes: int,
+    expiration_at: datetime,
+    used: Mapping[str, int],
+    changes: int,
+    at: datetime,
+) -> Snapshot:
+    """What the line used of its current period, as of `at`.
+
+    `used` has the four data counters in bytes. `percent` is of the allowance, and passes 100 with overage;
+    without an allowance it is 0.
+    """
+    breakdown = Breakdown(
+        used_social_bytes=used["used_social_bytes"],
+        used_entertainment_bytes=used["used_entertainment_bytes"],
+        used_system_updates_bytes=used["used_system_updates_bytes"],
+        used_navigation_search_bytes=used["used_navigation_search_bytes"],
+    )
+    total = sum(breakdown.values())  # type: ignore[arg-type]
+    return Snapshot(
+        type="snapshot",
+        phone_number=phone_number,
+        client_full_name=client_full_name,
+        plan_id=plan_id,
+        limit_bytes=limit_bytes,
+        expiration_at=spoken(expiration_at),
+        breakdown=breakdown,
+        total_bytes=total,
+        percent=round(total * 100 / limit_bytes, 2) if limit_bytes else 0.0,
+        expired=expiration_at <= at,
+        version=snapshot_version(sequence, changes),
+    )
