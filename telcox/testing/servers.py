@@ -1,0 +1,122 @@
+"""Throw-away MariaDB and Redis servers: own folder, own free port, own pid; nothing of the machine's is read or touched."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+from typing import Self
+
+from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server
+
+# Where Debian keeps servers, and an ordinary user's PATH may not look.
+_SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+class ServersUnavailable(Exception):
+    """A server's program is not on this machine, and could not be installed."""
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program, after installing its Debian package if that is needed and allowed.
+
+    Raises ServersUnavailable.
+    """
+    if not shutil.which(name, path=_SEARCH):
+        subprocess.run([ROOT / "bin" / "apt-install", package], check=False)
+    path = shutil.which(name, path=_SEARCH)
+    if not path:
+        raise ServersUnavailable(f"there is no {name} here (Debian package: {package})")
+    return path
+
+
+class MariaDB(Server):
+    """Durable (each commit is flushed to disk, the default), utf8mb4, one user who may do everything."""
+
+    def __init__(self, *, port: int | None = None, buffer_pool: str = "") -> None:
+        mariadbd = program("mariadbd", "mariadb-server-core")
+        install_db = program("mariadb-install-db", "mariadb-server-core")
+        super().__init__("mariadb", port=port)
+        self.password = secrets.token_urlsafe(12)
+        data = self.folder / "data"
+        account = self.folder / "account.sql"
+        account.write_text(
+            "CREATE DATABASE IF NOT EXISTS telcox;\n"
+            f"CREATE OR REPLACE USER 'telcox'@'%' IDENTIFIED BY '{self.password}';\n"
+            "GRANT ALL ON *.* TO 'telcox'@'%';\n"
+        )
+        # As root it must be told that this is meant.
+        as_root = ["--user=root"] if os.getuid() == 0 else []
+        self._install = [
+            install_db,
+            "--no-defaults",
+            *as_root,
+            f"--datadir={data}",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--auth-root-authentication-method=socket",
+        ]
+        self.command = [
+            mariadbd,
+            "--no-defaults",
+            *as_root,
+            f"--datadir={data}",
+            f"--tmpdir={self.folder}",
+            f"--socket={self.folder / 'socket'}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--bind-address={LOOPBACK}",
+            f"--port={self.port}",
+            f"--init-file={account}",
+            "--skip-name-resolve",
+            "--character-set-server=utf8mb4",
+            "--max-connections=500",
+            "--innodb-flush-log-at-trx-commit=1",
+            f"--innodb-buffer-pool-size={buffer_pool or os.environ.get('MARIADB_BUFFER_POOL', '256M')}",
+        ]
+
+    @property
+    def url(self) -> str:
+        return f"mysql://telcox:{self.password}@{LOOPBACK}:{self.port}/telcox"
+
+    def start(self) -> Self:
+        if not (self.folder / "data").exists():
+            made = subprocess.run(self._install, capture_output=True, text=True, check=False)
+            if made.returncode:
+                raise ProcessFailed(f"mariadb-install-db failed:\n{made.stdout}\n{made.stderr}")
+        return super().start()
+
+    def is_ready(self) -> bool:
+        """It greets whoever connects, and only after it has run its init file. The greeting starts with protocol 10."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=2) as sock:
+                return sock.recv(5)[4:] == b"\x0a"
+        except OSError:
+            return False
+
+
+class Redis(Server):
+    """Keeps nothing on disk: as channel layer and cache it has nothing that must outlive it."""
+
+    def __init__(self, *, port: int | None = None) -> None:
+        redis_server = program("redis-server", "redis-server")
+        super().__init__("redis", port=port)
+        self.command = [
+            redis_server,
+            *("--bind", LOOPBACK),
+            *("--port", str(self.port)),
+            *("--dir", str(self.folder)),
+            *("--save", ""),
+            *("--appendonly", "no"),
+        ]
+
+    @property
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=2) as sock:
+                sock.sendall(b"PING\r\n")
+                return sock.recv(5) == b"+PONG"
+        except OSError:
+            return False

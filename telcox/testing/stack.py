@@ -1,0 +1,158 @@
+"""The system's own processes on free ports of this machine, started by the very commands of `bin/`."""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server, port_answers
+from telcox.testing.servers import program
+
+NGINX_TEMPLATE = ROOT / "deploy" / "nginx.conf.template"
+
+
+def production_env(database_url: str, redis_url: str) -> dict[str, str]:
+    """Production settings for one machine without TLS; a secret key is made up if there is none."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DEBUG": "0",
+        "HTTPS": "0",
+        "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
+        "SECRET_KEY": os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48),
+    }
+
+
+class Served(Server):
+    """One `bin/web` or `bin/live`. With DEBUG=1 and an SQLite DATABASE_URL, `live` is the embedded server."""
+
+    def __init__(
+        self,
+        kind: Literal["web", "live"],
+        env: Mapping[str, str],
+        *,
+        port: int | None = None,
+        to_terminal: bool = False,
+    ) -> None:
+        super().__init__(kind, [str(ROOT / "bin" / kind)], port=port, to_terminal=to_terminal)
+        self.env |= env
+        self.env |= {"BIND": LOOPBACK, "PORT": str(self.port), "TMPDIR": str(self.folder)}
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            raise ProcessFailed(f"{self.name}: /healthz answers {error.code}") from error
+        except OSError:
+            return False
+
+
+class Proxy(Server):
+    """nginx with the compose file's configuration, in front of these processes."""
+
+    def __init__(
+        self, web: list[Served], live: list[Served], *, port: int | None = None, to_terminal: bool = False
+    ) -> None:
+        super().__init__("proxy", port=port, to_terminal=to_terminal)
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(
+            _rendered(
+                NGINX_TEMPLATE.read_text(),
+                LISTEN=f"{LOOPBACK}:{self.port}",
+                WEB_SERVERS=" ".join(f"server {LOOPBACK}:{process.port};" for process in web),
+                LIVE_SERVERS=" ".join(f"server {LOOPBACK}:{process.port};" for process in live),
+                RESOLVER="",
+                FORWARDED_PROTO="$scheme",
+                RUN_FOLDER=str(self.folder),
+            )
+        )
+        # As root its workers would be another user, who cannot enter our folder.
+        user = "user root; " if os.getuid() == 0 else ""
+        self.command = [
+            *(program("nginx", "nginx"), "-e", "stderr", "-p", str(self.folder)),
+            *("-c", str(configuration), "-g", f"{user}daemon off;"),
+        ]
+
+    def is_ready(self) -> bool:
+        return port_answers(self.port)
+
+
+def _rendered(template: str, **values: str) -> str:
+    """What the nginx image does with a template: `${NAME}` of the names given, and nothing else."""
+    for name, value in values.items():
+        template = template.replace(f"${{{name}}}", value)
+    return template
+
+
+class Stack:
+    """Production on this machine: some `web`, some `live`, a proxy; the database is migrated first."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *,
+        web: int = 2,
+        live: int = 2,
+        proxy_port: int | None = None,
+        to_terminal: bool = False,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="telcox-stack-")
+        self.env = {**env, "STATIC_ROOT": str(Path(self._folder.name) / "static")}
+        self.web = [Served("web", self.env, to_terminal=to_terminal) for _ in range(web)]
+        self.live = [Served("live", self.env, to_terminal=to_terminal) for _ in range(live)]
+        self.proxy = Proxy(self.web, self.live, port=proxy_port, to_terminal=to_terminal)
+
+    @property
+    def processes(self) -> list[Server]:
+        return [self.proxy, *self.web, *self.live]
+
+    def run(self, *command: str) -> None:
+        """A command of this project, in the stack's environment."""
+        subprocess.run(command, cwd=ROOT, env={**os.environ, **self.env}, stdin=subprocess.DEVNULL, check=True)
+
+    def migrate(self) -> None:
+        self.env["VERBOSITY"] = "0"
+        self.run("bin/migrate")
+
+    def start(self) -> Self:
+        for process in [*self.web, *self.live, self.proxy]:
+            process.start()
+        return self
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._folder.cleanup)
+            for process in self.processes:
+                stack.callback(process.close)
+
+    def state(self) -> dict[str, Any]:
+        """Where everything is, for whoever wants to talk to one process, or to kill it."""
+
+        def place(process: Server) -> dict[str, Any]:
+            return {"port": process.port, "pid": process.pid}
+
+        return {
+            "proxy": place(self.proxy),
+            "web": [place(process) for process in self.web],
+            "live": [place(process) for process in self.live],
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self.migrate()
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
