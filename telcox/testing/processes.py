@@ -1,5 +1,5 @@
-"""Starting and stopping real processes, for tests, benchmarks and `bin/stack`. Standard library only: `bin/with-servers`
-uses it before there is a virtual environment."""
+"""Starting and stopping real processes, for tests, benchmarks and `bin/stack`. Standard library only:
+`bin/with-servers` uses it before there is a virtual environment."""
 
 import ctypes
 import os
@@ -27,7 +27,8 @@ class Interrupted(BaseException):
 
 
 def interrupt_on_signals() -> None:
-    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP. The next ones are ignored: by then we clean up."""
+    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP. The next ones are ignored: by then we clean
+    up."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _: object) -> None:
@@ -70,13 +71,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Linux: be terminated when the thread that started us ends, so that nothing outlives a killed test run."""
+    """Linux: be terminated when the thread that started us ends, so that nothing outlives a killed test
+    run."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
-    """A process of ours, in a session of its own: Ctrl-C reaches whoever started it, who then stops it in good order.
+    """A process of ours, in a session of its own: Ctrl-C reaches whoever started it, who then stops it in
+    good order.
 
     Start it from a thread that lives as long as it is needed (see `_die_with_parent`).
     """
@@ -141,7 +144,9 @@ class Process:
     def _wait_until_ready(self, seconds: float = 60) -> None:
         wait_until(lambda: not self.running or self.is_ready(), seconds, f"{self.name} ready")
         if not self.running:
-            raise ProcessFailed(f"{self.name} ended at once, with code {self.returncode}.\n{self.last_words()}")
+            raise ProcessFailed(
+                f"{self.name} ended at once, with code {self.returncode}.\n{self.last_words()}"
+            )
 
     def last_words(self) -> str:
         """The end of what it wrote, if that went to a file."""

@@ -115,7 +115,9 @@ class Stack:
 
     def run(self, *command: str) -> None:
         """A command of this project, in the stack's environment."""
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **self.env}, stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **self.env}, stdin=subprocess.DEVNULL, check=True
+        )
 
     def migrate(self) -> None:
         self.env["VERBOSITY"] = "0"
