@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import secrets
 import subprocess
 import tempfile
@@ -46,7 +47,8 @@ class Served(Server):
 
     def is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+            # Our own address, and always HTTP.
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             raise ProcessFailed(f"{self.name}: /healthz answers {error.code}") from error
@@ -73,6 +75,9 @@ class Proxy(Server):
                 RUN_FOLDER=str(self.folder),
             )
         )
+        # A live socket is two open files here. What is raised for us is raised for those we start.
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
         # As root its workers would be another user, who cannot enter our folder.
         user = "user root; " if os.getuid() == 0 else ""
         self.command = [
@@ -114,10 +119,10 @@ class Stack:
         return [self.proxy, *self.web, *self.live]
 
     def run(self, *command: str) -> None:
-        """A command of this project, in the stack's environment."""
-        subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **self.env}, stdin=subprocess.DEVNULL, check=True
-        )
+        """A command of this project, in the stack's environment. Raises ProcessFailed."""
+        env = {**os.environ, **self.env}
+        if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode:
+            raise ProcessFailed(f"`{' '.join(command)}` failed")
 
     def migrate(self) -> None:
         self.env["VERBOSITY"] = "0"
