@@ -184,6 +184,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SERVE_PERMISSIONS": ["telcox.common.permissions.OpenOrAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["telcox.common.openapi.without_trailing_slash"],
     "ENUM_NAME_OVERRIDES": {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",
@@ -206,7 +207,8 @@ TIME_ZONE = env.str("TIME_ZONE", default="America/Guayaquil")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+# In development files are served from where they are.
+STATIC_ROOT = None if DEBUG else env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
