@@ -2,11 +2,11 @@
 
 import http.client
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 
+from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.redis]
@@ -14,11 +14,10 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.redis]
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    if "THROW_AWAY_SERVERS" not in os.environ:
-        pytest.skip("migrates a database, so only one that bin/with-servers made")
-    env = production_env(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
-    with Stack(env | {"WEB_WORKERS": "2"}) as running:
-        yield running
+    with MariaDB() as mariadb, Redis() as redis:
+        env = production_env(mariadb.url, redis.url)
+        with Stack(env | {"WEB_WORKERS": "2"}) as running:
+            yield running
 
 
 def ask(port: int, path: str, method: str = "GET", **request: object) -> tuple[int, str, dict[str, str]]:
