@@ -169,6 +169,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["telcox.common.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # `?format=` is not for choosing a renderer: there is one.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "telcox.common.problems.exception_handler",
 }
 # The largest JSON body that is read, in bytes.

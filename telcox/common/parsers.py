@@ -11,6 +11,9 @@ from rest_framework.parsers import BaseParser
 
 from telcox.common.errors import InvalidInput
 
+# How much more of a body that is too large is read and thrown away, in bytes.
+DRAINED_MAX = 32 * 1024 * 1024
+
 
 class BodyTooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -22,11 +25,30 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
-    """At most `limit` bytes; one more raises BodyTooLarge, so an endless body costs no more than that."""
+    """At most `limit` bytes; one more raises BodyTooLarge, and an endless body costs no more memory than
+    that."""
     body = stream.read(limit + 1)
     if len(body) > limit:
+        _drain(stream)
         raise BodyTooLarge
     return body
+
+
+def _drain(stream: IO[bytes]) -> None:
+    """Reads on for a while: most clients look for an answer only after they sent everything."""
+    left = DRAINED_MAX
+    while left > 0 and (chunk := stream.read(64 * 1024)):
+        left -= len(chunk)
+
+
+def _require_whole(body: bytes, parser_context: Mapping[str, Any] | None) -> None:
+    """A connection that was cut looks to WSGI like the end of the body, and what came may well be whole
+    JSON."""
+    if parser_context is None:
+        return
+    declared = parser_context["request"].META.get("CONTENT_LENGTH")
+    if declared and len(body) < int(declared):
+        raise InvalidInput("The body broke off", loc=("body", len(body)), type="body_incomplete")
 
 
 class StrictJSONParser(BaseParser):
@@ -42,6 +64,7 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         body = read_limited(stream, settings.MAX_BODY_BYTES)
+        _require_whole(body, parser_context)
         try:
             return json.loads(body.decode(), parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
