@@ -51,7 +51,7 @@ def renew_subscriptions(*, at: datetime) -> int:
     for line_ids in _lines_to_renew(at):
         while chunk := _renew_once(line_ids, at):
             begun += chunk
-    logger.info("renewed subscriptions", extra={"begun": begun})
+    logger.info("%d period(s) begun", begun)
     return begun
 
 

@@ -1,0 +1,42 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from customers.services import renew_subscriptions
+from telcox.backoffice.demo import Login, demo_login, seed
+
+EVENT = '{"phone_number": "0969786985", "category": "SOCIAL", "bytes": 1048576}'
+
+
+class Command(BaseCommand):
+    help = "Loads the fixtures into an empty database, renews what has expired, makes a demo staff login."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="where the server will listen")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        if not seed(at=now):
+            renew_subscriptions(at=now)
+        self._tell(demo_login(), options["port"])
+
+    def _tell(self, login: Login, port: int) -> None:
+        here = f"http://127.0.0.1:{port}"
+        token = "" if settings.API_OPEN else f"-H 'Authorization: Token {login.token}' "
+        password = login.password or "(as printed when it was made)"
+        self.stdout.write(
+            f"""
+TelcoX
+
+  {here}/admin/   back-office: {login.username} / {password}
+  {here}/docs     the API, to try in the browser
+  ws://127.0.0.1:{port}/ws/usage?phone_number=0969786985   live feed
+
+  curl {token}{here}/api/customers/0969786985/summary
+  curl {token}{here}/api/customers/0969786985/billing
+  curl {token}{here}/api/customers/0969786985/usage
+  curl {token}{here}/api/dev/usage-event -H 'Content-Type: application/json' -d '{EVENT}'
+"""
+        )
