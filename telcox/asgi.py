@@ -9,7 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
 http = get_asgi_application()
 
-from telcox.common.sockets import authenticated_same_origin  # noqa: E402 - needs the app registry
+from telcox.common.daphne import allow_every_close_code  # noqa: E402 - needs the app registry
+from telcox.common.sockets import authenticated_same_origin  # noqa: E402
 from usage.live.routing import websocket_router  # noqa: E402
+
+allow_every_close_code()
 
 application = ProtocolTypeRouter({"http": http, "websocket": authenticated_same_origin(websocket_router)})

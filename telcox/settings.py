@@ -184,6 +184,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SERVE_PERMISSIONS": ["telcox.common.permissions.OpenOrAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["telcox.common.openapi.without_trailing_slash"],
     "ENUM_NAME_OVERRIDES": {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",

@@ -1,6 +1,9 @@
-"""Starting and stopping real processes, for tests, benchmarks and `bin/stack`. Standard library only: `bin/with-servers`
-uses it before there is a virtual environment."""
+"""Starting and stopping real processes, for tests, benchmarks and `bin/stack`.
 
+Standard library only: `bin/with-servers` uses it before there is a virtual environment.
+"""
+
+import contextlib
 import ctypes
 import os
 import shutil
@@ -27,7 +30,7 @@ class Interrupted(BaseException):
 
 
 def interrupt_on_signals() -> None:
-    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP. The next ones are ignored: by then we clean up."""
+    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP, and ignore later ones: we clean up."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _: object) -> None:
@@ -70,15 +73,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Linux: be terminated when the thread that started us ends, so that nothing outlives a killed test run."""
+    """Linux: be terminated when the thread that started us ends: nothing shall outlive a killed test run."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
-    """A process of ours, in a session of its own: Ctrl-C reaches whoever started it, who then stops it in good order.
+    """A process of ours, in a session of its own.
 
-    Start it from a thread that lives as long as it is needed (see `_die_with_parent`).
+    Ctrl-C reaches whoever started it, who then stops it in good order. Start it from a thread that
+    lives as long as it is needed (see `_die_with_parent`).
     """
 
     stop_seconds = 30.0
@@ -109,7 +113,7 @@ class Process:
 
     @property
     def returncode(self) -> int | None:
-        return self._popen and self._popen.poll()
+        return self._popen.poll() if self._popen else None
 
     def start(self) -> Self:
         output: IO[bytes] | None = self.output.open("ab") if self.output else None
@@ -141,7 +145,9 @@ class Process:
     def _wait_until_ready(self, seconds: float = 60) -> None:
         wait_until(lambda: not self.running or self.is_ready(), seconds, f"{self.name} ready")
         if not self.running:
-            raise ProcessFailed(f"{self.name} ended at once, with code {self.returncode}.\n{self.last_words()}")
+            raise ProcessFailed(
+                f"{self.name} ended at once, with code {self.returncode}.\n{self.last_words()}"
+            )
 
     def last_words(self) -> str:
         """The end of what it wrote, if that went to a file."""
@@ -159,10 +165,8 @@ class Process:
         if self._popen is None:
             return
         self.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(self.stop_seconds)
-        except subprocess.TimeoutExpired:
-            pass
         self._kill_group()
 
     def kill(self) -> None:
@@ -172,11 +176,9 @@ class Process:
 
     def _kill_group(self) -> None:
         assert self._popen
-        try:
-            # Its session is its own, so its group holds nobody but its descendants.
+        # Its session is its own, so its group holds nobody but its descendants.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._popen.wait()
 
     def restart(self) -> None:

@@ -1,4 +1,7 @@
-"""Throw-away MariaDB and Redis servers: own folder, own free port, own pid; nothing of the machine's is read or touched."""
+"""Throw-away MariaDB and Redis servers, each with its own folder, free port and pid.
+
+Nothing of the machine's own servers is read or touched.
+"""
 
 import os
 import secrets
@@ -86,7 +89,7 @@ class MariaDB(Server):
         return super().start()
 
     def is_ready(self) -> bool:
-        """It greets whoever connects, and only after it has run its init file. The greeting starts with protocol 10."""
+        """It greets whoever connects, once it has run its init file; a greeting starts with protocol 10."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=2) as sock:
                 return sock.recv(5)[4:] == b"\x0a"

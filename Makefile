@@ -1,0 +1,37 @@
+# How the project is used, in one word each. What they do is in bin/.
+# Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
+
+.DEFAULT_GOAL := help
+.PHONY: help run test stack bench fmt lint migrations ci clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Try it: everything on SQLite, with demo data, at http://127.0.0.1:8000 (PORT=)
+	@bin/run
+
+test: ## The whole suite: on SQLite, then on a MariaDB and Redis of its own (ARGS= for pytest)
+	@bin/test $(ARGS)
+
+stack: ## Production without Docker: web, live and proxy on PORT, with DATABASE_URL and REDIS_URL or its own
+	@bin/stack
+
+bench: ## What it can carry: one table, measured now on this machine
+	@bin/venv dev
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+fmt: ## Format the code and mend what can be mended
+	@bin/lint --fix
+
+lint: ## Format, lint and types, changing nothing
+	@bin/lint
+
+migrations: ## Write migrations for changed models (NAME=add_something)
+	@bin/venv
+	@.venv/bin/python manage.py makemigrations $(if $(NAME),--name $(NAME))
+
+ci: ## Everything a change has to pass
+	@.ci/run
+
+clean: ## Remove what was made here, except the database
+	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,58 @@
+"""Talking to a process as its users do: over a socket."""
+
+import json
+from http.client import HTTPConnection
+from typing import Any, NamedTuple
+
+from websockets.sync.client import ClientConnection, connect
+
+from telcox.testing.processes import LOOPBACK
+
+
+class Answer(NamedTuple):
+    status: int
+    content_type: str
+    body: Any  # parsed, if it is JSON
+    headers: dict[str, str]
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    seconds: float = 30,
+) -> Answer:
+    connection = HTTPConnection(LOOPBACK, port, timeout=seconds)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        raw = response.read()
+        content_type = response.headers.get_content_type()
+        parsed = json.loads(raw) if content_type.endswith("json") else raw
+        return Answer(response.status, content_type, parsed, dict(response.headers))
+    finally:
+        connection.close()
+
+
+def post_json(port: int, path: str, document: Any, **headers: str) -> Answer:
+    return ask(
+        port,
+        "POST",
+        path,
+        body=json.dumps(document).encode(),
+        headers={"Content-Type": "application/json", **headers},
+    )
+
+
+def watch(port: int, query: str, *, path: str = "/ws/usage", **headers: str) -> ClientConnection:
+    """An open socket of the live feed; `recv()` reads its next frame."""
+    return connect(
+        f"ws://{LOOPBACK}:{port}{path}?{query}", additional_headers=headers, open_timeout=20, proxy=None
+    )
+
+
+def next_frame(socket: ClientConnection, seconds: float = 20) -> Any:
+    return json.loads(socket.recv(timeout=seconds))
