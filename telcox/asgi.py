@@ -10,9 +10,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 http = get_asgi_application()
 
 from telcox.common.daphne import allow_every_close_code  # noqa: E402 - needs the app registry
-from telcox.common.sockets import authenticated_same_origin  # noqa: E402
+from telcox.common.sockets import with_session_same_origin  # noqa: E402
 from usage.live.routing import websocket_router  # noqa: E402
 
 allow_every_close_code()
 
-application = ProtocolTypeRouter({"http": http, "websocket": authenticated_same_origin(websocket_router)})
+application = ProtocolTypeRouter({"http": http, "websocket": with_session_same_origin(websocket_router)})

@@ -8,6 +8,7 @@ from billing.api.serializers import InvoiceListOutput, InvoiceOutput
 from billing.models import Invoice
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from telcox.common.errors import NotFound
+from telcox.common.openapi import PHONE_NUMBER, problems
 from telcox.common.permissions import sees_everything
 
 
@@ -17,7 +18,12 @@ class BillingViewSet(ViewSet):
     lookup_field = "phone_number"
     lookup_value_regex = PHONE_NUMBER_SEGMENT
 
-    @extend_schema(operation_id="get_billing", tags=["billing"], responses=InvoiceListOutput)
+    @extend_schema(
+        operation_id="get_billing",
+        tags=["billing"],
+        parameters=[PHONE_NUMBER],
+        responses={200: InvoiceListOutput, **problems(404, 422)},
+    )
     @action(detail=True, methods=["get"])
     def billing(self, request: Request, phone_number: str) -> Response:
         """Newest period first. A number without bills has an empty list, as in the original."""

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from channels.auth import AuthMiddlewareStack
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.security.websocket import OriginValidator, WebsocketDenier
+from channels.sessions import SessionMiddlewareStack
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.authtoken.models import Token
 
 Scope = MutableMapping[str, Any]
@@ -37,17 +39,16 @@ class SameOriginValidator(OriginValidator):
         return parsed_origin is None or self.validate_origin(parsed_origin)
 
 
-class TokenMiddleware:
-    """`Authorization: Token …`, as on the REST door; without one the session's user stays."""
+async def user_of(scope: Scope) -> Any:
+    """Whose token (`Authorization: Token …`, as on REST) or session this is; anonymous without either.
 
-    def __init__(self, inner: Application) -> None:
-        self.inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
-        if scheme.lower() == "token" and (user := await _user_of_token(key.strip())):
-            scope = {**scope, "user": user}
-        await self.inner(scope, receive, send)
+    Asked by the consumer and not in a middleware, so that a database that is away is the consumer's to
+    tell: in the handshake it would be a 500.
+    """
+    scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
+    if scheme.lower() == "token":
+        return await _user_of_token(key.strip()) or AnonymousUser()
+    return await get_user(scope)
 
 
 @database_sync_to_async
@@ -56,6 +57,6 @@ def _user_of_token(key: str) -> Any:
     return token and token.user
 
 
-def authenticated_same_origin(inner: Application) -> Any:
+def with_session_same_origin(inner: Application) -> Any:
     allowed = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
-    return SameOriginValidator(AuthMiddlewareStack(TokenMiddleware(inner)), allowed)
+    return SameOriginValidator(SessionMiddlewareStack(inner), allowed)

@@ -13,7 +13,7 @@ class Answer(NamedTuple):
     status: int
     content_type: str
     body: Any  # parsed, if it is JSON
-    headers: dict[str, str]
+    headers: dict[str, str]  # names in lower case
 
 
 def ask(
@@ -32,7 +32,7 @@ def ask(
         raw = response.read()
         content_type = response.headers.get_content_type()
         parsed = json.loads(raw) if content_type.endswith("json") else raw
-        return Answer(response.status, content_type, parsed, dict(response.headers))
+        return Answer(response.status, content_type, parsed, {k.lower(): v for k, v in response.getheaders()})
     finally:
         connection.close()
 

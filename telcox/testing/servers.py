@@ -20,16 +20,16 @@ class ServersUnavailable(Exception):
     """A server's program is not on this machine, and could not be installed."""
 
 
-def program(name: str, package: str) -> str:
-    """The path of a program, after installing its Debian package if that is needed and allowed.
+def program(name: str, *packages: str) -> str:
+    """The path of a program, after installing its Debian packages if that is needed and allowed.
 
     Raises ServersUnavailable.
     """
     if not shutil.which(name, path=_SEARCH):
-        subprocess.run([ROOT / "bin" / "apt-install", package], check=False)
+        subprocess.run([ROOT / "bin" / "apt-install", *packages], check=False)
     path = shutil.which(name, path=_SEARCH)
     if not path:
-        raise ServersUnavailable(f"there is no {name} here (Debian package: {package})")
+        raise ServersUnavailable(f"there is no {name} here (Debian: {', '.join(packages)})")
     return path
 
 
@@ -37,8 +37,11 @@ class MariaDB(Server):
     """Durable (each commit is flushed to disk, the default), utf8mb4, one user who may do everything."""
 
     def __init__(self, *, port: int | None = None, buffer_pool: str = "") -> None:
-        mariadbd = program("mariadbd", "mariadb-server-core")
-        install_db = program("mariadb-install-db", "mariadb-server-core")
+        # The programs without the service that would start on its own.
+        packages = ("mariadb-server-core", "mariadb-client-core")
+        program("my_print_defaults", *packages)  # mariadb-install-db asks it
+        install_db = program("mariadb-install-db", *packages)
+        mariadbd = program("mariadbd", *packages)
         super().__init__("mariadb", port=port)
         self.password = secrets.token_urlsafe(12)
         data = self.folder / "data"

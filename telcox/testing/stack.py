@@ -71,7 +71,7 @@ class Proxy(Server):
                 WEB_SERVERS=" ".join(f"server {LOOPBACK}:{process.port};" for process in web),
                 LIVE_SERVERS=" ".join(f"server {LOOPBACK}:{process.port};" for process in live),
                 RESOLVER="",
-                FORWARDED_PROTO="$scheme",
+                FORWARDED_PROTO="",
                 RUN_FOLDER=str(self.folder),
             )
         )

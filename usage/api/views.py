@@ -8,6 +8,7 @@ from rest_framework.viewsets import ViewSet
 
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from telcox.common.errors import NotFound
+from telcox.common.openapi import PHONE_NUMBER, problems
 from telcox.common.permissions import MayReportUsage
 from usage.api.serializers import RecordedUsageOutput, SnapshotOutput, UsageEventInput
 from usage.services import NO_PLAN, line_snapshot, record_usage
@@ -19,9 +20,15 @@ class LineUsageViewSet(ViewSet):
     lookup_field = "phone_number"
     lookup_value_regex = PHONE_NUMBER_SEGMENT
 
-    @extend_schema(operation_id="get_usage", tags=["usage"], responses=SnapshotOutput)
+    @extend_schema(
+        operation_id="get_usage",
+        tags=["usage"],
+        parameters=[PHONE_NUMBER],
+        responses={200: SnapshotOutput, **problems(404, 422)},
+    )
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
+        """The snapshot that the live feed sends."""
         phone_number = number_in_path(phone_number)
         if not may_see(request, phone_number):
             raise NotFound(NO_PLAN, reason="no_subscription")
@@ -37,9 +44,10 @@ class DevUsageEventViewSet(ViewSet):
         operation_id="post_usage_event",
         tags=["dev"],
         request=UsageEventInput,
-        responses={202: RecordedUsageOutput},
+        responses={202: RecordedUsageOutput, **problems(404, 409, 413, 415, 422)},
     )
     def create(self, request: Request) -> Response:
+        """Counts one event, and answers the state after it."""
         event = UsageEventInput(data=request.data)
         event.is_valid(raise_exception=True)
         given = event.validated_data

@@ -7,12 +7,14 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.sockets import Scope, user_of
 from usage.live import broadcast
 from usage.live.hub import hub
 from usage.services import NO_PLAN, line_snapshot
@@ -53,7 +55,7 @@ class UsageConsumer(AsyncWebsocketConsumer):
         await self.accept()
         try:
             self.phone_number = _phone_number(self.scope["query_string"])
-            await _require_visible(self.phone_number, self.scope.get("user"))
+            await _require_visible(self.phone_number, self.scope)
             # Subscribed before the state is read: a change in between comes twice rather than never.
             await hub().watch(self.phone_number, self)
             snapshot = await database_sync_to_async(line_snapshot)(
@@ -116,9 +118,11 @@ def _phone_number(query_string: bytes) -> str:
         raise Refused(NOT_A_PHONE_NUMBER, POLICY_VIOLATION) from error
 
 
-async def _require_visible(phone_number: str, user: Any) -> None:
+async def _require_visible(phone_number: str, scope: Scope) -> None:
     """Raises NotFound for somebody else's line: that it exists is none of the asker's business."""
-    if not sees_everything(user):
-        lines = Line.objects.visible_to(user).filter(phone_number=phone_number)
-        if not await database_sync_to_async(lines.exists)():
-            raise NotFound(NO_PLAN)
+    if settings.API_OPEN:
+        return
+    user = await user_of(scope)
+    lines = Line.objects.visible_to(user).filter(phone_number=phone_number)
+    if not sees_everything(user) and not await database_sync_to_async(lines.exists)():
+        raise NotFound(NO_PLAN)

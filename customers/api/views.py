@@ -1,0 +1,41 @@
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.api.serializers import CustomerSummaryOutput, PlanListOutput, PlanOutput
+from customers.bss import UnknownSubscriber, gateway
+from customers.models import Plan
+from telcox.common.openapi import PHONE_NUMBER, problems
+
+
+class CustomerViewSet(ViewSet):
+    """What the BSS knows of a customer."""
+
+    lookup_field = "phone_number"
+    lookup_value_regex = PHONE_NUMBER_SEGMENT
+
+    @extend_schema(
+        operation_id="get_customer_summary",
+        tags=["customers"],
+        parameters=[PHONE_NUMBER],
+        responses={200: CustomerSummaryOutput, **problems(404, 422, 502, 504)},
+    )
+    @action(detail=True, methods=["get"])
+    def summary(self, request: Request, phone_number: str) -> Response:
+        """Balance and minutes at a glance."""
+        phone_number = number_in_path(phone_number)
+        if not may_see(request, phone_number):
+            raise UnknownSubscriber
+        return Response(CustomerSummaryOutput(gateway().summary(phone_number)).data)
+
+
+class PlanViewSet(ViewSet):
+    """The catalogue."""
+
+    @extend_schema(operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problems()})
+    def list(self, request: Request) -> Response:
+        """The plans on sale."""
+        return Response({"items": PlanOutput(Plan.objects.on_sale(), many=True).data})

@@ -1,0 +1,56 @@
+"""The port to the operator's business support system (BSS): who knows balances and minutes.
+
+Adapters: `customers.bss.http.HttpGateway` asks the operator's own BSS; `billing.bss.LocalGateway` our own
+wallet and counters. BSS_GATEWAY names the one in use by its dotted path, as Django's caches are.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Protocol, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from telcox.common.errors import NotFound
+
+
+@dataclass(frozen=True)
+class CustomerSummary:
+    """What a customer sees first. Money in dollars."""
+
+    customer_id: int
+    dni: str
+    name: str
+    product_type: str
+    phone_number: str
+    balance_usd: Decimal
+    balance_limit_usd: Decimal
+    minutes_remaining: int
+    minutes_limit: int
+
+
+class Gateway(Protocol):
+    def summary(self, phone_number: str) -> CustomerSummary:
+        """The summary of the customer who has this (national) number.
+
+        Raises UnknownSubscriber, BadGateway (the BSS answers nonsense) or GatewayTimeout (it takes too long).
+        """
+        ...
+
+
+class UnknownSubscriber(NotFound):
+    reason = "unknown_subscriber"
+
+    def __init__(self) -> None:
+        super().__init__("Customer not found")
+
+
+def gateway() -> Gateway:
+    """The adapter in use; one for the life of the process."""
+    return _gateway(settings.BSS_GATEWAY)
+
+
+@cache
+def _gateway(path: str) -> Gateway:
+    return cast(Gateway, import_string(path)())

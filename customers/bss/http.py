@@ -1,0 +1,111 @@
+"""The operator's own BSS, asked over HTTP as the original asks it."""
+
+import json
+import time
+from decimal import Decimal
+from typing import Any
+
+import urllib3
+from django.conf import settings
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, TimeoutError
+
+from customers.bss import CustomerSummary, UnknownSubscriber
+from telcox.common.errors import BadGateway, GatewayTimeout
+
+# Far above any summary, in bytes.
+ANSWER_MAX = 64 * 1024
+
+# Kept connections; a request that finds all of them busy waits for one.
+CONNECTIONS = 16
+
+# What a summary must hold, and as what. `bool` is an `int` to Python and not to us.
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "customer_id": int,
+    "dni": str,
+    "name": str,
+    "product_type": str,
+    "phone_number": str,
+    "balance_usd": (int, Decimal),
+    "balance_limit_usd": (int, Decimal),
+    "minutes_remaining": int,
+    "minutes_limit": int,
+}
+
+
+class HttpGateway:
+    """One pool of kept connections for the process; BSS_TIMEOUT_SECONDS bounds the wait for an answer."""
+
+    def __init__(self) -> None:
+        self._base = settings.BSS_URL.rstrip("/")
+        self._seconds = settings.BSS_TIMEOUT_SECONDS
+        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, block=True)
+
+    def summary(self, phone_number: str) -> CustomerSummary:
+        status, body = self._get(f"{self._base}/bss/customers/by-phone-number/{phone_number}/summary")
+        if status == 404:
+            raise UnknownSubscriber
+        if status != 200:
+            raise BadGateway(f"Error contacting BSS: it answered with status {status}")
+        return parse_summary(body)
+
+    def _get(self, url: str) -> tuple[int, bytes]:
+        deadline = time.monotonic() + self._seconds
+        try:
+            try:
+                return self._get_once(url, deadline)
+            except ProtocolError:
+                # A kept connection that the BSS closed meanwhile says nothing about the BSS. Asking twice
+                # is safe.
+                return self._get_once(url, deadline)
+        except NewConnectionError as error:
+            raise BadGateway("Error contacting BSS: no connection") from error
+        except TimeoutError as error:
+            raise GatewayTimeout("BSS did not answer in time") from error
+        except HTTPError as error:
+            raise BadGateway("Error contacting BSS: the answer broke off") from error
+
+    def _get_once(self, url: str, deadline: float) -> tuple[int, bytes]:
+        response = self._pool.request(
+            "GET",
+            url,
+            timeout=max(0.001, deadline - time.monotonic()),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            body = b""
+            while chunk := response.read1(ANSWER_MAX):
+                body += chunk
+                if len(body) > ANSWER_MAX:
+                    raise BadGateway("Error contacting BSS: the answer is too long")
+                # The socket's time-out starts anew with every byte; the caller's does not.
+                if time.monotonic() > deadline:
+                    raise GatewayTimeout("BSS did not answer in time")
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        return response.status, body
+
+
+def parse_summary(body: bytes) -> CustomerSummary:
+    """Raises BadGateway for anything that is no summary."""
+    try:
+        document = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        values = {field: _of_type(document[field], kind) for field, kind in FIELDS.items()}
+        for field in ("balance_usd", "balance_limit_usd"):
+            values[field] = Decimal(values[field])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BadGateway("Error contacting BSS: the answer is no summary") from error
+    return CustomerSummary(**values)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _of_type(value: Any, kind: type | tuple[type, ...]) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError
+    return value

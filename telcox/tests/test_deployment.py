@@ -1,0 +1,69 @@
+"""What starts the system agrees with itself: compose file, bin/, proxy template and Makefile."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from telcox.testing.processes import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def is_executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def test_every_process_of_ours_is_started_by_a_command_of_bin() -> None:
+    assert set(OURS) == {"web", "live", "migrate", "bss-standin"}
+    commands = {service["command"] for service in OURS.values()}
+    assert [command for command in commands if not is_executable(ROOT / command)] == []
+
+
+def test_services_wait_for_what_they_need_to_be_healthy() -> None:
+    for name, service in SERVICES.items():
+        for needed, condition in service.get("depends_on", {}).items():
+            if condition["condition"] == "service_healthy":
+                assert "test" in SERVICES[needed]["healthcheck"], f"{name} waits for {needed}"
+
+
+def test_the_compose_file_holds_no_secret() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("SECRET|PASSWORD", variable):
+                assert value.startswith("${"), f"{name}: {variable}"
+
+
+def test_every_variable_without_a_default_is_explained_in_the_example() -> None:
+    needed = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
+    explained = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert needed - explained == set()
+
+
+def test_the_proxy_is_given_every_name_its_template_asks_for() -> None:
+    asked = set(re.findall(r"\$\{(\w+)\}", (ROOT / "deploy" / "nginx.conf.template").read_text()))
+    assert asked - set(SERVICES["proxy"]["environment"]) == set()
+
+
+def test_every_target_of_the_makefile_is_in_its_help() -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets
+    shown = subprocess.run(
+        ["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r"^ +make (\w+)", shown, re.MULTILINE) == targets[1].split()
+
+
+@pytest.mark.parametrize(
+    "script", [*sorted((ROOT / "bin").iterdir()), ROOT / ".ci" / "run"], ids=lambda path: path.name
+)
+def test_every_script_can_be_run(script: Path) -> None:
+    assert is_executable(script)
+    if script.read_text().startswith("#!/usr/bin/env bash"):
+        subprocess.run(["bash", "-n", script], check=True)
