@@ -1,0 +1,46 @@
+"""`make bench`: what the system carries on this machine, production processes and all, in one table.
+
+It needs an empty MariaDB (DATABASE_URL) and a Redis (REDIS_URL), as `bin/with-servers` makes them. The load
+comes from the same machine, so what it costs the system goes without; the table says how much that is.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+
+from benchmarks.measure import Bench
+from benchmarks.report import Row, machine, markdown, plain
+from benchmarks.scale import FULL, QUICK
+from telcox.testing.stack import Stack, production_env
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="seconds long: shows that it works, measures nothing"
+    )
+    parser.add_argument("--markdown", action="store_true", help="the table for a README")
+    arguments = parser.parse_args()
+    database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
+    if not database_url.startswith("mysql") or not redis_url:
+        parser.error("needs DATABASE_URL (an empty MariaDB) and REDIS_URL: see `make bench`")
+    stack = Stack(production_env(database_url, redis_url))
+    # Ours too: we seed with the stack's own settings.
+    os.environ |= stack.env | {"DJANGO_SETTINGS_MODULE": "telcox.settings"}
+    try:
+        rows = list(_measured(Bench(stack, QUICK if arguments.quick else FULL)))
+    finally:
+        stack.close()
+    sys.stdout.write("\n" + (markdown if arguments.markdown else plain)(machine(), rows))
+    return 1 if any(row.wrong for row in rows) else 0
+
+
+def _measured(bench: Bench) -> Iterator[Row]:
+    for row in bench.rows():
+        sys.stderr.write(f"{row.name}: {row.figure}\n")
+        yield row
+
+
+if __name__ == "__main__":
+    sys.exit(main())

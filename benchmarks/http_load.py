@@ -1,0 +1,137 @@
+"""Asks over a few kept-alive connections, each as fast as it is answered, from a process of its own.
+
+A client of its own, because a general one costs more per request than the server that is measured.
+"""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+
+from benchmarks.processes import CpuMeter, in_own_process
+
+_HEAD = re.compile(rb"HTTP/1\.1 (\d+).*\r\ncontent-length: (\d+)", re.IGNORECASE | re.DOTALL)
+# How long the answers under way at the end are waited for, in seconds.
+LAST_ANSWERS = 10.0
+
+
+@dataclass
+class HttpLoad:
+    """What to ask: `requests` are sent as they are, in turn; `expected` is the status of a right answer;
+    `processes` whose processor time is watched, by group."""
+
+    port: int
+    requests: Sequence[bytes]
+    expected: int
+    connections: int
+    warm_up: float
+    measured: float
+    processes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass
+class HttpResult:
+    """Latencies in seconds, of answers begun and ended in the measured time; `answered` counts right answers
+    from the first to the last, warm-up included; `errors` by what was wrong."""
+
+    measured: float
+    latencies: list[float] = field(default_factory=list)
+    answered: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def per_second(self) -> float:
+        return len(self.latencies) / self.measured
+
+
+def request(method: str, path: str, *, token: str, port: int, body: bytes = b"") -> bytes:
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Token {token}\r\n"
+        f"Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def run_http_load(load: HttpLoad) -> HttpResult:
+    return in_own_process(_run, load)
+
+
+def _run(load: HttpLoad) -> HttpResult:
+    return asyncio.run(_generate(load))
+
+
+async def _generate(load: HttpLoad) -> HttpResult:
+    result = HttpResult(load.measured)
+    begin = time.monotonic() + load.warm_up
+    requests = cycle(load.requests)
+    loop = asyncio.get_running_loop()
+    clients = []
+    for _ in range(load.connections):
+        made = loop.create_connection(lambda: _Client(load, result, requests, begin), "127.0.0.1", load.port)
+        clients.append((await made)[1])
+    await asyncio.sleep(begin - time.monotonic())
+    meter = CpuMeter(load.processes)
+    await asyncio.sleep(load.measured)
+    result.cpu = meter.shares()
+    _, unfinished = await asyncio.wait([client.finished for client in clients], timeout=LAST_ANSWERS)
+    result.errors["no answer"] += len(unfinished)
+    return result
+
+
+class _Client(asyncio.Protocol):
+    """One connection: sends, waits for the whole answer, sends the next."""
+
+    def __init__(self, load: HttpLoad, result: HttpResult, requests: cycle[bytes], begin: float) -> None:
+        self.load, self.result, self.requests, self.begin = load, result, requests, begin
+        self.end = begin + load.measured
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._received = b""
+        self._sent_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        match = _HEAD.match(head)
+        if match is None:
+            self._stop("answer not understood")
+        elif len(body) >= int(match[2]):
+            self._received = b""
+            self._answered(int(match[1]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.finished.done():
+            self._stop("connection lost")
+
+    def _send(self) -> None:
+        self._sent_at = time.monotonic()
+        self.transport.write(next(self.requests))
+
+    def _answered(self, status: int) -> None:
+        now = time.monotonic()
+        if status != self.load.expected:
+            self.result.errors[f"status {status}"] += 1
+        else:
+            self.result.answered += 1
+            if self.begin <= self._sent_at and now <= self.end:
+                self.result.latencies.append(now - self._sent_at)
+        if now < self.end:
+            self._send()
+        else:
+            self._stop()
+
+    def _stop(self, error: str = "") -> None:
+        if error:
+            self.result.errors[error] += 1
+        self.finished.set_result(None)
+        self.transport.close()

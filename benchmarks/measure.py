@@ -1,0 +1,160 @@
+"""What is measured, in order: the database without us, the requests, the live feed."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import django
+from django.conf import settings
+from django.utils import timezone
+
+from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
+from benchmarks.live_load import LiveLoad, run_live_load
+from benchmarks.processes import listening_on
+from benchmarks.raw_limits import inserts_per_second, updates_per_second
+from benchmarks.report import Row, http_row, live_row
+from benchmarks.scale import EVENT_SOURCE, Scale
+from telcox.testing.stack import Stack
+
+USAGE_EVENT = "/api/dev/usage-event"
+# Requests prepared; asked in turn, so that no line is asked twice in short time.
+PREPARED = 2_000
+
+
+class Bench:
+    """Seeds, starts the stack and measures. Aims are the project's, for a machine of two cores."""
+
+    def __init__(self, stack: Stack, scale: Scale) -> None:
+        self.stack, self.scale = stack, scale
+
+    def rows(self) -> Iterator[Row]:
+        self.stack.migrate()
+        django.setup()
+        yield from self._database()
+        self._seed()
+        self.stack.start()
+        self.groups = self._groups()
+        yield from self._requests()
+        yield from self._live_feed()
+
+    def _database(self) -> Iterator[Row]:
+        database = settings.DATABASES["default"]
+        address = {
+            "host": database["HOST"],
+            "port": int(database["PORT"]),
+            "user": database["USER"],
+            "password": database["PASSWORD"],
+            "database": database["NAME"],
+        }
+        seconds = self.scale.raw
+        for connections in (1, self.scale.connections):
+            figure = updates_per_second(address, connections, seconds)
+            yield Row(
+                f"MariaDB: one-row update + commit, {connections} connections", f"{figure:,.0f} commits/s"
+            )
+        figure = inserts_per_second(address, seconds)
+        yield Row("MariaDB: usage events, 1,000 a statement, 1 connection", f"{figure:,.0f} rows/s")
+
+    def _seed(self) -> None:
+        from benchmarks.seed import seed  # needs django.setup()
+
+        self.seeded = seed(scale=self.scale, at=timezone.now())
+
+    def _groups(self) -> dict[str, Sequence[int]]:
+        return {
+            "web": [process.pid for process in self.stack.web],
+            "live": [process.pid for process in self.stack.live],
+            "proxy": [self.stack.proxy.pid],
+            "database": listening_on(int(settings.DATABASES["default"]["PORT"])),
+            "redis": listening_on(_port_of(settings.REDIS_URL)),
+        }
+
+    # --- REST ---
+
+    def _requests(self) -> Iterator[Row]:
+        lines = _sample(self.seeded.phone_numbers)
+        billed = _sample(self.seeded.billed_phone_numbers)
+        proxy, web = self.stack.proxy.port, self.stack.web[0].port
+        summaries = [f"/api/customers/{number}/summary" for number in lines]
+        bills = [f"/api/customers/{number}/billing" for number in billed]
+        yield self._get("GET summary", "≥ 700/s", proxy, summaries)
+        yield self._get("GET billing, 12 bills", "≥ 700/s", proxy, bills)
+        yield self._post("POST usage-event, many lines", "≥ 300/s", proxy, lines)
+        yield self._post("POST usage-event, one line", "≥ 300/s", proxy, lines[:1])
+        yield self._get("GET billing, one web process, no proxy", "", web, bills)
+        yield self._post("POST usage-event, one web process, no proxy", "", web, lines)
+
+    def _get(self, name: str, aim: str, port: int, paths: Sequence[str]) -> Row:
+        return http_row(
+            name, aim, self._load(port, 200, [self._request("GET", path, port) for path in paths])
+        )
+
+    def _post(self, name: str, aim: str, port: int, phone_numbers: Sequence[str]) -> Row:
+        """What was acknowledged is counted against what is in the database afterwards, too."""
+        before = _events_recorded()
+        bodies = [{"phone_number": number, "category": "SOCIAL", "bytes": 1024} for number in phone_numbers]
+        requests = [self._request("POST", USAGE_EVENT, port, json.dumps(body).encode()) for body in bodies]
+        result = self._load(port, 202, requests)
+        result.errors["acknowledged and not recorded once"] += abs(
+            result.answered - (_events_recorded() - before)
+        )
+        return http_row(name, aim, result)
+
+    def _request(self, method: str, path: str, port: int, body: bytes = b"") -> bytes:
+        return request(method, path, token=self.seeded.token, port=port, body=body)
+
+    def _load(self, port: int, expected: int, requests: Sequence[bytes]) -> HttpResult:
+        scale = self.scale
+        return run_http_load(
+            HttpLoad(
+                port=port,
+                requests=requests,
+                expected=expected,
+                connections=scale.connections,
+                warm_up=scale.warm_up,
+                measured=scale.measured,
+                processes=self.groups,
+            )
+        )
+
+    # --- The live feed ---
+
+    def _live_feed(self) -> Iterator[Row]:
+        direct = [process.port for process in self.stack.live]
+        about = f"live feed, {self.scale.sockets} sockets × {self.scale.events_per_second}/s"
+        yield self._live(about, "p99 ≤ 100 ms, all final", [self.stack.proxy.port])
+        yield self._live(f"{about}, no proxy", "", direct)
+
+    def _live(self, name: str, aim: str, socket_ports: Sequence[int]) -> Row:
+        scale = self.scale
+        result = run_live_load(
+            LiveLoad(
+                socket_ports=socket_ports,
+                http_port=self.stack.proxy.port,
+                token=self.seeded.token,
+                phone_number=self.seeded.phone_numbers[0],
+                sockets=scale.sockets,
+                events_per_second=scale.events_per_second,
+                warm_up=scale.warm_up,
+                measured=scale.live,
+                processes=self.groups,
+            )
+        )
+        return live_row(name, aim, result)
+
+
+def _events_recorded() -> int:
+    from usage.models import UsageEvent  # needs django.setup()
+
+    return UsageEvent.objects.exclude(source=EVENT_SOURCE).count()
+
+
+def _sample(phone_numbers: Sequence[str]) -> list[str]:
+    return random.Random(1).sample(phone_numbers, min(PREPARED, len(phone_numbers)))  # noqa: S311
+
+
+def _port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port
+    return port

@@ -1,0 +1,96 @@
+"""Work done beside the measuring process, and the processor time of what is measured."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+# Started anew, not forked: no connections or locks of ours come along.
+SPAWN = multiprocessing.get_context("spawn")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def in_own_process(function: Callable[..., Result], *args: Any) -> Result:
+    with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
+        return pool.submit(function, *args).result()
+
+
+class CpuMeter:
+    """How much of one processor each group of processes used since the meter was made, as a share (1.0 is one
+    whole processor). A group is named by the pids at its root; what those started belongs to it.
+
+    "load" is the process that asks, "others" the rest of the machine and what its host took away (steal).
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[int]]) -> None:
+        self._groups = {**groups, "load": [os.getpid()]}
+        self._since = time.monotonic()
+        self._before = self._seconds()
+
+    def shares(self) -> dict[str, float]:
+        elapsed = time.monotonic() - self._since
+        now = self._seconds()
+        shares = {name: (now[name] - self._before[name]) / elapsed for name in now}
+        ours = sum(shares[name] for name in self._groups)
+        return {**shares, "others": max(0.0, shares["others"] - ours)}
+
+    def _seconds(self) -> dict[str, float]:
+        parents, used = {}, {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and (stat := _stat(entry)):
+                parents[int(entry.name)], used[int(entry.name)] = stat
+        groups = {pid: name for name, roots in self._groups.items() for pid in roots}
+        seconds = dict.fromkeys(self._groups, 0.0)
+        for pid, spent in used.items():
+            if name := _group(pid, groups, parents):
+                seconds[name] += spent
+        return {**seconds, "others": _machine_seconds()}
+
+
+def _machine_seconds() -> float:
+    """Of all processors together: user, nice, system, irq, softirq, steal."""
+    with Path("/proc/stat").open() as stat:
+        fields = [int(field) for field in stat.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / _TICKS
+
+
+def _stat(process: Path) -> tuple[int, float] | None:
+    """The parent's pid, and the processor seconds used so far; None if the process is gone."""
+    try:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _group(pid: int, groups: Mapping[int, str], parents: Mapping[int, int]) -> str | None:
+    """Of the nearest forebear that has one, itself included."""
+    while pid and pid not in groups:
+        pid = parents.get(pid, 0)
+    return groups.get(pid)
+
+
+def listening_on(port: int) -> list[int]:
+    """The processes of this machine that listen on a TCP port; none if they cannot be seen from here."""
+    sockets = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
+            sockets.add(f"socket:[{columns[9]}]")
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and sockets & set(_open_files(entry))
+    ]
+
+
+def _open_files(process: Path) -> list[str]:
+    try:
+        return [os.readlink(file) for file in (process / "fd").iterdir()]
+    except OSError:
+        return []

@@ -1,0 +1,85 @@
+"""What the database can do without us: the ceiling the other figures hang under.
+
+Client processes of their own, so that one Python is not the limit; durable commits, as in production.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import MySQLdb  # type: ignore[import-untyped]
+
+from benchmarks.processes import SPAWN
+
+ROWS = 1_000
+ROWS_AT_ONCE = 1_000
+# Of the columns of usage_usageevent, with its keys.
+_EVENTS = """
+    CREATE TABLE benchmark_event (
+        id BIGINT AUTO_INCREMENT PRIMARY KEY, source VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+        event_id VARCHAR(128) COLLATE utf8mb4_bin NOT NULL, category VARCHAR(20) NOT NULL,
+        quantity BIGINT UNSIGNED NOT NULL, occurred_at DATETIME(6) NOT NULL, ingested_at DATETIME(6) NOT NULL,
+        subscription_id BIGINT NOT NULL, UNIQUE (source, event_id), INDEX (subscription_id, occurred_at)
+    )"""
+_COUNTERS = "CREATE TABLE benchmark_counter (id BIGINT PRIMARY KEY, used BIGINT UNSIGNED NOT NULL)"
+
+
+def updates_per_second(database: dict[str, Any], connections: int, seconds: float) -> float:
+    """One-row updates, each its own durable transaction, on rows of their own mostly."""
+    _prepare(database, "benchmark_counter", _COUNTERS)
+    connection = MySQLdb.connect(**database, autocommit=True)
+    connection.cursor().executemany(
+        "INSERT INTO benchmark_counter VALUES (%s, %s)", [(i, 0) for i in range(ROWS)]
+    )
+    return _together(_update, database, connections, seconds)
+
+
+def inserts_per_second(database: dict[str, Any], seconds: float) -> float:
+    """Rows of usage events, a thousand a statement, one connection."""
+    _prepare(database, "benchmark_event", _EVENTS)
+    return _together(_insert, database, 1, seconds)
+
+
+def _prepare(database: dict[str, Any], table: str, statement: str) -> None:
+    connection = MySQLdb.connect(**database, autocommit=True)
+    connection.cursor().execute(f"DROP TABLE IF EXISTS {table}")
+    connection.cursor().execute(statement)
+
+
+def _together(
+    work: Callable[[Any, int, int], int], database: dict[str, Any], connections: int, seconds: float
+) -> float:
+    """The sum over all processes, which begin at one moment."""
+    begin = time.time() + 1 + 0.1 * connections
+    with ProcessPoolExecutor(connections, mp_context=SPAWN) as pool:
+        runs = [pool.submit(_repeat, work, database, number, begin, seconds) for number in range(connections)]
+        return sum(run.result() for run in runs) / seconds
+
+
+def _repeat(
+    work: Callable[[Any, int, int], int], database: dict[str, Any], worker: int, begin: float, seconds: float
+) -> int:
+    cursor = MySQLdb.connect(**database, autocommit=True).cursor()
+    time.sleep(max(0.0, begin - time.time()))
+    done = turn = 0
+    while time.time() < begin + seconds:
+        done += work(cursor, worker, turn)
+        turn += 1
+    return done
+
+
+def _update(cursor: Any, worker: int, turn: int) -> int:
+    row = (worker * 61 + turn * 7) % ROWS
+    return int(cursor.execute("UPDATE benchmark_counter SET used = used + 1 WHERE id = %s", [row]))
+
+
+def _insert(cursor: Any, worker: int, turn: int) -> int:
+    first = turn * ROWS_AT_ONCE
+    now = "'2026-01-01 00:00:00.000000'"
+    values = ",".join(
+        f"('benchmark','{number}','SOCIAL',1024,{now},{now},{number % 9973})"
+        for number in range(first, first + ROWS_AT_ONCE)
+    )
+    columns = "source, event_id, category, quantity, occurred_at, ingested_at, subscription_id"
+    return int(cursor.execute(f"INSERT INTO benchmark_event ({columns}) VALUES {values}"))  # noqa: S608 - our own

@@ -1,0 +1,107 @@
+"""The one table: figures beside their aims, and what the machine was doing meanwhile."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+from benchmarks.http_load import HttpResult
+from benchmarks.live_load import LiveResult
+
+CPU_GROUPS = ("web", "live", "proxy", "database", "redis", "load", "others")
+_HEADINGS = ("measured", "aim", "result", "p50 ms", "p99 ms", "max ms", "wrong", *CPU_GROUPS)
+_ABOUT_CPU = (
+    "The last columns: processors used meanwhile (1.00 is one whole). `load` is this program, `others`\n"
+    "whatever else ran on the machine: where it is not next to nothing, measure again."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `wrong` counts answers or sockets that were not as they must be, and is named by
+    `wrong_about`."""
+
+    name: str
+    figure: str
+    aim: str = ""
+    latencies: Sequence[float] = ()
+    wrong: int = 0
+    wrong_about: str = ""
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+    def cells(self) -> list[str]:
+        times = [
+            f"{at(self.latencies, share) * 1000:.1f}" if self.latencies else "" for share in (0.5, 0.99, 1)
+        ]
+        wrong = f"{self.wrong} ({self.wrong_about})" if self.wrong else str(self.wrong)
+        cpu = [f"{self.cpu[group]:.2f}" if group in self.cpu else "" for group in CPU_GROUPS]
+        return [self.name, self.aim, self.figure, *times, wrong, *cpu]
+
+
+def at(values: Sequence[float], share: float) -> float:
+    """The value that this share of them does not pass."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def http_row(name: str, aim: str, result: HttpResult) -> Row:
+    errors = +result.errors
+    return Row(
+        name=name,
+        figure=f"{result.per_second:,.0f} requests/s",
+        aim=aim,
+        latencies=result.latencies,
+        wrong=errors.total(),
+        wrong_about=", ".join(f"{count}× {what}" for what, count in errors.most_common(3)),
+        cpu=result.cpu,
+    )
+
+
+def live_row(name: str, aim: str, result: LiveResult) -> Row:
+    not_final = result.sockets - result.final
+    return Row(
+        name=name,
+        figure=f"{result.frames_per_second:,.0f} frames/s, {result.delivered:.1%} of steps,"
+        f" {result.final}/{result.sockets} final",
+        aim=aim,
+        latencies=result.latencies,
+        wrong=not_final + result.backwards + result.closed,
+        wrong_about=f"{not_final} not final, {result.backwards} backwards, {result.closed} closed",
+        cpu=result.cpu,
+    )
+
+
+def machine() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT VERSION(), @@innodb_buffer_pool_size, @@innodb_flush_log_at_trx_commit")
+        version, pool, flush = cursor.fetchone()
+    return (
+        f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, MariaDB {version} "
+        f"(buffer pool {pool >> 20} MiB, {'durable' if flush == 1 else 'NOT durable'} commits)"
+    )
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo") as cpuinfo:
+        return next(
+            (line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "?"
+        )
+
+
+def plain(about: str, rows: Sequence[Row]) -> str:
+    table = [list(_HEADINGS), *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in table
+    )
+    return "\n".join([about, "", *lines, "", _ABOUT_CPU, ""])
+
+
+def markdown(about: str, rows: Sequence[Row]) -> str:
+    lines = [_HEADINGS, ["---"] * len(_HEADINGS), *(row.cells() for row in rows)]
+    return "\n".join([about, "", *(f"| {' | '.join(line)} |" for line in lines), "", _ABOUT_CPU, ""])

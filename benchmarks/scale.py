@@ -1,0 +1,46 @@
+"""How much is measured, and for how long."""
+
+from dataclasses import dataclass
+
+# The source of events that were there before anything was measured.
+EVENT_SOURCE = "benchmark-seed"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Counts of rows and sockets; times in seconds."""
+
+    lines: int
+    billed_lines: int
+    connections: int
+    warm_up: float
+    measured: float
+    sockets: int
+    events_per_second: int
+    live: float
+    raw: float
+
+
+FULL = Scale(
+    lines=10_000,
+    billed_lines=2_500,
+    connections=16,
+    warm_up=2,
+    measured=10,
+    sockets=1_000,
+    events_per_second=10,
+    live=15,
+    raw=3,
+)
+# Shows that everything runs; its figures mean nothing.
+QUICK = Scale(
+    lines=100,
+    billed_lines=20,
+    connections=4,
+    warm_up=0.2,
+    measured=0.5,
+    sockets=20,
+    events_per_second=10,
+    live=1,
+    raw=0.2,
+)

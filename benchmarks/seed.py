@@ -1,0 +1,198 @@
+"""A believable operator: customers with lines, money and a current period; some of them for a year, with
+bills."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import models
+from rest_framework.authtoken.models import Token
+
+from benchmarks.scale import EVENT_SOURCE, Scale
+from billing.models import (
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceStatus,
+    Payment,
+    PaymentMethod,
+    Unit,
+    Wallet,
+)
+from billing.rating import Used, rate_period, total_up
+from customers.models import PRICES, Customer, Line, Plan, ProductType, Subscription
+from telcox.common.calendar import local_date
+from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
+
+TAX_RATE = Decimal("0.15")
+PAST_PERIODS = 12
+PERIOD = timedelta(days=30)
+BATCH = 1_000
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What the measurements aim at, and who asks."""
+
+    token: str
+    phone_numbers: list[str]
+    billed_phone_numbers: list[str]
+
+
+def seed(*, scale: Scale, at: datetime) -> Seeded:
+    """Fills an empty, migrated database with `scale.lines` lines, the first `scale.billed_lines` of them with
+    a year behind them."""
+    call_command("loaddata", "catalogue", verbosity=0)
+    plans = list(Plan.objects.filter(product_type=ProductType.MOVIL).order_by("pk"))
+    lines = _lines(scale.lines)
+    past, current = [], []
+    for position, line in enumerate(lines):
+        *earlier, last = _periods(
+            line, plans[position % len(plans)], PAST_PERIODS * (position < scale.billed_lines), at
+        )
+        past.extend(earlier)
+        current.append(last)
+    _create([*past, *current])
+    _create(map(_counter, current))
+    _create(event for period in current for event in _events(period, at))
+    _bill(past)
+    numbers = [line.phone_number for line in lines]
+    return Seeded(_staff_token(), numbers, numbers[: scale.billed_lines])
+
+
+def _create(rows: Iterable[Row]) -> list[Row]:
+    rows = list(rows)
+    type(rows[0])._default_manager.bulk_create(rows, batch_size=BATCH)
+    return rows
+
+
+def _staff_token() -> str:
+    staff = get_user_model().objects.create_superuser("benchmark", "benchmark@example.com", None)
+    return Token.objects.create(user=staff).key
+
+
+def _lines(wanted: int) -> list[Line]:
+    customers = _create(
+        Customer(
+            dni=f"{900_000_000 + i:010d}",
+            full_name=f"Cliente {i}",
+            email=f"cliente{i}@example.com",
+            address=f"Av. 9 de Octubre {i}, Guayaquil",
+        )
+        for i in range(wanted)
+    )
+    lines = _create(
+        Line(customer=customer, phone_number=f"09{i:08d}", product_type=ProductType.MOVIL)
+        for i, customer in enumerate(customers)
+    )
+    _create(Wallet(line=line, balance_usd=Decimal("12.75"), balance_limit_usd=Decimal(30)) for line in lines)
+    return lines
+
+
+def _periods(line: Line, plan: Plan, past: int, at: datetime) -> Iterator[Subscription]:
+    """`past` periods that are over, and then the one that runs."""
+    first = at - timedelta(days=10) - past * PERIOD
+    for sequence in range(1, past + 2):
+        yield Subscription(
+            line=line,
+            sequence=sequence,
+            plan=plan,
+            plan_name=plan.name,
+            start_at=first + (sequence - 1) * PERIOD,
+            expiration_at=first + sequence * PERIOD,
+            limit_bytes=plan.data_bytes,
+            minutes_limit=plan.voice_minutes,
+            sms_limit=plan.sms,
+            **{price: getattr(plan, price) for price in PRICES},
+        )
+
+
+def _used(period: Subscription) -> dict[Category, int]:
+    """Some of every allowance, another share on each line."""
+    share = 1 + period.line_id % 9
+    data = period.limit_bytes * share // 40
+    return {
+        **dict.fromkeys(DATA_CATEGORIES, data),
+        Category.VOICE: period.minutes_limit * 60 * share // 10 + 1,
+        Category.SMS: period.sms_limit * share // 10 + 1,
+    }
+
+
+def _counter(period: Subscription) -> UsageCounter:
+    used = _used(period)
+    amounts = {COUNTER_FIELDS[category]: amount for category, amount in used.items()}
+    return UsageCounter(subscription=period, version=len(used), **amounts)
+
+
+def _events(period: Subscription, at: datetime) -> Iterator[UsageEvent]:
+    """What made the counter, one event a category."""
+    for category, amount in _used(period).items():
+        yield UsageEvent(
+            source=EVENT_SOURCE,
+            event_id=f"{period.line_id}-{category}",
+            subscription=period,
+            category=category,
+            quantity=amount,
+            occurred_at=period.start_at,
+            ingested_at=at,
+        )
+
+
+def _bill(periods: Sequence[Subscription]) -> None:
+    """One issued invoice a period, paid three days after."""
+    series = InvoiceSeries.objects.get_or_create(prefix="001-001")[0]
+    series.last_number = len(periods)
+    series.save(update_fields=["last_number"])
+    billed = [(period, _invoice(period, series, number)) for number, period in enumerate(periods, start=1)]
+    _create(invoice for _, invoice in billed)
+    _create(
+        InvoiceLine(
+            invoice=invoice,
+            position=1,
+            description=period.plan_name,
+            quantity=1,
+            unit=Unit.PERIOD,
+            unit_price=invoice.subtotal,
+            amount=invoice.subtotal,
+        )
+        for period, invoice in billed
+    )
+    _create(
+        Payment(
+            invoice=invoice,
+            amount=invoice.total,
+            payment_method=PaymentMethod.TRANSFERENCIA,
+            paid_at=period.expiration_at + timedelta(days=3),
+            reference=f"TR-{invoice.number}",
+        )
+        for period, invoice in billed
+    )
+
+
+def _invoice(period: Subscription, series: InvoiceSeries, number: int) -> Invoice:
+    line, customer = period.line, period.line.customer
+    totals = total_up(rate_period(period, Used()), tax_rate=TAX_RATE)
+    return Invoice(
+        status=InvoiceStatus.PAID,
+        series=series,
+        number=number,
+        customer=customer,
+        subscription=period,
+        period=f"{local_date(period.start_at):%Y-%m}",
+        customer_dni=customer.dni,
+        customer_name=customer.full_name,
+        phone_number=line.phone_number,
+        subtotal=totals.subtotal,
+        discount=totals.discount,
+        tax=totals.tax,
+        tax_rate=TAX_RATE,
+        total=totals.total,
+        issued_at=period.expiration_at,
+        due_on=local_date(period.expiration_at) + timedelta(days=15),
+    )
