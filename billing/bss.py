@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from billing.rating import started_minutes
 from customers.bss import CustomerSummary, UnknownSubscriber
 from customers.models import Line
+from usage.models import started_minutes
 
 
 class LocalGateway:

@@ -139,6 +139,11 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Documents that count, paid or not: everything but drafts."""
         return self.exclude(status=InvoiceStatus.DRAFT)
 
+    def overdue(self, on: date) -> InvoiceQuerySet:
+        """Issued, not wholly paid, and due before that day."""
+        open_statuses = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
+        return self.filter(status__in=open_statuses, due_on__lt=on)
+
     def of_number(self, phone_number: str) -> InvoiceQuerySet:
         return self.filter(phone_number=phone_number)
 

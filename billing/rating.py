@@ -29,7 +29,7 @@ class Used:
     """What was used of a period."""
 
     data_bytes: int = 0
-    voice_seconds: int = 0
+    voice_minutes: int = 0  # started ones
     sms: int = 0
 
 
@@ -55,14 +55,14 @@ class Totals:
 def rate_period(terms: PeriodTerms, used: Used) -> list[RatedLine]:
     """The period's price, then what was used beyond the allowance where that costs something.
 
-    Data is charged to the millionth of a GB (about 1 kB), voice by the started minute.
+    Data is charged to the millionth of a GB (about 1 kB), voice by the minute.
     """
     return [_line("PERIOD", Decimal(1), terms.price), *_overage(terms, used)]
 
 
 def _overage(terms: PeriodTerms, used: Used) -> Iterator[RatedLine]:
     gigabytes = Decimal(max(0, used.data_bytes - terms.limit_bytes)) / GB
-    minutes = Decimal(max(0, started_minutes(used.voice_seconds) - terms.minutes_limit))
+    minutes = Decimal(max(0, used.voice_minutes - terms.minutes_limit))
     sms = Decimal(max(0, used.sms - terms.sms_limit))
     for unit, quantity, unit_price in (
         ("GB", gigabytes, terms.overage_price_per_gb),
@@ -72,11 +72,6 @@ def _overage(terms: PeriodTerms, used: Used) -> Iterator[RatedLine]:
         line = _line(unit, quantity, unit_price)
         if line.amount:
             yield line
-
-
-def started_minutes(seconds: int) -> int:
-    """Voice is sold by the minute, and a minute that was begun is used."""
-    return -(-seconds // 60)
 
 
 def _line(unit: str, quantity: Decimal, unit_price: Decimal) -> RatedLine:

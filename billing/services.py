@@ -69,9 +69,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
 
 def _used(subscription: Subscription) -> Used:
     counter = UsageCounter.objects.filter(pk=subscription.pk).first() or UsageCounter()
-    return Used(
-        data_bytes=counter.total_bytes, voice_seconds=counter.used_voice_seconds, sms=counter.used_sms
-    )
+    return Used(data_bytes=counter.total_bytes, voice_minutes=counter.voice_minutes, sms=counter.used_sms)
 
 
 def _describe(subscription: Subscription, item: RatedLine) -> str:
@@ -115,7 +113,7 @@ def _locked_series(prefix: str) -> InvoiceSeries:
 
 @transaction.atomic
 def record_payment(
-    *, invoice: Invoice, amount: Decimal, payment_method: PaymentMethod, reference: str, at: datetime
+    *, invoice: Invoice, amount: Decimal, payment_method: PaymentMethod | str, reference: str, at: datetime
 ) -> Payment:
     """Money received at `at` for an issued invoice; `reference` names it once and for all.
 

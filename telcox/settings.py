@@ -33,6 +33,7 @@ API_OPEN = env.bool("API_OPEN", default=DEBUG)
 
 INSTALLED_APPS = [
     "daphne",
+    "telcox.backoffice",  # before the admin, whose templates it replaces
     "telcox.backoffice.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -46,7 +47,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
-    "telcox.backoffice",
     "customers",
     "usage",
     "billing",

@@ -46,6 +46,11 @@ DATA_CATEGORIES = [
 DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
 
 
+def started_minutes(seconds: int) -> int:
+    """Voice is sold by the minute, and a minute that was begun is used."""
+    return -(-seconds // 60)
+
+
 class UsageEventManager(models.Manager["UsageEvent"]):
     def get_by_natural_key(self, source: str, event_id: str) -> UsageEvent:
         return self.get(source=source, event_id=event_id)
@@ -118,6 +123,10 @@ class UsageTotals(models.Model):
     @property
     def total_bytes(self) -> int:
         return sum(getattr(self, field) for field in DATA_FIELDS)
+
+    @property
+    def voice_minutes(self) -> int:
+        return started_minutes(self.used_voice_seconds)
 
 
 class UsageCounterManager(models.Manager["UsageCounter"]):

@@ -6,7 +6,15 @@ from django.db import IntegrityError, transaction
 from customers.models import Line, LineStatus, Subscription
 from customers.services import renew_subscriptions
 from telcox.common.errors import DomainError, NotFound, Unprocessable
-from usage.models import COUNTER_FIELDS, COUNTER_MAX, QUANTITY_MAX, Category, UsageCounter, UsageEvent
+from usage.models import (
+    COUNTER_FIELDS,
+    COUNTER_MAX,
+    QUANTITY_MAX,
+    Category,
+    UsageCounter,
+    UsageEvent,
+    started_minutes,
+)
 from usage.services import RecordedUsage, line_snapshot, line_versions, record_usage
 
 pytestmark = pytest.mark.django_db
@@ -163,3 +171,7 @@ def test_the_database_itself_refuses_what_is_out_of_range(seeded: None) -> None:
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             rows.update(**change)
+
+
+def test_a_begun_minute_is_used() -> None:
+    assert [started_minutes(seconds) for seconds in (0, 1, 60, 61)] == [0, 1, 1, 2]
