@@ -51,7 +51,8 @@ def renew_subscriptions(*, at: datetime) -> int:
     for line_ids in _lines_to_renew(at):
         while chunk := _renew_once(line_ids, at):
             begun += chunk
-    logger.info("%d period(s) begun", begun)
+    if begun:
+        logger.info("%d period(s) begun", begun)
     return begun
 
 

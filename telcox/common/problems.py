@@ -10,10 +10,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
-from rest_framework.response import Response
 
 from telcox.common.errors import DATABASE_UNAVAILABLE, DomainError, InvalidInput
 
@@ -38,8 +37,11 @@ def problem(status: int, detail: str | None = None, **members: Any) -> dict[str,
     return {"type": "about:blank", "title": phrase, "status": status, "detail": detail or phrase, **members}
 
 
-def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's hook: what a view raised, as a problem; None lets it become a 500 and be logged as one."""
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """DRF's hook: what a view raised, as a problem; None lets it become a 500 and be logged as one.
+
+    The answer is JSON whatever the view itself renders: the pages of the API document are HTML.
+    """
     headers: dict[str, str] = {}
     match exc:
         case InvalidInput():
@@ -66,7 +68,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         case _:
             return None
-    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    return JsonResponse(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
 
 
 def _flatten(details: Any, loc: tuple[str | int, ...]) -> Iterator[dict[str, Any]]:

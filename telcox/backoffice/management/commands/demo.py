@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from customers.services import renew_subscriptions
-from telcox.backoffice.demo import Login, demo_login, seed
+from telcox.backoffice.demo import Login, login_made_before, make_login, seed
 
 EVENT = '{"phone_number": "0969786985", "category": "SOCIAL", "bytes": 1048576}'
 
@@ -18,19 +18,24 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        if not seed(at=now):
+        login: Login | None
+        if seed(at=now):
+            login = make_login()
+        else:
+            # Somebody's data: periods go on, and nobody is given a login.
             renew_subscriptions(at=now)
-        self._tell(demo_login(), options["port"])
+            login = login_made_before()
+        self._tell(login, options["port"])
 
-    def _tell(self, login: Login, port: int) -> None:
+    def _tell(self, login: Login | None, port: int) -> None:
         here = f"http://127.0.0.1:{port}"
-        token = "" if settings.API_OPEN else f"-H 'Authorization: Token {login.token}' "
-        password = login.password or "(as printed when it was made)"
+        token = "" if settings.API_OPEN or not login else f"-H 'Authorization: Token {login.token}' "
+        access = f": {login.username} / {login.password or '(as printed when it was made)'}" if login else ""
         self.stdout.write(
             f"""
 TelcoX
 
-  {here}/admin/   back-office: {login.username} / {password}
+  {here}/admin/   back-office{access}
   {here}/docs     the API, to try in the browser
   ws://127.0.0.1:{port}/ws/usage?phone_number=0969786985   live feed
 
