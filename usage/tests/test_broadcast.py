@@ -14,7 +14,7 @@ from usage.tests.test_snapshot import snapshot
 
 
 def state(version: int) -> Snapshot:
-    return Snapshot(**{**snapshot(), "version": version})  # type: ignore[typeddict-item]
+    return Snapshot(**{**snapshot(), "version": version})
 
 
 class Layer:
