@@ -1,0 +1,86 @@
+"""Habits that hold the project together, where a person would forget one."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core import serializers
+from django.core.management import call_command, get_commands
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+# Every command of ours, as a test may call it.
+COMMANDS: dict[str, list[str]] = {"demo": [], "renew_subscriptions": []}
+STARTED_ELSEWHERE = {"run_bss_standin"}  # it listens: customers/tests/test_api.py
+
+OURS = ("telcox.backoffice", "customers", "usage", "billing")
+
+
+def test_every_command_of_ours_is_in_this_list() -> None:
+    ours = {name for name, app in get_commands().items() if app in OURS}
+    assert ours == set(COMMANDS) | STARTED_ELSEWHERE
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs_twice(command: str) -> None:
+    call_command(command, *COMMANDS[command])
+    call_command(command, *COMMANDS[command])
+
+
+@pytest.mark.django_db
+def test_fixtures_load_any_number_of_times_with_the_same_result() -> None:
+    names = sorted(path.name for path in (ROOT / "fixtures").glob("*.json"))
+
+    def load() -> dict[str, str]:
+        call_command("loaddata", *names, verbosity=0)
+        models = [
+            model
+            for app in ("customers", "usage", "billing")
+            for model in apps.get_app_config(app).get_models()
+        ]
+        return {
+            model._meta.label: serializers.serialize("json", model._default_manager.order_by("pk"))
+            for model in models
+        }
+
+    assert load() == load()
+
+
+def test_what_the_readme_says_to_type_is_what_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    first_block = README.split("```")[1]
+    commands = re.findall(r"^(make \w+)", first_block, flags=re.M)
+    assert commands == ["make run", "make test"]
+    assert all(command in ci for command in commands)
+
+
+def test_every_make_target_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^(\w+):", makefile, flags=re.M))
+    assert set(re.findall(r"make (\w+)", README)) <= targets
+
+
+def test_every_setting_from_the_environment_is_in_the_readmes_table() -> None:
+    settings = (ROOT / "telcox" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings))
+    assert read
+    assert {name for name in read if f"`{name}`" not in README} == set()
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_no_file_of_python_is_longer_than_can_be_read_at_once() -> None:
+    long = {
+        str(path.relative_to(ROOT)): length
+        for app in ("telcox", "customers", "usage", "billing", "benchmarks")
+        for path in (ROOT / app).rglob("*.py")
+        if "migrations" not in path.parts and (length := len(path.read_text().splitlines())) > 420
+    }
+    assert not long
