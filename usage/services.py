@@ -79,12 +79,14 @@ def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
     return _snapshot(subscription, getattr(subscription, "usage_counter", None), at)
 
 
-def line_versions(*, phone_numbers: Iterable[str]) -> dict[str, int]:
-    """The version each line's snapshot has now; lines without a period are left out."""
+def line_states(*, phone_numbers: Iterable[str], at: datetime) -> dict[str, tuple[int, bool]]:
+    """`version` and `expired` of each line's snapshot at `at`: when either grows, there is something new to
+    show. Lines without a period are left out."""
     current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
-    rows = current.values_list("line__phone_number", "sequence", "usage_counter__version")
+    rows = current.values_list("line__phone_number", "sequence", "usage_counter__version", "expiration_at")
     return {
-        phone_number: snapshot_version(sequence, changes or 0) for phone_number, sequence, changes in rows
+        phone_number: (snapshot_version(sequence, changes or 0), expiration_at <= at)
+        for phone_number, sequence, changes, expiration_at in rows
     }
 
 

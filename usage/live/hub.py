@@ -20,7 +20,7 @@ from prometheus_client import Gauge
 
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from usage.live import broadcast
-from usage.services import line_snapshot, line_versions
+from usage.services import line_snapshot, line_states
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,10 @@ JOIN_TIMEOUT = 2.0
 COMPARED_AT_ONCE = 1_000
 
 
+# Older than every state there is.
+NOTHING = (0, False)
+
+
 class Watcher(Protocol):
     def offer(self, frame: dict[str, Any]) -> None:
         """Takes a state of the line; never waits, and may drop it for a newer one."""
@@ -43,7 +47,7 @@ class Hub:
         self._layer = get_channel_layer()
         self._channel: str | None = None
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
-        self._newest: dict[str, int] = {}
+        self._newest: dict[str, tuple[int, bool]] = {}
         self._joined: set[str] = set()
         self._joining = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,9 +71,9 @@ class Hub:
             await self._settle(phone_number)
 
     def deliver(self, frame: dict[str, Any]) -> None:
-        phone_number, version = frame["phone_number"], frame["version"]
-        if version >= self._newest.get(phone_number, 0) and phone_number in self._watchers:
-            self._newest[phone_number] = version
+        phone_number, state = frame["phone_number"], (frame["version"], frame["expired"])
+        if phone_number in self._watchers and state >= self._newest.get(phone_number, NOTHING):
+            self._newest[phone_number] = state
             for watcher in self._watchers[phone_number]:
                 watcher.offer(frame)
 
@@ -120,13 +124,13 @@ class Hub:
                 logger.exception("live feed not compared")
 
     async def _compare(self, at: datetime) -> None:
-        """Sends the state of every watched line that changed without a message reaching us."""
+        """Sends the state of every watched line that changed, or expired, without a message reaching us."""
         watched = list(self._watchers)
         for start in range(0, len(watched), COMPARED_AT_ONCE):
             phone_numbers = watched[start : start + COMPARED_AT_ONCE]
-            versions = await database_sync_to_async(line_versions)(phone_numbers=phone_numbers)
-            for phone_number, version in versions.items():
-                if version > self._newest.get(phone_number, 0):
+            states = await database_sync_to_async(line_states)(phone_numbers=phone_numbers, at=at)
+            for phone_number, state in states.items():
+                if state > self._newest.get(phone_number, NOTHING):
                     await self._deliver_state(phone_number, at)
 
     async def _deliver_state(self, phone_number: str, at: datetime) -> None:

@@ -13,7 +13,7 @@ from telcox.testing.clients import ask, next_frame, post_json, watch
 from telcox.testing.databases import fresh_database, manage
 from telcox.testing.stack import Served
 
-JESUS, CARLA = "0969786985", "0934567890"
+JESUS, BRUNO, CARLA = "0969786985", "0923456789", "0934567890"
 
 
 class Embedded:
@@ -119,6 +119,19 @@ def test_what_no_message_told_is_found_by_comparing_with_the_database(embedded: 
         embedded.shell(count_elsewhere)
         after = next_frame(socket)
         assert after["total_bytes"] == before["total_bytes"] + 5
+
+
+def test_a_period_that_ends_while_it_is_watched_is_seen_to_expire(embedded: Embedded) -> None:
+    end = (
+        "from django.utils import timezone; from customers.models import Subscription as S; "
+        f"S.objects.filter(line__phone_number='{BRUNO}').update(expiration_at=timezone.now())"
+    )
+    with embedded.watch(BRUNO) as socket:
+        before = next_frame(socket)
+        embedded.shell(end)
+        after = next_frame(socket)
+        assert (before["expired"], after["expired"]) == (False, True)
+        assert after["version"] == before["version"]
 
 
 def test_text_of_any_kind_is_answered_noop(embedded: Embedded) -> None:

@@ -15,7 +15,7 @@ from usage.models import (
     UsageEvent,
     started_minutes,
 )
-from usage.services import RecordedUsage, line_snapshot, line_versions, record_usage
+from usage.services import RecordedUsage, line_snapshot, line_states, record_usage
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +150,7 @@ def test_versions_grow_with_every_event_and_over_renewals(seeded: None, now: dat
     versions.append(line_snapshot(phone_number=JESUS, at=now)["version"])
     versions.append(report(now).snapshot["version"])
     assert versions == sorted(set(versions))
-    assert line_versions(phone_numbers=[JESUS, "0999999999"]) == {JESUS: versions[-1]}
+    assert line_states(phone_numbers=[JESUS, "0999999999"], at=now) == {JESUS: (versions[-1], False)}
 
 
 def test_after_a_renewal_usage_goes_to_the_new_period(seeded: None, now: datetime) -> None:
