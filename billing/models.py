@@ -265,7 +265,10 @@ class Invoice(models.Model):
             ),
             *at_least_zero("invoice", "subtotal", "discount", "tax", "tax_rate", "total"),
         ]
-        indexes = [models.Index(fields=("phone_number", "period"), name="invoice_of_number")]
+        indexes = [
+            models.Index(fields=("phone_number", "period"), name="invoice_of_number"),
+            models.Index(fields=("status", "due_on"), name="invoice_status_and_due"),
+        ]
 
     def __str__(self) -> str:
         return self.full_number or f"{self.get_status_display()} {self.phone_number} {self.period}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from customers.models import PRICES, Line, LineStatus, Plan, Subscription
 from telcox.common.calendar import add_days
@@ -25,14 +26,14 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime) -> Subscripti
     """
     line = Line.objects.select_for_update().get(pk=line.pk)
     if line.status != LineStatus.ACTIVE:
-        raise DomainError("The line is not in service", reason="line_not_active")
+        raise DomainError(_("The line is not in service"), reason="line_not_active")
     if not plan.on_sale:
-        raise DomainError("The plan is not on sale", reason="plan_not_on_sale")
+        raise DomainError(_("The plan is not on sale"), reason="plan_not_on_sale")
     if plan.product_type != line.product_type:
-        raise DomainError("The plan is not for this kind of line", reason="plan_of_other_product_type")
+        raise DomainError(_("The plan is not for this kind of line"), reason="plan_of_other_product_type")
     previous = line.subscriptions.order_by("-sequence").first()
     if previous and not previous.is_expired(at):
-        raise DomainError("The line's present period has not ended", reason="period_running")
+        raise DomainError(_("The line's present period has not ended"), reason="period_running")
     subscription = _period(
         line=line, plan=plan, sequence=previous.sequence + 1 if previous else 1, start_at=at
     )

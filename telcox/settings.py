@@ -205,6 +205,7 @@ CORS_URLS_REGEX = r"^/(api/|openapi\.json)"
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "telcox" / "locale"]
+FORMAT_MODULE_PATH = ["telcox.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="America/Guayaquil")
 USE_TZ = True
 

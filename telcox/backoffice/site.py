@@ -1,5 +1,23 @@
+from typing import Any, NamedTuple
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from billing.models import Invoice, InvoiceStatus
+from customers.models import Line, LineStatus
+from telcox.common.admin import list_of
+from telcox.common.calendar import local_date
+
+
+class Figure(NamedTuple):
+    """A number on the first page, and the list behind it."""
+
+    label: Any
+    rows: int
+    address: str
 
 
 class BackofficeSite(admin.AdminSite):
@@ -8,3 +26,30 @@ class BackofficeSite(admin.AdminSite):
     site_header = _("TelcoX back-office")
     site_title = "TelcoX"
     index_title = _("Customers, usage and bills")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"figures": figures_for(request), **(extra_context or {})})
+
+
+def figures_for(request: HttpRequest) -> list[Figure]:
+    """What there is to do, of what the user may see."""
+    figures = []
+    if request.user.has_perm("billing.view_invoice"):
+        overdue = Invoice.objects.overdue(local_date(timezone.now()))
+        figures += [
+            Figure(
+                _("Drafts to issue"),
+                Invoice.objects.drafts().count(),
+                list_of(Invoice, status__exact=InvoiceStatus.DRAFT),
+            ),
+            Figure(_("Overdue invoices"), overdue.count(), list_of(Invoice, due="overdue")),
+        ]
+    if request.user.has_perm("customers.view_line"):
+        figures += [
+            Figure(label, Line.objects.filter(status=status).count(), list_of(Line, status__exact=status))
+            for label, status in (
+                (_("Lines in service"), LineStatus.ACTIVE),
+                (_("Suspended lines"), LineStatus.SUSPENDED),
+            )
+        ]
+    return figures

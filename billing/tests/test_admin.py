@@ -1,0 +1,374 @@
+"""What staff do in the back-office, as their browser sends it."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.contrib.messages import get_messages
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, Payment, Wallet
+from billing.services import draft_invoice, issue_invoice
+from conftest import NOW
+from customers.models import Customer, Line, Plan, Subscription
+from usage.models import UsageEvent
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
+
+
+def somebody_of(*groups: str) -> Client:
+    user = User.objects.create_user("-".join(groups), is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def billing_clerk() -> Client:
+    return somebody_of("Facturación")
+
+
+@pytest.fixture
+def shop() -> Client:
+    return somebody_of("Atención al cliente")
+
+
+@pytest.fixture
+def boss() -> Client:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(User.objects.create_superuser("jefa"))
+    return client
+
+
+@pytest.fixture
+def subscription() -> Subscription:
+    return Subscription.objects.get(line__phone_number="0969786985")
+
+
+@pytest.fixture
+def draft(subscription: Subscription) -> Invoice:
+    return draft_invoice(subscription=subscription, at=NOW)
+
+
+def url(obj, page: str = "change") -> str:
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_{page}", args=[obj.pk])
+
+
+def new(model: type[Model]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+
+
+def rows(model: type[Model]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def take(client: Client, obj, step: str):
+    name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_step"
+    return client.post(reverse(name, args=[obj.pk, step]))
+
+
+def told(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+# --- Plans and subscriptions ---
+
+PLAN = {
+    "name": "Móvil 30 GB plus",
+    "code": "movil-30",
+    "product_type": "MOVIL",
+    "on_sale": "on",
+    "data_bytes": "31.5",
+    "voice_minutes": "700",
+    "sms": "200",
+    "validity_days": "30",
+    "price": "27.50",
+    "overage_price_per_gb": "1.1",
+    "overage_price_per_minute": "0.05",
+    "overage_price_per_sms": "0.05",
+}
+
+
+def test_editing_a_plan_does_not_touch_what_was_sold(boss: Client, subscription: Subscription) -> None:
+    plan = subscription.plan
+    before = Subscription.objects.filter(plan=plan).order_by("pk").values()
+    sold = list(before)
+    response = boss.post(url(plan), {**PLAN, "code": plan.code})
+    assert response.status_code == 302
+    plan.refresh_from_db()
+    assert (plan.name, plan.price, plan.data_bytes) == ("Móvil 30 GB plus", Decimal("27.50"), 33_822_867_456)
+    assert list(before.all()) == sold
+
+
+def test_saving_a_plan_as_it_is_shown_changes_nothing(boss: Client) -> None:
+    odd = Plan.objects.get(code="movil-30")
+    odd.data_bytes = 32_212_254_721  # one byte more than 30 GB
+    odd.save()
+    before = Plan.objects.values().get(pk=odd.pk)
+    page = boss.get(url(odd))
+    form = page.context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    assert not form.fields["data_bytes"].has_changed(odd.data_bytes, shown["data_bytes"])
+    boss.post(url(odd), {name: value for name, value in shown.items() if value not in (None, False)})
+    assert Plan.objects.values().get(pk=odd.pk) == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"price": "-1"}, {"data_bytes": "-1"}, {"validity_days": "0"}, {"data_bytes": "9" * 20}]
+)
+def test_a_plan_nobody_could_sell_is_refused_in_the_form(boss: Client, wrong: dict[str, str]) -> None:
+    plan = Plan.objects.get(code="movil-30")
+    response = boss.post(url(plan), {**PLAN, **wrong})
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors or response.context["errors"]
+    assert Plan.objects.get(pk=plan.pk).name == plan.name
+
+
+def test_a_sold_plan_cannot_be_deleted(boss: Client, subscription: Subscription) -> None:
+    boss.post(url(subscription.plan, "delete"), {"post": "yes"})
+    assert Plan.objects.filter(pk=subscription.plan_id).exists()
+
+
+def test_the_shop_takes_on_a_customer_a_line_and_sells_a_plan(shop: Client) -> None:
+    shop.post(
+        new(Customer),
+        {
+            "dni": "0911111111",
+            "full_name": "Ana Vera",
+            "lines-TOTAL_FORMS": "1",
+            "lines-INITIAL_FORMS": "0",
+            "lines-0-phone_number": "+593 98 111 1111".replace(" ", ""),
+            "lines-0-product_type": "MOVIL",
+            "lines-0-status": "ACTIVE",
+            "lines-0-auto_renew": "on",
+        },
+    )
+    line = Line.objects.get(phone_number="0981111111")
+    assert line.customer.full_name == "Ana Vera"
+    plan = Plan.objects.get(code="movil-15")
+    response = shop.post(new(Subscription), {"line": line.pk, "plan": plan.pk})
+    sold = line.subscriptions.get()
+    assert response.status_code == 302
+    assert (sold.plan, sold.price, sold.limit_bytes) == (plan, plan.price, plan.data_bytes)
+
+
+def test_a_refused_sale_says_why_and_keeps_what_was_filled_in(shop: Client) -> None:
+    line, plan = Line.objects.get(phone_number="0969786985"), Plan.objects.get(code="hogar-500")
+    response = shop.post(new(Subscription), {"line": line.pk, "plan": plan.pk}, follow=True)
+    assert told(response) == ["The plan is not for this kind of line"]
+    initial = response.context["adminform"].form.initial
+    assert (initial["line"], initial["plan"]) == (str(line.pk), str(plan.pk))
+    assert line.subscriptions.count() == 1
+
+
+@pytest.mark.parametrize("number", ["abc", "12", "0" * 16, "0969786985"])
+def test_a_number_that_is_none_or_taken_is_refused_in_the_form(shop: Client, number: str) -> None:
+    customer = Customer.objects.all()[0]
+    given = {"customer": customer.pk, "phone_number": number, "product_type": "MOVIL", "status": "ACTIVE"}
+    response = shop.post(new(Line), given)
+    assert response.status_code == 200
+    assert "phone_number" in response.context["adminform"].form.errors
+
+
+def test_a_subscription_is_only_looked_at(boss: Client, subscription: Subscription) -> None:
+    before = Subscription.objects.values().get(pk=subscription.pk)
+    assert boss.post(url(subscription), {"price": "0.01", "plan_name": "x"}).status_code == 403
+    assert boss.post(url(subscription, "delete"), {"post": "yes"}).status_code == 403
+    assert Subscription.objects.values().get(pk=subscription.pk) == before
+
+
+# --- Invoices ---
+
+
+def test_draft_issue_pay(billing_clerk: Client, subscription: Subscription) -> None:
+    response = take(billing_clerk, subscription, "draft_invoice")
+    invoice = Invoice.objects.drafts().get()
+    assert response["Location"] == url(invoice)
+    page = billing_clerk.get(url(invoice))
+    assert [step.name for step in page.context["steps"]] == ["issue", "discard"]
+
+    response = take(billing_clerk, invoice, "issue")
+    invoice.refresh_from_db()
+    assert invoice.full_number == "001-001-000000001"
+    assert told(response) == ["Issued: 001-001-000000001"]
+    page = billing_clerk.get(url(invoice))
+    assert page.context["steps"] == []
+
+    [(label, address)] = page.context["links"]
+    assert str(label) == "Record payment"
+    form = billing_clerk.get(address).context["adminform"].form
+    assert form.initial["amount"] == str(invoice.total)
+    paid = {
+        "invoice": invoice.pk,
+        "amount": form.initial["amount"],
+        "payment_method": "TRANSFERENCIA",
+        "paid_at_0": "2026-12-03",
+        "paid_at_1": "10:30:00",
+        "reference": "TR-1",
+    }
+    assert billing_clerk.post(new(Payment), paid).status_code == 302
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.outstanding) == ("PAID", 0)
+    assert billing_clerk.get(url(invoice)).context["links"] == []
+
+
+def test_a_draft_with_a_discount_from_the_form(billing_clerk: Client, subscription: Subscription) -> None:
+    given = {"subscription": subscription.pk, "discount": "5.00"}
+    billing_clerk.post(new(Invoice), given)
+    assert Invoice.objects.drafts().get().discount == 5
+    response = billing_clerk.post(new(Invoice), given, follow=True)
+    assert told(response)[-1] == "The period has an invoice already"
+    assert Invoice.objects.drafts().count() == 1
+    assert (
+        billing_clerk.post(new(Invoice), {"discount": "1"}).status_code == 200
+    )  # no subscription: form error
+    assert billing_clerk.post(new(Invoice), {**given, "discount": "-1"}).status_code == 200
+    assert Invoice.objects.drafts().count() == 1
+
+
+def test_a_discarded_draft_is_gone_and_its_period_free(billing_clerk: Client, draft: Invoice) -> None:
+    response = take(billing_clerk, draft, "discard")
+    assert response["Location"] == rows(Invoice)
+    assert not Invoice.objects.drafts().exists()
+    assert not InvoiceLine.objects.filter(invoice=draft.pk).exists()
+
+
+def ways_to_change_or_delete(client: Client, invoice: Invoice) -> list[int]:
+    """Whatever a browser, or somebody without one, could send."""
+    lines = {
+        "lines-TOTAL_FORMS": "1",
+        "lines-INITIAL_FORMS": "1",
+        "lines-0-amount": "0",
+        "lines-0-DELETE": "on",
+    }
+    selected = {
+        "_selected_action": [invoice.pk, *InvoiceLine.objects.values_list("pk", flat=True)],
+        "post": "yes",
+    }
+    answers = [
+        client.post(url(invoice), {"total": "0.01", "status": "DRAFT", "customer_name": "x", **lines}),
+        client.post(url(invoice, "delete"), {"post": "yes"}),
+        client.post(rows(Invoice), {"action": "delete_selected", **selected}),
+        client.post(rows(Invoice), {"action": "discard", **selected}),
+        client.post(rows(Invoice), {"form-0-id": invoice.pk, "form-0-total": "0", "_save": "1"}),
+        client.post(rows(InvoiceLine), {"action": "delete_selected", **selected}),
+        client.post(url(invoice.lines.first(), "delete"), {"post": "yes"}),
+        client.post(url(invoice.lines.first()), {"amount": "0"}),
+        client.post(url(invoice.series, "delete"), {"post": "yes"}),
+        client.post(url(invoice.series), {"last_number": "0", "prefix": "x"}),
+        client.post(url(invoice.customer, "delete"), {"post": "yes"}),
+        client.post(url(invoice.subscription, "delete"), {"post": "yes"}),
+        take(client, invoice, "discard"),
+        take(client, invoice, "issue"),
+    ]
+    return [answer.status_code for answer in answers]
+
+
+def test_an_issued_invoice_cannot_be_changed_or_deleted(boss: Client, draft: Invoice) -> None:
+    invoice = issue_invoice(invoice=draft, at=NOW)
+
+    def everything() -> list[object]:
+        return [
+            list(model.objects.order_by("pk").values()) for model in (Invoice, InvoiceLine, InvoiceSeries)
+        ]
+
+    before = everything()
+    answers = ways_to_change_or_delete(boss, invoice)
+    assert everything() == before
+    assert 500 not in answers
+
+
+def test_issuing_many_tells_which_were_refused(boss: Client, draft: Invoice) -> None:
+    issued = Invoice.objects.issued().first()
+    chosen = {"_selected_action": [draft.pk, issued.pk], "action": "issue"}
+    response = boss.post(rows(Invoice), chosen)
+    assert told(response) == [
+        f"{issued}: An invoice that is “Paid” cannot become “Issued”",
+        "Issue: 1 done.",
+    ]
+    draft.refresh_from_db()
+    assert draft.number == 1
+
+
+def test_steps_are_for_those_who_may(shop: Client, draft: Invoice) -> None:
+    assert shop.get(url(draft)).context["steps"] == []
+    for step in ("issue", "discard"):
+        assert take(shop, draft, step).status_code == 403
+    assert take(shop, draft.subscription, "draft_invoice").status_code == 403
+    shop.post(rows(Invoice), {"action": "issue", "_selected_action": [draft.pk]})
+    draft.refresh_from_db()
+    assert draft.is_draft
+
+
+def test_a_step_is_not_taken_by_following_a_link(boss: Client, draft: Invoice) -> None:
+    address = reverse("admin:billing_invoice_step", args=[draft.pk, "issue"])
+    assert boss.get(address).status_code == 405
+    assert boss.post(address.replace("issue", "sing")).status_code == 404
+    assert boss.post(reverse("admin:billing_invoice_step", args=[10**9, "issue"])).status_code == 404
+
+
+# --- Payments ---
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"amount": "999"}, "The payment is more than is owed"),
+        ({"amount": "0"}, "A payment is more than nothing"),
+    ],
+)
+def test_a_refused_payment_says_why(
+    billing_clerk: Client, draft: Invoice, wrong: dict[str, str], sentence: str
+) -> None:
+    invoice = issue_invoice(invoice=draft, at=NOW)
+    paid = {
+        "invoice": invoice.pk,
+        "amount": "1",
+        "payment_method": "EFECTIVO",
+        "paid_at_0": "2026-12-03",
+        "paid_at_1": "10:30",
+        "reference": "C-1",
+    }
+    response = billing_clerk.post(new(Payment), {**paid, **wrong}, follow=True)
+    errors = response.context["adminform"].form.errors if "adminform" in response.context else {}
+    assert sentence in told(response) or errors
+    assert not invoice.payments.exists()
+    billing_clerk.post(new(Payment), paid)
+    again = billing_clerk.post(new(Payment), paid)  # the same reference
+    assert "reference" in again.context["adminform"].form.errors
+    assert invoice.payments.count() == 1
+
+
+def test_a_payment_is_only_looked_at(boss: Client) -> None:
+    payment = Payment.objects.all()[0]
+    assert boss.post(url(payment), {"amount": "0.01"}).status_code == 403
+    assert boss.post(url(payment, "delete"), {"post": "yes"}).status_code == 403
+    payment_before = Payment.objects.values().get(pk=payment.pk)
+    boss.post(rows(Payment), {"action": "delete_selected", "_selected_action": [payment.pk], "post": "yes"})
+    assert Payment.objects.values().get(pk=payment.pk) == payment_before
+
+
+# --- The rest ---
+
+
+def test_usage_is_only_looked_at(boss: Client) -> None:
+    event = UsageEvent.objects.all()[0]
+    assert boss.post(url(event), {"quantity": "1"}).status_code == 403
+    assert boss.post(url(event, "delete"), {"post": "yes"}).status_code == 403
+    assert boss.get(new(UsageEvent)).status_code == 403
+
+
+def test_a_wallet_keeps_its_line(boss: Client) -> None:
+    wallet = Wallet.objects.all()[0]
+    boss.post(url(wallet), {"line": "1", "balance_usd": "1.25", "balance_limit_usd": "30"})
+    changed = Wallet.objects.get(pk=wallet.pk)
+    assert (changed.balance_usd, changed.line_id) == (Decimal("1.25"), wallet.line_id)
+
+
+def test_what_staff_did_is_in_the_history(billing_clerk: Client, draft: Invoice) -> None:
+    take(billing_clerk, draft, "issue")
+    history = billing_clerk.get(url(draft, "history")).content.decode()
+    assert "Issue" in history

@@ -1,0 +1,4 @@
+"""Short dates, as lists need them."""
+
+DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = "Y-m-d H:i"

@@ -1,0 +1,4 @@
+"""Short dates, as lists need them."""
+
+DATE_FORMAT = "d/m/Y"
+DATETIME_FORMAT = "d/m/Y H:i"

@@ -1,0 +1,226 @@
+"""Every page of the back-office, in both its languages, and with what nobody should have typed."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Invoice
+from billing.services import draft_invoice, record_payment
+from conftest import NOW
+from customers.models import Customer, Line, Plan, Subscription
+from customers.services import activate_subscription
+from usage.models import Category, UsageEvent
+from usage.services import record_usage
+
+pytestmark = [pytest.mark.django_db]
+
+MODELS = [
+    model for model in admin.site._registry if model._meta.app_label in ("customers", "usage", "billing")
+]
+NAMES = [model._meta.label for model in MODELS]
+
+
+@pytest.fixture
+def staff(seeded: None) -> Client:
+    """A superuser, in a back-office where every list has a row."""
+    call_command("renew_subscriptions")
+    draft_invoice(subscription=Subscription.objects.first(), at=NOW)
+    client = Client()
+    client.force_login(User.objects.create_superuser("jefa"))
+    return client
+
+
+def address(model: type[Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_every_model_of_ours_is_in_the_back_office() -> None:
+    from django.apps import apps
+
+    ours = {
+        model for app in ("customers", "usage", "billing") for model in apps.get_app_config(app).get_models()
+    }
+    assert ours == set(MODELS)
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_every_page_opens_in_both_languages(staff: Client, model: type[Model], language: str) -> None:
+    headers = {"accept-language": language}
+    row = model._default_manager.first()
+    assert row is not None
+    pages = [
+        address(model, "changelist"),
+        address(model, "change", row.pk),
+        address(model, "history", row.pk),
+    ]
+    if admin.site._registry[model].has_add_permission(staff_request(staff)):
+        pages.append(address(model, "add"))
+    for page in pages:
+        response = staff.get(page, headers=headers)
+        assert response.status_code == 200, page
+        assert f'<html lang="{language}"' in response.content.decode()
+
+
+def staff_request(client: Client):
+    return client.get("/admin/").wsgi_request
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("es", "Oficina de TelcoX"), ("en", "TelcoX back-office"), ("de", "Oficina")]
+)
+def test_first_page_says_what_there_is_to_do(staff: Client, language: str, title: str) -> None:
+    response = staff.get("/admin/", headers={"accept-language": language})
+    assert title in response.content.decode()
+    assert next(figure.rows for figure in response.context["figures"]) == 1  # a draft
+    for figure in response.context["figures"]:
+        assert staff.get(figure.address).context["cl"].result_count == figure.rows
+
+
+def test_language_is_switched_by_a_button(staff: Client) -> None:
+    staff.post("/i18n/setlang/", {"language": "en", "next": "/admin/"})
+    assert "TelcoX back-office" in staff.get("/admin/", headers={"accept-language": "es"}).content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_lists_and_searches_cost_the_same_however_many_rows(
+    staff: Client, model: type[Model], django_assert_max_num_queries
+) -> None:
+    def queries() -> int:
+        with django_assert_max_num_queries(25) as counted:
+            assert staff.get(address(model, "changelist"), {"q": ""}).status_code == 200
+        return len(counted)
+
+    few = queries()
+    more_of_everything()
+    assert queries() == few
+
+
+@pytest.mark.parametrize("model", [Customer, Line, Subscription, Invoice])
+def test_pages_with_inlines_cost_the_same_however_many_rows(
+    staff: Client, model: type[Model], django_assert_max_num_queries
+) -> None:
+    def queries() -> int:
+        row = max(model._default_manager.all(), key=weight)
+        with django_assert_max_num_queries(40) as counted:
+            assert staff.get(address(model, "change", row.pk)).status_code == 200
+        return len(counted)
+
+    few = queries()
+    more_of_everything()
+    assert queries() == few
+
+
+def weight(row: object) -> int:
+    """How much hangs on a row."""
+    match row:
+        case Customer():
+            return row.lines.count()
+        case Line():
+            return row.subscriptions.count()
+        case Subscription():
+            return row.invoices.count()
+        case Invoice():
+            return row.lines.count()
+    return 0
+
+
+def more_of_everything() -> None:
+    plan = Plan.objects.get(code="movil-30")
+    customer = Customer.objects.get(lines__phone_number="0969786985")
+    for number in range(6):
+        line = Line.objects.create(
+            customer=customer, phone_number=f"09811111{number:02}", product_type="MOVIL"
+        )
+        subscription = activate_subscription(line=line, plan=plan, at=NOW)
+        for category in (Category.SOCIAL, Category.VOICE, Category.SMS):
+            record_usage(
+                phone_number=line.phone_number, category=category, quantity=60, source="test", at=NOW
+            )
+        draft_invoice(subscription=subscription, at=NOW)
+    invoice = Invoice.objects.issued().first()
+    Invoice.objects.filter(pk=invoice.pk).update(status="ISSUED")
+    invoice.payments.all().delete()
+    for number in range(3):
+        record_payment(
+            invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference=f"many-{number}", at=NOW
+        )
+
+
+ODD = [
+    "?q=%00",
+    "?q=%ff%fe",
+    "?q=" + "9" * 400,
+    "?q=" + "a" * 3000,
+    "?q=%27%20OR%201=1--",
+    "?q=/",
+    "?q=a/b/c",
+    "?q=%2B593969786985",
+    "?p=-1",
+    "?p=99999999999999999999999",
+    "?p=x",
+    "?o=99.-7.x",
+    "?id__exact=99999999999999999999999999",
+    "?nothing__such=1",
+    "?status__exact=%00",
+    "?all=",
+]
+
+
+ODD_KEYS = ["0", "x", "%00", "9" * 30, "-1", "1%2F2", "%f0%9f%98%80"]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_no_query_and_no_key_makes_a_page_fail(staff: Client, model: type[Model]) -> None:
+    staff.raise_request_exception = False
+    start = address(model, "changelist")
+    answers = {query: staff.get(start + query).status_code for query in ODD}
+    assert set(answers.values()) <= {200, 302, 400}, answers
+    answers = {key: staff.get(f"{start}{key}/change/").status_code for key in ODD_KEYS}
+    assert set(answers.values()) <= {302, 400, 404}, answers
+
+
+@pytest.mark.parametrize("model", [Customer, Line, Plan, Subscription, Invoice])
+def test_autocomplete_finds_what_forms_ask_for(staff: Client, model: type[Model]) -> None:
+    asked_by = {
+        Customer: ("customers", "line", "customer"),
+        Line: ("customers", "subscription", "line"),
+        Plan: ("customers", "subscription", "plan"),
+        Subscription: ("billing", "invoice", "subscription"),
+        Invoice: ("billing", "payment", "invoice"),
+    }
+    app, by, field = asked_by[model]
+    given = {"app_label": app, "model_name": by, "field_name": field, "term": ""}
+    found = staff.get("/admin/autocomplete/", given).json()["results"]
+    assert {row["id"] for row in found} == {
+        str(pk) for pk in model._default_manager.values_list("pk", flat=True)
+    }
+
+
+@pytest.mark.parametrize("number", ["0969786985", "+593969786985", "593969786985"])
+@pytest.mark.parametrize("model", [Customer, Line, Subscription, UsageEvent, Invoice])
+def test_a_number_is_found_in_any_of_its_forms(staff: Client, model: type[Model], number: str) -> None:
+    response = staff.get(address(model, "changelist"), {"q": number})
+    assert response.context["cl"].result_count > 0
+    assert staff.get(address(model, "changelist"), {"q": "0911111111"}).context["cl"].result_count == 0
+
+
+def test_one_event_is_found_by_its_key(staff: Client) -> None:
+    event = UsageEvent.objects.all()[0]
+    response = staff.get(address(UsageEvent, "changelist"), {"q": f"{event.source}/{event.event_id}"})
+    assert list(response.context["cl"].queryset) == [event]
+
+
+def test_nobody_but_staff_comes_in(seeded: None) -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("cliente"))
+    for model in MODELS:
+        assert client.get(address(model, "changelist")).status_code == 302
+    assert re.search(r"/admin/login/", client.get("/admin/")["Location"])

@@ -1,0 +1,156 @@
+"""What was used, and lines with the use of their periods."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy as _
+
+from customers.admin import LineForm
+from customers.models import Line, Subscription
+from telcox.common.admin import (
+    CappedPaginator,
+    OfficeAdmin,
+    ReadOnly,
+    ReadOnlyInline,
+    as_stored,
+    form_for,
+    link_to,
+    list_of,
+    share_used,
+)
+from usage.models import DATA_CATEGORIES, Category, UsageCounter, UsageEvent
+
+NOTHING_USED = UsageCounter()
+
+
+def counter_of(subscription: Subscription) -> UsageCounter:
+    return getattr(subscription, "usage_counter", NOTHING_USED)
+
+
+class UsedMixin:
+    """Columns of a subscription that show its allowances and what is left of them."""
+
+    @admin.display(description=_("data"))
+    def data_used(self, subscription: Subscription) -> str:
+        return share_used(counter_of(subscription).total_bytes, subscription.limit_bytes, of_bytes=True)
+
+    @admin.display(description=_("voice minutes"))
+    def minutes_used(self, subscription: Subscription) -> str:
+        return share_used(counter_of(subscription).voice_minutes, subscription.minutes_limit)
+
+    @admin.display(description=_("SMS"))
+    def sms_used(self, subscription: Subscription) -> str:
+        return share_used(counter_of(subscription).used_sms, subscription.sms_limit)
+
+
+class SubscriptionInline(UsedMixin, ReadOnlyInline):
+    model = Subscription
+    related = ("line", "usage_counter")
+    fields = (
+        "sequence",
+        "plan_name",
+        "start_at",
+        "expiration_at",
+        "price",
+        "data_used",
+        "minutes_used",
+        "sms_used",
+    )
+    readonly_fields = fields
+    ordering = ("-sequence",)
+    verbose_name_plural = _("latest subscriptions")
+
+
+@admin.register(Line)
+class LineAdmin(OfficeAdmin):
+    form = LineForm
+    list_display = (
+        "phone_number",
+        "customer",
+        "product_type",
+        "status",
+        "auto_renew",
+        "plan",
+        "until",
+        "used",
+    )
+    list_filter = ("status", "product_type", "auto_renew")
+    search_fields = ("phone_number", "customer__full_name", "customer__dni")
+    search_help_text = _("Phone number, name or DNI")
+    autocomplete_fields = ("customer",)
+    list_select_related = ("customer",)
+    inlines = (SubscriptionInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
+        current = Subscription.objects.current().select_related("usage_counter")
+        return super().get_queryset(request).prefetch_related(Prefetch("subscriptions", current, "current"))
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        links = [(_("All subscriptions"), list_of(Subscription, line__id__exact=obj.pk))]
+        if request.user.has_perm("customers.add_subscription"):
+            links.append((_("Sell a plan"), form_for(Subscription, line=obj.pk)))
+        return links
+
+    @admin.display(description=_("plan"))
+    def plan(self, line: Any) -> str:
+        return line.current[0].plan_name if line.current else "—"
+
+    @admin.display(description=_("expiration"))
+    def until(self, line: Any) -> Any:
+        return line.current[0].expiration_at if line.current else None
+
+    @admin.display(description=_("data"))
+    def used(self, line: Any) -> str:
+        return UsedMixin().data_used(line.current[0]) if line.current else "—"
+
+
+@admin.register(UsageEvent)
+class UsageEventAdmin(ReadOnly):
+    list_display = ("occurred_at", "line", "category", "amount", "source", "event_id", "ingested_at")
+    list_filter = ("category",)
+    list_select_related = ("subscription__line",)
+    search_fields = ("event_id",)
+    search_help_text = _("Phone number, or source/event id")
+    paginator = CappedPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageEvent], search_term: str
+    ) -> tuple[QuerySet[UsageEvent], bool]:
+        """By what an index finds, because this is the largest table: a line's events, or one event."""
+        if not search_term:
+            return queryset, False
+        source, slash, event_id = search_term.partition("/")
+        if slash:
+            return queryset.filter(source=source, event_id=event_id), False
+        periods = Subscription.objects.filter(line__phone_number=as_stored(search_term))
+        return queryset.filter(subscription__in=list(periods.values_list("pk", flat=True))), False
+
+    @admin.display(description=_("line"))
+    def line(self, event: UsageEvent) -> str:
+        return link_to(event.subscription.line)
+
+    @admin.display(description=_("quantity"), ordering="quantity")
+    def amount(self, event: UsageEvent) -> str:
+        if event.category in DATA_CATEGORIES:
+            return filesizeformat(event.quantity)
+        return f"{event.quantity} s" if event.category == Category.VOICE else str(event.quantity)
+
+
+@admin.register(UsageCounter)
+class UsageCounterAdmin(ReadOnly):
+    list_display = ("subscription", "data", "voice_minutes", "used_sms", "version")
+    list_select_related = ("subscription__line",)
+    search_fields = ("subscription__line__phone_number",)
+    search_help_text = _("Phone number")
+    paginator = CappedPaginator
+
+    def get_ordering(self, request: HttpRequest) -> Iterable[str]:  # type: ignore[override]
+        return ("-subscription",)
+
+    @admin.display(description=_("data"))
+    def data(self, counter: UsageCounter) -> str:
+        return filesizeformat(counter.total_bytes)
