@@ -64,7 +64,6 @@ class SubscriptionAdmin(UsedMixin, MadeByService):
         "start_at",
         "expiration_at",
         "data_used",
-        "minutes_used",
         "invoiced",
     )
     list_filter = (WaitingForInvoice, "plan")

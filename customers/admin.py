@@ -16,7 +16,7 @@ from telcox.common.forms import GigabytesField, PhoneNumberField
 
 
 class LineForm(forms.ModelForm):
-    phone_number = PhoneNumberField(label=Line._meta.get_field("phone_number").verbose_name)
+    phone_number = PhoneNumberField(label=_("Phone number"))
 
 
 class LineInline(admin.TabularInline):
@@ -45,7 +45,7 @@ class CustomerAdmin(OfficeAdmin):
 
 
 class PlanForm(forms.ModelForm):
-    data_bytes = GigabytesField(label=_("data"), help_text=_("In GB"))
+    data_bytes = GigabytesField(label=_("Data"), help_text=_("In GB"))
 
 
 @admin.register(Plan)

@@ -68,16 +68,7 @@ class SubscriptionInline(UsedMixin, ReadOnlyInline):
 @admin.register(Line)
 class LineAdmin(OfficeAdmin):
     form = LineForm
-    list_display = (
-        "phone_number",
-        "customer",
-        "product_type",
-        "status",
-        "auto_renew",
-        "plan",
-        "until",
-        "used",
-    )
+    list_display = ("phone_number", "customer", "product_type", "status", "plan", "until", "used")
     list_filter = ("status", "product_type", "auto_renew")
     search_fields = ("phone_number", "customer__full_name", "customer__dni")
     search_help_text = _("Phone number, name or DNI")
