@@ -7,7 +7,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -85,7 +85,7 @@ async def _generate(load: HttpLoad) -> HttpResult:
 class _Client(asyncio.Protocol):
     """One connection: sends, waits for the whole answer, sends the next."""
 
-    def __init__(self, load: HttpLoad, result: HttpResult, requests: cycle[bytes], begin: float) -> None:
+    def __init__(self, load: HttpLoad, result: HttpResult, requests: Iterator[bytes], begin: float) -> None:
         self.load, self.result, self.requests, self.begin = load, result, requests, begin
         self.end = begin + load.measured
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
