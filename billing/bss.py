@@ -1,30 +1,38 @@
 """The BSS that TelcoX is by itself: balances from the wallet, minutes from the counters."""
 
 from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
 
 from customers.bss import CustomerSummary, UnknownSubscriber
 from customers.models import Line
+from telcox.common.prepared import PreparedQuery, Row
 from usage.models import started_minutes
+
+
+@PreparedQuery
+def _line_and_last_period(phone_number: Any) -> QuerySet[Line, Row]:
+    return (
+        Line.objects.filter(phone_number=phone_number)
+        .order_by("-subscriptions__sequence")
+        .values(
+            "customer_id",
+            "customer__dni",
+            "customer__full_name",
+            "product_type",
+            "wallet__balance_usd",
+            "wallet__balance_limit_usd",
+            "subscriptions__minutes_limit",
+            "subscriptions__usage_counter__used_voice_seconds",
+        )[:1]
+    )
 
 
 class LocalGateway:
     def summary(self, phone_number: str) -> CustomerSummary:
         """One query: the line, and of its periods the last, if it has any."""
-        row = (
-            Line.objects.filter(phone_number=phone_number)
-            .order_by("-subscriptions__sequence")
-            .values(
-                "customer_id",
-                "customer__dni",
-                "customer__full_name",
-                "product_type",
-                "wallet__balance_usd",
-                "wallet__balance_limit_usd",
-                "subscriptions__minutes_limit",
-                "subscriptions__usage_counter__used_voice_seconds",
-            )
-            .first()
-        )
+        row = _line_and_last_period.first(phone_number=phone_number)
         if row is None:
             raise UnknownSubscriber
         minutes_limit = row["subscriptions__minutes_limit"] or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -131,6 +131,11 @@ _TRANSITIONS = {
 }
 
 
+def written_number(prefix: str, number: int) -> str:
+    """A document's number as it is printed: 001-001-000000017."""
+    return f"{prefix}-{number:09d}"
+
+
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def drafts(self) -> InvoiceQuerySet:
         return self.filter(status=InvoiceStatus.DRAFT)
@@ -147,9 +152,9 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def of_number(self, phone_number: str) -> InvoiceQuerySet:
         return self.filter(phone_number=phone_number)
 
-    def visible_to(self, user: Any) -> InvoiceQuerySet:
+    def of_user(self, user_id: int) -> InvoiceQuerySet:
         """The user's own, whoever has the number now."""
-        return self.filter(customer__user=user.pk) if user and user.pk else self.none()
+        return self.filter(customer__user=user_id)
 
     def newest_period_first(self) -> InvoiceQuerySet:
         return self.order_by("-period", "-id")
@@ -289,7 +294,7 @@ class Invoice(models.Model):
     @property
     def full_number(self) -> str | None:
         """`001-001-000000017`; None for a draft."""
-        return f"{self.series.prefix}-{self.number:09d}" if self.series and self.number else None
+        return written_number(self.series.prefix, self.number) if self.series and self.number else None
 
     @property
     def paid(self) -> Decimal:

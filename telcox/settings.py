@@ -107,6 +107,7 @@ if _database["ENGINE"].endswith("sqlite3"):
         **_database.get("OPTIONS", {}),
     }
 elif _database["ENGINE"].endswith("mysql"):
+    _database["ENGINE"] = "telcox.common.mysql"
     _database["OPTIONS"] = {
         "charset": "utf8mb4",
         "connect_timeout": 3,

@@ -2,16 +2,17 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
 from customers.models import Line, LineStatus, Subscription
 from telcox.common.errors import DomainError, NotFound, Unprocessable
-from usage.counting import add_usage
+from usage.counting import add_usage, insert_event
 from usage.live import broadcast
 from usage.models import COUNTER_FIELDS, COUNTER_MAX, Category, UsageCounter, UsageEvent
+from usage.periods import Period, current_period
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
 
 NO_PLAN = "No active data plan for this phone_number"
@@ -48,35 +49,39 @@ def record_usage(
     the same event with other content), Unprocessable (the counter cannot hold it). Then nothing was
     changed.
     """
-    subscription = _countable_subscription(phone_number)
+    period = _countable_period(phone_number)
     event = UsageEvent(
         source=source,
         event_id=event_id or uuid.uuid4().hex,
-        subscription=subscription,
+        subscription_id=period.subscription_id,
         category=category,
         quantity=quantity,
         occurred_at=occurred_at or at,
         ingested_at=at,
     )
     try:
-        with transaction.atomic():
-            event.save(force_insert=True)
-            add_usage(subscription.pk, COUNTER_FIELDS[category], quantity)
-            counter = UsageCounter.objects.get(pk=subscription.pk)
-            snapshot = _snapshot(subscription, counter, at)
-            transaction.on_commit(lambda: broadcast.publish(snapshot))
+        snapshot = _count(event, period, at)
     except IntegrityError as error:
-        _require_same_as_recorded(event, cause=error)
+        _require_same_as_recorded(event, period, cause=error)
         return RecordedUsage(event.event_id, True, line_snapshot(phone_number=phone_number, at=at))
     return RecordedUsage(event.event_id, False, snapshot)
 
 
+@transaction.atomic
+def _count(event: UsageEvent, period: Period, at: datetime) -> Snapshot:
+    insert_event(event)
+    used = add_usage(period.subscription_id, COUNTER_FIELDS[Category(event.category)], event.quantity)
+    snapshot = _snapshot(replace(period, used=used, changes=used["version"]), at)
+    transaction.on_commit(lambda: broadcast.publish(snapshot))
+    return snapshot
+
+
 def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
     """What the line used of its current period. Raises NotFound for a line without one, or no line at all."""
-    subscription = _current(phone_number)
-    if subscription is None:
+    period = current_period(phone_number)
+    if period is None:
         raise NotFound(NO_PLAN, reason="no_subscription")
-    return _snapshot(subscription, getattr(subscription, "usage_counter", None), at)
+    return _snapshot(period, at)
 
 
 def line_states(*, phone_numbers: Iterable[str], at: datetime) -> dict[str, tuple[int, bool]]:
@@ -90,28 +95,19 @@ def line_states(*, phone_numbers: Iterable[str], at: datetime) -> dict[str, tupl
     }
 
 
-def _current(phone_number: str) -> Subscription | None:
-    return (
-        Subscription.objects.filter(line__phone_number=phone_number)
-        .select_related("line__customer", "usage_counter")
-        .order_by("-sequence")
-        .first()
-    )
-
-
-def _countable_subscription(phone_number: str) -> Subscription:
-    subscription = _current(phone_number)
-    if subscription is None:
+def _countable_period(phone_number: str) -> Period:
+    period = current_period(phone_number)
+    if period is None:
         known = Line.objects.filter(phone_number=phone_number).exists()
         raise NotFound(NO_PLAN, reason="no_subscription" if known else "unknown_line")
-    if subscription.line.status == LineStatus.SUSPENDED:
+    if period.line_status == LineStatus.SUSPENDED:
         raise DomainError("The line is suspended", reason="line_suspended")
-    if subscription.line.status == LineStatus.TERMINATED:
+    if period.line_status == LineStatus.TERMINATED:
         raise DomainError("The line is terminated", reason="line_terminated")
-    return subscription
+    return period
 
 
-def _require_same_as_recorded(event: UsageEvent, *, cause: IntegrityError) -> None:
+def _require_same_as_recorded(event: UsageEvent, period: Period, *, cause: IntegrityError) -> None:
     """Passes if the event's key is taken by the very same event."""
     recorded = (
         UsageEvent.objects.filter(source=event.source, event_id=event.event_id)
@@ -125,7 +121,7 @@ def _require_same_as_recorded(event: UsageEvent, *, cause: IntegrityError) -> No
             raise Unprocessable("The line's counter cannot hold this much", reason="counter_full") from cause
         raise cause
     same = (
-        recorded.subscription.line_id == event.subscription.line_id
+        recorded.subscription.line_id == period.line_id
         and recorded.category == event.category
         and recorded.quantity == event.quantity
     )
@@ -133,16 +129,15 @@ def _require_same_as_recorded(event: UsageEvent, *, cause: IntegrityError) -> No
         raise DomainError("Another event has this source and event_id", reason="event_conflict") from cause
 
 
-def _snapshot(subscription: Subscription, counter: UsageCounter | None, at: datetime) -> Snapshot:
-    counter = counter or UsageCounter()
+def _snapshot(period: Period, at: datetime) -> Snapshot:
     return build_snapshot(
-        phone_number=subscription.line.phone_number,
-        client_full_name=subscription.line.customer.full_name,
-        plan_id=subscription.pk,
-        sequence=subscription.sequence,
-        limit_bytes=subscription.limit_bytes,
-        expiration_at=subscription.expiration_at,
-        used=vars(counter),
-        changes=counter.version,
+        phone_number=period.phone_number,
+        client_full_name=period.client_full_name,
+        plan_id=period.subscription_id,
+        sequence=period.sequence,
+        limit_bytes=period.limit_bytes,
+        expiration_at=period.expiration_at,
+        used=period.used,
+        changes=period.changes,
         at=at,
     )

@@ -7,7 +7,8 @@ from telcox.common.fields import MoneyField
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
-    """One bill; the payment's fields are null while nothing was paid."""
+    """One bill (`billing.bills.Bill`), described for the API document; the payment's fields are null while
+    nothing was paid."""
 
     total = MoneyField()
     tax = MoneyField()

@@ -4,8 +4,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from billing.api.serializers import InvoiceListOutput, InvoiceOutput
-from billing.models import Invoice
+from billing.api.serializers import InvoiceListOutput
+from billing.bills import bills_of_number, bills_of_number_and_user
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from telcox.common.errors import NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
@@ -30,8 +30,6 @@ class BillingViewSet(ViewSet):
         phone_number = number_in_path(phone_number)
         if not may_see(request, phone_number):
             raise NotFound("Not Found")
-        invoices = Invoice.objects.issued().of_number(phone_number)
-        if not sees_everything(request.user):
-            invoices = invoices.visible_to(request.user)
-        invoices = invoices.newest_period_first().with_last_payment().select_related("series")
-        return Response({"items": InvoiceOutput(invoices, many=True).data})
+        if sees_everything(request.user):
+            return Response({"items": bills_of_number(phone_number)})
+        return Response({"items": bills_of_number_and_user(phone_number, request.user)})

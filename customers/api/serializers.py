@@ -7,7 +7,7 @@ from telcox.common.fields import MoneyField
 
 
 class CustomerSummaryOutput(serializers.Serializer[Any]):
-    """What a customer sees first."""
+    """What a customer sees first: `customers.bss.CustomerSummary`, described for the API document."""
 
     customer_id = serializers.IntegerField()
     dni = serializers.CharField()

@@ -29,7 +29,7 @@ class CustomerViewSet(ViewSet):
         phone_number = number_in_path(phone_number)
         if not may_see(request, phone_number):
             raise UnknownSubscriber
-        return Response(CustomerSummaryOutput(gateway().summary(phone_number)).data)
+        return Response(gateway().summary(phone_number).shown())
 
 
 class PlanViewSet(ViewSet):

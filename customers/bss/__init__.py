@@ -7,7 +7,7 @@ wallet and counters. BSS_GATEWAY names the one in use by its dotted path, as Dja
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -28,6 +28,14 @@ class CustomerSummary:
     balance_limit_usd: Decimal
     minutes_remaining: int
     minutes_limit: int
+
+    def shown(self) -> dict[str, Any]:
+        """As it is answered: money as numbers."""
+        return {
+            **vars(self),
+            "balance_usd": float(self.balance_usd),
+            "balance_limit_usd": float(self.balance_limit_usd),
+        }
 
 
 class Gateway(Protocol):

@@ -1,0 +1,101 @@
+"""Queries that are compiled once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from billing.api.serializers import InvoiceOutput
+from billing.bills import Bill, bills_of_number
+from billing.bss import LocalGateway
+from billing.models import Invoice
+from customers.api.serializers import CustomerSummaryOutput
+from customers.models import Line, Subscription
+from telcox.common.prepared import PreparedQuery
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
+
+JESUS = "0969786985"
+
+
+def of_line(phone_number):
+    columns = ("id", "price", "expiration_at", "line__auto_renew", "usage_counter__version", "plan__name")
+    return Subscription.objects.filter(line__phone_number=phone_number).values(*columns)
+
+
+def test_rows_are_those_of_the_queryset_with_their_types() -> None:
+    rows = PreparedQuery(of_line)(phone_number=JESUS)
+    assert rows == list(of_line(JESUS))
+    types = {name: type(value) for name, value in rows[0].items()}
+    assert types["price"] is Decimal
+    assert types["expiration_at"] is datetime
+    assert types["line__auto_renew"] is bool
+    assert rows[0]["expiration_at"].tzinfo == UTC
+
+
+def test_it_is_built_once_and_run_with_other_values() -> None:
+    built = []
+
+    def counted(phone_number):
+        built.append(phone_number)
+        return of_line(phone_number)
+
+    query = PreparedQuery(counted)
+    for line in Line.objects.all():
+        assert query(phone_number=line.phone_number) == list(of_line(line.phone_number))
+    assert query(phone_number="0911111111") == []
+    assert len(built) == 1
+
+
+def test_it_costs_one_query(django_assert_num_queries) -> None:
+    query = PreparedQuery(of_line)
+    with django_assert_num_queries(2):
+        query(phone_number=JESUS)
+        query(phone_number=JESUS)
+
+
+@pytest.mark.parametrize("text", ["' OR '1'='1", "%s", "%(x)s", '"; DROP TABLE customers_line; --', "\\"])
+def test_values_are_never_part_of_the_statement(text: str) -> None:
+    assert PreparedQuery(of_line)(phone_number=text) == []
+
+
+@pytest.mark.parametrize("values", [{}, {"number": JESUS}, {"phone_number": JESUS, "more": 1}])
+def test_other_parameters_than_the_querys_are_an_error(values: dict[str, str]) -> None:
+    with pytest.raises(TypeError, match="expected"):
+        PreparedQuery(of_line)(**values)
+
+
+@pytest.mark.parametrize("value", [None, 1.5, ["x"], datetime(2026, 1, 1, tzinfo=UTC)])
+def test_only_text_and_integers_are_passed(value) -> None:
+    with pytest.raises(TypeError, match="text or an integer"):
+        PreparedQuery(of_line)(phone_number=value)
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_threads_do_not_meet() -> None:
+    query = PreparedQuery(of_line)
+    numbers = list(Line.objects.values_list("phone_number", flat=True)) * 30
+
+    def prices(number: str) -> list[Decimal]:
+        try:
+            return [row["price"] for row in query(phone_number=number)]
+        finally:
+            connection.close()
+
+    expected = {number: [row["price"] for row in of_line(number)] for number in numbers}
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(prices, numbers)) == [expected[number] for number in numbers]
+
+
+def test_what_is_answered_is_what_the_api_document_describes() -> None:
+    assert list(InvoiceOutput().fields) == list(Bill.__annotations__)
+    described = InvoiceOutput(
+        Invoice.objects.of_number(JESUS).newest_period_first().with_last_payment().select_related("series"),
+        many=True,
+    ).data
+    assert [dict(row) for row in described] == bills_of_number(JESUS)
+    summary = LocalGateway().summary(JESUS)
+    assert dict(CustomerSummaryOutput(summary).data) == summary.shown()
