@@ -163,7 +163,7 @@ INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a refused request is answered 401 with a WWW-Authenticate header.
-        "rest_framework.authentication.TokenAuthentication",
+        "telcox.common.authentication.PreparedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["telcox.common.permissions.OpenOrAuthenticated"],

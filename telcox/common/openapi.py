@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.authentication import TokenScheme
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -33,6 +34,10 @@ class Problem(serializers.Serializer[Any]):
     detail = serializers.CharField()
     reason = serializers.CharField(required=False)
     errors = InputError(many=True, required=False)  # type: ignore[assignment]  # Serializer.errors is elsewhere
+
+
+class PreparedTokenScheme(TokenScheme):
+    target_class = "telcox.common.authentication.PreparedTokenAuthentication"
 
 
 def problems(*statuses: int) -> dict[Any, OpenApiResponse]:

@@ -10,7 +10,8 @@ from channels.security.websocket import OriginValidator, WebsocketDenier
 from channels.sessions import SessionMiddlewareStack
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.authtoken.models import Token
+
+from telcox.common.authentication import user_of_token
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -47,14 +48,8 @@ async def user_of(scope: Scope) -> Any:
     """
     scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
     if scheme.lower() == "token":
-        return await _user_of_token(key.strip()) or AnonymousUser()
+        return await database_sync_to_async(user_of_token)(key.strip()) or AnonymousUser()
     return await get_user(scope)
-
-
-@database_sync_to_async
-def _user_of_token(key: str) -> Any:
-    token = Token.objects.filter(key=key, user__is_active=True).select_related("user").first()
-    return token and token.user
 
 
 def with_session_same_origin(inner: Application) -> Any:
