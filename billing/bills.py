@@ -26,23 +26,6 @@ class Bill(TypedDict):
     number: str
 
 
-_COLUMNS = (
-    "id",
-    "customer_dni",
-    "customer_name",
-    "phone_number",
-    "period",
-    "total",
-    "tax",
-    "discount",
-    "payment_method",
-    "payment_date",
-    "status",
-    "series__prefix",
-    "number",
-)
-
-
 @PreparedQuery
 def _of_number(phone_number: Any) -> QuerySet[Invoice, Row]:
     return _shown(Invoice.objects.of_number(phone_number))
@@ -54,7 +37,12 @@ def _of_number_and_user(phone_number: Any, user_id: Any) -> QuerySet[Invoice, Ro
 
 
 def _shown(invoices: Any) -> Any:
-    return invoices.issued().newest_period_first().with_last_payment().values(*_COLUMNS)
+    return (
+        invoices.issued()
+        .newest_period_first()
+        .with_last_payment()
+        .values(*Bill.__annotations__, "series__prefix")
+    )
 
 
 def bills_of_number(phone_number: str) -> list[Bill]:

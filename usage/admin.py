@@ -1,6 +1,5 @@
 """What was used, and lines with the use of their periods."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -31,12 +30,16 @@ def counter_of(subscription: Subscription) -> UsageCounter:
     return getattr(subscription, "usage_counter", NOTHING_USED)
 
 
+def share_of_data(subscription: Subscription) -> str:
+    return share_used(counter_of(subscription).total_bytes, subscription.limit_bytes, of_bytes=True)
+
+
 class UsedMixin:
     """Columns of a subscription that show its allowances and what is left of them."""
 
     @admin.display(description=_("data"))
     def data_used(self, subscription: Subscription) -> str:
-        return share_used(counter_of(subscription).total_bytes, subscription.limit_bytes, of_bytes=True)
+        return share_of_data(subscription)
 
     @admin.display(description=_("voice minutes"))
     def minutes_used(self, subscription: Subscription) -> str:
@@ -96,7 +99,7 @@ class LineAdmin(OfficeAdmin):
 
     @admin.display(description=_("data"))
     def used(self, line: Any) -> str:
-        return UsedMixin().data_used(line.current[0]) if line.current else "—"
+        return share_of_data(line.current[0]) if line.current else "—"
 
 
 @admin.register(UsageEvent)
@@ -138,9 +141,7 @@ class UsageCounterAdmin(ReadOnly):
     search_fields = ("subscription__line__phone_number",)
     search_help_text = _("Phone number")
     paginator = CappedPaginator
-
-    def get_ordering(self, request: HttpRequest) -> Iterable[str]:  # type: ignore[override]
-        return ("-subscription",)
+    ordering = ("-pk",)
 
     @admin.display(description=_("data"))
     def data(self, counter: UsageCounter) -> str:

@@ -2,6 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.bills import Bill
 from billing.models import Invoice
 from telcox.common.fields import MoneyField
 
@@ -19,20 +20,7 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 
     class Meta:
         model = Invoice
-        fields = (
-            "id",
-            "customer_dni",
-            "customer_name",
-            "phone_number",
-            "period",
-            "total",
-            "tax",
-            "discount",
-            "payment_method",
-            "payment_date",
-            "status",
-            "number",
-        )
+        fields = tuple(Bill.__annotations__)
         read_only_fields = fields
 
 

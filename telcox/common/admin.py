@@ -150,7 +150,24 @@ def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySe
     return action
 
 
-class MadeByService(OfficeAdmin):
+class NeverChanged:
+    """Rows that stay as they were made."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NeverWritten(NeverChanged):
+    """Rows that only the system makes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MadeByService(NeverChanged, OfficeAdmin):
     """Rows that a service makes from what staff fill in (`asks`); afterwards they are only looked at."""
 
     asks: tuple[str, ...] = ()
@@ -177,12 +194,6 @@ class MadeByService(OfficeAdmin):
             field.required = True
         return form
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         made = self.make(form.cleaned_data, timezone.now())
         obj.pk = made.pk
@@ -200,17 +211,8 @@ class MadeByService(OfficeAdmin):
             return HttpResponseRedirect(f"{request.path}?{urlencode(given)}")
 
 
-class ReadOnly(OfficeAdmin):
-    """Rows that only the system writes."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+class ReadOnly(NeverWritten, OfficeAdmin):
+    """Pages to look at."""
 
 
 class LatestRows(BaseInlineFormSet):
@@ -224,7 +226,7 @@ class LatestRows(BaseInlineFormSet):
         return self._queryset
 
 
-class ReadOnlyInline(admin.TabularInline):
+class ReadOnlyInline(NeverWritten, admin.TabularInline):
     """Rows shown on the page of what they belong to."""
 
     extra = 0
@@ -235,15 +237,6 @@ class ReadOnlyInline(admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.related)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class CappedPaginator(Paginator):
