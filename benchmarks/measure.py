@@ -12,7 +12,7 @@ from django.utils import timezone
 from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
 from benchmarks.live_load import LiveLoad, run_live_load
 from benchmarks.processes import listening_on
-from benchmarks.raw_limits import inserts_per_second, updates_per_second
+from benchmarks.raw_limits import inserts_per_second, python_loops_per_second, updates_per_second
 from benchmarks.report import Row, http_row, live_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
@@ -31,12 +31,18 @@ class Bench:
     def rows(self) -> Iterator[Row]:
         self.stack.migrate()
         django.setup()
+        yield self._python("before")
         yield from self._database()
         self._seed()
         self.stack.start()
         self.groups = self._groups()
         yield from self._requests()
         yield from self._live_feed()
+        yield self._python("after")
+
+    def _python(self, moment: str) -> Row:
+        figure = python_loops_per_second(self.scale.raw)
+        return Row(f"Python, one process: a fixed loop, {moment}", f"{figure:,.0f} loops/s")
 
     def _database(self) -> Iterator[Row]:
         database = settings.DATABASES["default"]

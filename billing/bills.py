@@ -1,5 +1,7 @@
 """A number's bills as they are shown, each with its last payment."""
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypedDict
 
 from django.db.models import QuerySet
@@ -26,6 +28,9 @@ class Bill(TypedDict):
     number: str
 
 
+_INVOICE_FIELDS = [name for name in Bill.__annotations__ if not name.startswith("payment_")]
+
+
 @PreparedQuery
 def _of_number(phone_number: Any) -> QuerySet[Invoice, Row]:
     return _shown(Invoice.objects.of_number(phone_number))
@@ -37,26 +42,33 @@ def _of_number_and_user(phone_number: Any, user_id: Any) -> QuerySet[Invoice, Ro
 
 
 def _shown(invoices: Any) -> Any:
+    """A row for each payment of each bill, or one where there is none. A bill's last payment comes first.
+
+    Joined, because a subquery for a bill's last payment takes the database twice as long.
+    """
     return (
         invoices.issued()
-        .newest_period_first()
-        .with_last_payment()
-        .values(*Bill.__annotations__, "series__prefix")
+        .order_by("-period", "-id", "-payments__paid_at", "-payments__id")
+        .values(*_INVOICE_FIELDS, "series__prefix", "payments__payment_method", "payments__paid_at")
     )
 
 
 def bills_of_number(phone_number: str) -> list[Bill]:
     """Newest period first; drafts are not shown."""
-    return [_bill(row) for row in _of_number(phone_number=phone_number)]
+    return _bills(_of_number(phone_number=phone_number))
 
 
 def bills_of_number_and_user(phone_number: str, user: Any) -> list[Bill]:
     """The same, of those that are this user's own: a number may have been somebody else's before."""
-    return [_bill(row) for row in _of_number_and_user(phone_number=phone_number, user_id=user.pk)]
+    return _bills(_of_number_and_user(phone_number=phone_number, user_id=user.pk))
+
+
+def _bills(rows: list[Row]) -> list[Bill]:
+    return [_bill(next(of_one)) for _, of_one in groupby(rows, key=itemgetter("id"))]
 
 
 def _bill(row: Row) -> Bill:
-    paid_at = row["payment_date"]
+    paid_at = row["payments__paid_at"]
     return Bill(
         id=row["id"],
         customer_dni=row["customer_dni"],
@@ -66,7 +78,7 @@ def _bill(row: Row) -> Bill:
         total=float(row["total"]),
         tax=float(row["tax"]),
         discount=float(row["discount"]),
-        payment_method=row["payment_method"],
+        payment_method=row["payments__payment_method"],
         payment_date=paid_at and spoken(paid_at),
         status=row["status"],
         number=written_number(row["series__prefix"], row["number"]),

@@ -156,18 +156,6 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """The user's own, whoever has the number now."""
         return self.filter(customer__user=user_id)
 
-    def newest_period_first(self) -> InvoiceQuerySet:
-        return self.order_by("-period", "-id")
-
-    def with_last_payment(self) -> InvoiceQuerySet:
-        """Adds `payment_method` and `payment_date` of the last payment, null where there is none, in the
-        same query."""
-        last = Payment.objects.filter(invoice=models.OuterRef("pk")).order_by("-paid_at", "-id")
-        return self.annotate(
-            payment_method=models.Subquery(last.values("payment_method")[:1]),
-            payment_date=models.Subquery(last.values("paid_at")[:1]),
-        )
-
 
 class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, series: str, number: int) -> Invoice:

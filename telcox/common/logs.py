@@ -36,6 +36,10 @@ class JsonLineFormatter(JsonFormatter):
         return masked(super().format(record))
 
 
+# What no line of ours shows is not looked up for each of them (logging HOWTO, "Optimization").
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
 def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
     return {
         "version": 1,

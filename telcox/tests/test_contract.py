@@ -212,6 +212,13 @@ def test_a_number_may_be_written_in_each_form_and_a_path_with_a_slash(
     assert JESUS in json.dumps(answer.body)
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/xml;q=0.9", "", "no type at all"])
+def test_whatever_is_accepted_is_answered_json_as_the_original_does(port: int, accept: str) -> None:
+    answer = ask(port, "GET", f"/api/customers/{JESUS}/summary", headers={"Accept": accept})
+    assert answer.status == 200
+    assert answer.body["phone_number"] == JESUS
+
+
 def test_record_event_works_where_the_original_failed_after_counting(port: int) -> None:
     event = {"phone_number": JESUS, "category": "SOCIAL", "bytes": 1, "record_event": True}
     assert post_json(port, "/api/dev/usage-event", event).status == 202
