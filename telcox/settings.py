@@ -146,6 +146,9 @@ else:
 # makes the feed right again after messages were lost (Redis restarted, a process killed after its commit).
 LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
 
+# A socket whose reader takes nothing for so long, in seconds, is cut off.
+LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
+
 # --- Ports ---
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")

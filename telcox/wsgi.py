@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from telcox.common.collector import spare_the_server
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
 application = get_wsgi_application()
+spare_the_server()

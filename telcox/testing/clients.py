@@ -1,6 +1,7 @@
 """Talking to a process as its users do: over a socket."""
 
 import json
+import socket
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
@@ -54,5 +55,13 @@ def watch(port: int, query: str, *, path: str = "/ws/usage", **headers: str) -> 
     )
 
 
-def next_frame(socket: ClientConnection, seconds: float = 20) -> Any:
-    return json.loads(socket.recv(timeout=seconds))
+def watch_with_small_buffer(port: int, query: str) -> ClientConnection:
+    """A socket that takes in little before it is read, so that its server soon notices that nobody does."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((LOOPBACK, port))
+    return connect(f"ws://{LOOPBACK}:{port}/ws/usage?{query}", sock=connection, max_queue=1, proxy=None)
+
+
+def next_frame(connection: ClientConnection, seconds: float = 20) -> Any:
+    return json.loads(connection.recv(timeout=seconds))

@@ -30,14 +30,27 @@ def group_of(phone_number: str) -> str:
     return f"usage.{phone_number}"
 
 
-def frame(snapshot: Snapshot) -> dict[str, Any]:
-    """What travels: the ready-made text for the sockets, and what a process must know to place it."""
+# `version` and `expired` of a state: the greater one is newer.
+Revision = tuple[int, bool]
+
+
+def revision_of(state: Mapping[str, Any]) -> Revision:
+    return state["version"], state["expired"]
+
+
+def text_of(snapshot: Snapshot) -> str:
+    """What the sockets are sent."""
+    return json.dumps(snapshot, ensure_ascii=False, separators=(",", ":"))
+
+
+def message(snapshot: Snapshot) -> dict[str, Any]:
+    """What travels: the ready-made text, and what a process must know to place it."""
     return {
         "type": "usage.snapshot",
         "phone_number": snapshot["phone_number"],
         "version": snapshot["version"],
         "expired": snapshot["expired"],
-        "text": json.dumps(snapshot, ensure_ascii=False, separators=(",", ":")),
+        "text": text_of(snapshot),
     }
 
 
@@ -94,7 +107,7 @@ class Broadcaster:
         layer = get_channel_layer()
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await layer.group_send(group_of(snapshot["phone_number"]), frame(snapshot))
+                await layer.group_send(group_of(snapshot["phone_number"]), message(snapshot))
         except Exception as error:  # whatever it is, the event was counted and the next one must be sent
             FAILED.inc()
             logger.warning("channel layer did not take a state: %s", type(error).__name__)

@@ -1,8 +1,6 @@
 """One socket of the live feed: `WS /ws/usage?phone_number=0969786985`."""
 
-import asyncio
 import json
-from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -11,12 +9,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
+from telcox.common.daphne import outlet_of, text_frame
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.sockets import Scope, user_of
 from usage.live import broadcast
-from usage.live.hub import hub
+from usage.live.broadcast import Revision
+from usage.live.hub import NOTHING, hub
 from usage.services import NO_PLAN, line_snapshot
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
@@ -47,11 +47,12 @@ class UsageConsumer(AsyncWebsocketConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.phone_number: str | None = None
-        self._sent = (0, False)
-        self._next: dict[str, Any] | None = None
-        self._sending: asyncio.Task[None] | None = None
+        self._newest = NOTHING
+        self._waiting: bytes | None = None
 
     async def connect(self) -> None:
+        self._outlet = outlet_of(self.scope)
+        self._outlet.on_clear = self._send_waiting
         await self.accept()
         try:
             self.phone_number = _phone_number(self.scope["query_string"])
@@ -68,13 +69,11 @@ class UsageConsumer(AsyncWebsocketConsumer):
         except DATABASE_UNAVAILABLE:
             await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
         else:
-            self.offer(broadcast.frame(snapshot))
+            self.offer(broadcast.revision_of(snapshot), text_frame(broadcast.text_of(snapshot)))
 
     async def disconnect(self, code: int) -> None:
         if self.phone_number:
             await hub().unwatch(self.phone_number, self)
-        if self._sending:
-            self._sending.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
@@ -82,23 +81,21 @@ class UsageConsumer(AsyncWebsocketConsumer):
         else:
             await self.send(text_data=NOOP)
 
-    def offer(self, frame: dict[str, Any]) -> None:
-        """Called by the hub. An older state than the one sent is dropped, one that waits is replaced."""
-        newest = self._next or {"version": self._sent[0], "expired": self._sent[1]}
-        if (frame["version"], frame["expired"]) <= (newest["version"], newest["expired"]):
+    def offer(self, revision: Revision, frame: bytes) -> None:
+        """Called by the hub. A state that is not newer is dropped; one that waits for the reader is
+        replaced."""
+        if revision <= self._newest:
             return
-        self._next = frame
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send_newest())
+        self._newest = revision
+        if self._outlet.clogged:
+            self._waiting = frame
+        else:
+            self._outlet.write(frame)
 
-    async def _send_newest(self) -> None:
-        try:
-            while frame := self._next:
-                self._next = None
-                self._sent = (frame["version"], frame["expired"])
-                await self.send(text_data=frame["text"])
-        finally:
-            self._sending = None
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            self._outlet.write(self._waiting)
+            self._waiting = None
 
     async def _refuse(self, refused: Refused) -> None:
         await self._send_error(refused.message)

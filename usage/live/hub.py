@@ -8,6 +8,7 @@ socket has been measured to lose three messages in five at a thousand sockets.
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -18,8 +19,10 @@ from django.conf import settings
 from django.utils import timezone
 from prometheus_client import Gauge
 
+from telcox.common.daphne import text_frame
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from usage.live import broadcast
+from usage.live.broadcast import Revision
 from usage.services import line_snapshot, line_states
 
 logger = logging.getLogger(__name__)
@@ -34,12 +37,12 @@ COMPARED_AT_ONCE = 1_000
 
 
 # Older than every state there is.
-NOTHING = (0, False)
+NOTHING: Revision = (0, False)
 
 
 class Watcher(Protocol):
-    def offer(self, frame: dict[str, Any]) -> None:
-        """Takes a state of the line; never waits, and may drop it for a newer one."""
+    def offer(self, revision: Revision, frame: bytes) -> None:
+        """Takes a state of the line, ready to be sent; never waits, and may drop it for a newer one."""
 
 
 class Hub:
@@ -47,7 +50,7 @@ class Hub:
         self._layer = get_channel_layer()
         self._channel: str | None = None
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
-        self._newest: dict[str, tuple[int, bool]] = {}
+        self._newest: dict[str, Revision] = {}
         self._joined: set[str] = set()
         self._joining = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,12 +73,13 @@ class Hub:
             self._newest.pop(phone_number, None)
             await self._settle(phone_number)
 
-    def deliver(self, frame: dict[str, Any]) -> None:
-        phone_number, state = frame["phone_number"], (frame["version"], frame["expired"])
-        if phone_number in self._watchers and state >= self._newest.get(phone_number, NOTHING):
-            self._newest[phone_number] = state
+    def deliver(self, message: Mapping[str, Any]) -> None:
+        phone_number, revision = message["phone_number"], broadcast.revision_of(message)
+        if phone_number in self._watchers and revision >= self._newest.get(phone_number, NOTHING):
+            self._newest[phone_number] = revision
+            frame = text_frame(message["text"])
             for watcher in self._watchers[phone_number]:
-                watcher.offer(frame)
+                watcher.offer(revision, frame)
 
     def _start(self) -> None:
         if not self._tasks:
@@ -129,8 +133,8 @@ class Hub:
         for start in range(0, len(watched), COMPARED_AT_ONCE):
             phone_numbers = watched[start : start + COMPARED_AT_ONCE]
             states = await database_sync_to_async(line_states)(phone_numbers=phone_numbers, at=at)
-            for phone_number, state in states.items():
-                if state > self._newest.get(phone_number, NOTHING):
+            for phone_number, revision in states.items():
+                if revision > self._newest.get(phone_number, NOTHING):
                     await self._deliver_state(phone_number, at)
 
     async def _deliver_state(self, phone_number: str, at: datetime) -> None:
@@ -138,7 +142,7 @@ class Hub:
             snapshot = await database_sync_to_async(line_snapshot)(phone_number=phone_number, at=at)
         except NotFound:
             return
-        self.deliver(broadcast.frame(snapshot))
+        self.deliver(broadcast.message(snapshot))
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

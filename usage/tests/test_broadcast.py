@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from usage.live import broadcast
-from usage.live.broadcast import Broadcaster, frame, group_of
+from usage.live.broadcast import Broadcaster, group_of, message
 from usage.snapshot import Snapshot
 from usage.tests.test_snapshot import snapshot
 
@@ -50,16 +50,16 @@ def settle(broadcaster: Broadcaster) -> None:
 
 
 def test_a_message_has_the_shape_the_hub_expects() -> None:
-    message = frame(snapshot())
-    assert set(message) == {"type", "phone_number", "version", "expired", "text"}
-    assert json.loads(message["text"]) == snapshot()
+    sent = message(snapshot())
+    assert set(sent) == {"type", "phone_number", "version", "expired", "text"}
+    assert json.loads(sent["text"]) == snapshot()
 
 
 def test_a_state_goes_to_its_lines_group(layer: Layer) -> None:
     broadcaster = Broadcaster()
     broadcaster.publish(state(1))
     settle(broadcaster)
-    assert layer.sent == [(group_of("0969786985"), frame(state(1)))]
+    assert layer.sent == [(group_of("0969786985"), message(state(1)))]
 
 
 def test_of_many_states_of_a_line_the_newest_is_sent_and_publishing_waits_for_nothing(layer: Layer) -> None:

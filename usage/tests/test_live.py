@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from telcox.testing.clients import ask, next_frame, post_json, watch
+from telcox.testing.clients import ask, next_frame, post_json, watch, watch_with_small_buffer
 from telcox.testing.databases import fresh_database, manage
+from telcox.testing.processes import wait_until
 from telcox.testing.stack import Served
 
 JESUS, BRUNO, CARLA = "0969786985", "0923456789", "0934567890"
@@ -31,6 +32,11 @@ class Embedded:
     def watch(self, phone_number: str = JESUS) -> ClientConnection:
         return watch(self.port, f"phone_number={phone_number}")
 
+    def sockets(self) -> int:
+        metrics = ask(self.port, "GET", "/metrics").body.decode()
+        line = next(line for line in metrics.splitlines() if line.startswith("telcox_live_sockets"))
+        return int(float(line.split()[-1]))
+
     def shell(self, code: str) -> str:
         return manage(self.env, "shell", "--verbosity=0", "-c", code)
 
@@ -50,6 +56,14 @@ def embedded(
 ) -> Iterator[Embedded]:
     with django_db_blocker.unblock():
         yield from serve(tmp_path_factory.mktemp("live"))
+
+
+@pytest.fixture(scope="module")
+def impatient(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: Any, django_db_blocker: Any
+) -> Iterator[Embedded]:
+    with django_db_blocker.unblock():
+        yield from serve(tmp_path_factory.mktemp("impatient"), LIVE_STALLED_SECONDS="0.2")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +112,42 @@ def test_a_burst_ends_on_the_final_state_and_never_goes_back(embedded: Embedded)
             versions.append(frame["version"])
         assert frame == final
         assert versions == sorted(set(versions))
+
+
+def test_a_reader_that_is_behind_skips_to_the_newest_state_and_disturbs_nobody(embedded: Embedded) -> None:
+    events = 500
+    with (
+        watch_with_small_buffer(embedded.port, f"phone_number={CARLA}") as slow,
+        embedded.watch(CARLA) as other,
+    ):
+        first = next_frame(slow)
+        assert next_frame(other) == first
+        with ThreadPoolExecutor(4) as pool:
+            reports = [pool.submit(embedded.report, CARLA) for _ in range(events)]
+            frame = first
+            while frame["total_bytes"] < first["total_bytes"] + events:
+                frame = next_frame(other)
+        assert all(report.result() for report in reports)
+        versions = [first["version"]]
+        while versions[-1] < frame["version"]:
+            late = next_frame(slow)
+            versions.append(late["version"])
+    assert late == frame
+    assert versions == sorted(set(versions))
+    assert len(versions) < events * 0.9
+
+
+def test_a_reader_that_takes_nothing_is_cut_off(impatient: Embedded) -> None:
+    with watch_with_small_buffer(impatient.port, f"phone_number={JESUS}") as stuck:
+        next_frame(stuck)
+        for _ in range(400):
+            impatient.report()
+        wait_until(lambda: impatient.sockets() == 0, 20, "the stuck reader is cut off")
+        with pytest.raises(ConnectionClosedError):  # what was under way, and then no closing handshake
+            list(stuck)
+    with impatient.watch() as another:
+        next_frame(another)
+        assert impatient.report() == next_frame(another)
 
 
 def test_a_duplicate_is_not_shown_again(embedded: Embedded) -> None:
