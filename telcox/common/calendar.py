@@ -7,13 +7,18 @@ from django.utils import timezone
 
 def add_days(moment: datetime, days: int) -> datetime:
     """The same local time of day, `days` later: a day in which clocks change is still one day."""
-    return timezone.localtime(moment) + timedelta(days=days)
+    return _local(moment) + timedelta(days=days)
 
 
 def local_date(moment: datetime) -> date:
-    return timezone.localdate(moment)
+    return _local(moment).date()
 
 
 def spoken(moment: datetime) -> str:
     """ISO 8601 in local time with its offset, as answers carry it."""
-    return timezone.localtime(moment).isoformat()
+    return _local(moment).isoformat()
+
+
+def _local(moment: datetime) -> datetime:
+    """In the operator's zone (TIME_ZONE), whatever zone is active: money depends on it."""
+    return timezone.localtime(moment, timezone.get_default_timezone())
