@@ -13,6 +13,8 @@ from itertools import cycle
 
 from benchmarks.processes import CpuMeter, in_own_process
 
+# What a server says with the last answer it gives over a connection (nginx: after 1,000 of them).
+_LAST_ANSWER = b"\r\nconnection: close"
 _HEAD = re.compile(rb"HTTP/1\.1 (\d+).*\r\ncontent-length: (\d+)", re.IGNORECASE | re.DOTALL)
 # How long the answers under way at the end are waited for, in seconds.
 LAST_ANSWERS = 10.0
@@ -68,11 +70,9 @@ async def _generate(load: HttpLoad) -> HttpResult:
     result = HttpResult(load.measured)
     begin = time.monotonic() + load.warm_up
     requests = cycle(load.requests)
-    loop = asyncio.get_running_loop()
-    clients = []
-    for _ in range(load.connections):
-        made = loop.create_connection(lambda: _Client(load, result, requests, begin), "127.0.0.1", load.port)
-        clients.append((await made)[1])
+    clients = [_Client(load, result, requests, begin) for _ in range(load.connections)]
+    for client in clients:
+        await client.connect()
     await asyncio.sleep(begin - time.monotonic())
     meter = CpuMeter(load.processes)
     await asyncio.sleep(load.measured)
@@ -83,7 +83,7 @@ async def _generate(load: HttpLoad) -> HttpResult:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: sends, waits for the whole answer, sends the next."""
+    """One connection at a time: sends, waits for the whole answer, sends the next."""
 
     def __init__(self, load: HttpLoad, result: HttpResult, requests: Iterator[bytes], begin: float) -> None:
         self.load, self.result, self.requests, self.begin = load, result, requests, begin
@@ -91,10 +91,15 @@ class _Client(asyncio.Protocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._received = b""
         self._sent_at = 0.0
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self.load.port)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._connecting = None
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -107,17 +112,17 @@ class _Client(asyncio.Protocol):
             self._stop("answer not understood")
         elif len(body) >= int(match[2]):
             self._received = b""
-            self._answered(int(match[1]))
+            self._answered(int(match[1]), last=_LAST_ANSWER in head.lower())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.finished.done():
+        if not self.finished.done() and self._connecting is None:
             self._stop("connection lost")
 
     def _send(self) -> None:
         self._sent_at = time.monotonic()
         self.transport.write(next(self.requests))
 
-    def _answered(self, status: int) -> None:
+    def _answered(self, status: int, *, last: bool) -> None:
         now = time.monotonic()
         if status != self.load.expected:
             self.result.errors[f"status {status}"] += 1
@@ -125,10 +130,16 @@ class _Client(asyncio.Protocol):
             self.result.answered += 1
             if self.begin <= self._sent_at and now <= self.end:
                 self.result.latencies.append(now - self._sent_at)
-        if now < self.end:
-            self._send()
-        else:
+        if now >= self.end:
             self._stop()
+        elif last:
+            self._reconnect()
+        else:
+            self._send()
+
+    def _reconnect(self) -> None:
+        self.transport.close()
+        self._connecting = asyncio.create_task(self.connect())
 
     def _stop(self, error: str = "") -> None:
         if error:
