@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.processes import SPAWN, CpuMeter, in_own_process
+from benchmarks.processes import SPAWN, CpuMeter, in_own_process, memory
 
 _VERSION = re.compile(rb'"version":(\d+)')
 _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
@@ -41,7 +41,7 @@ class LiveLoad:
 class LiveResult:
     """Latencies in seconds. `delivered` is the share of frames that came, of sockets × events; a frame that
     the next one overtook is not sent, and that is right. `final` counts the sockets that saw the last
-    state."""
+    state; `memory` is that of the processes that serve them, in bytes, while all are open."""
 
     sockets: int
     measured: float
@@ -50,6 +50,7 @@ class LiveResult:
     final: int = 0
     backwards: int = 0
     closed: int = 0
+    memory: int = 0
     cpu: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -136,6 +137,7 @@ def _run(load: LiveLoad) -> LiveResult:
     sent_at: dict[int, float] = pipe.recv()
     poll.unregister(pipe.fileno())
     result.cpu = meter.shares()
+    result.memory = memory(load.processes["live"])
     last = max(sent_at)
     deadline = time.monotonic() + LAST_FRAMES
     while time.monotonic() < deadline and any(s.open and s.version < last for s in sockets.values()):

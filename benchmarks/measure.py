@@ -10,10 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
-from benchmarks.live_load import LiveLoad, run_live_load
-from benchmarks.processes import listening_on
+from benchmarks.live_load import LiveLoad, LiveResult, run_live_load
+from benchmarks.processes import listening_on, memory
 from benchmarks.raw_limits import inserts_per_second, python_loops_per_second, updates_per_second
-from benchmarks.report import Row, http_row, live_row
+from benchmarks.report import Row, http_row, live_row, memory_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
 
@@ -90,6 +90,7 @@ class Bench:
         yield self._post("POST usage-event, one line", "≥ 300/s", proxy, lines[:1])
         yield self._get("GET billing, one web process, no proxy", "", web, bills)
         yield self._post("POST usage-event, one web process, no proxy", "", web, lines)
+        yield self._memory("one web process", "web")
 
     def _get(self, name: str, aim: str, port: int, paths: Sequence[str]) -> Row:
         return http_row(
@@ -129,12 +130,16 @@ class Bench:
     def _live_feed(self) -> Iterator[Row]:
         direct = [process.port for process in self.stack.live]
         about = f"live feed, {self.scale.sockets} sockets × {self.scale.events_per_second}/s"
-        yield self._live(about, "p99 ≤ 100 ms, all final", [self.stack.proxy.port])
-        yield self._live(f"{about}, no proxy", "", direct)
+        yield self._memory("one live process, no socket", "live")
+        result = self._live([self.stack.proxy.port])
+        yield live_row(about, "p99 ≤ 100 ms, all final", result)
+        each = self.scale.sockets // len(direct)
+        yield memory_row(f"one live process, {each} sockets", result.memory / len(direct))
+        yield live_row(f"{about}, no proxy", "", self._live(direct))
 
-    def _live(self, name: str, aim: str, socket_ports: Sequence[int]) -> Row:
+    def _live(self, socket_ports: Sequence[int]) -> LiveResult:
         scale = self.scale
-        result = run_live_load(
+        return run_live_load(
             LiveLoad(
                 socket_ports=socket_ports,
                 http_port=self.stack.proxy.port,
@@ -147,7 +152,10 @@ class Bench:
                 processes=self.groups,
             )
         )
-        return live_row(name, aim, result)
+
+    def _memory(self, name: str, group: str) -> Row:
+        roots = self.groups[group]
+        return memory_row(name, memory(roots) / len(roots))
 
 
 def _events_recorded() -> int:

@@ -1,4 +1,4 @@
-"""Work done beside the measuring process, and the processor time of what is measured."""
+"""Work done beside the measuring process, and the processor time and memory of what is measured."""
 
 import multiprocessing
 import os
@@ -40,16 +40,35 @@ class CpuMeter:
         return {**shares, "others": max(0.0, shares["others"] - ours)}
 
     def _seconds(self) -> dict[str, float]:
-        parents, used = {}, {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (stat := _stat(entry)):
-                parents[int(entry.name)], used[int(entry.name)] = stat
-        groups = {pid: name for name, roots in self._groups.items() for pid in roots}
         seconds = dict.fromkeys(self._groups, 0.0)
-        for pid, spent in used.items():
-            if name := _group(pid, groups, parents):
-                seconds[name] += spent
+        for name, _, spent in _members(self._groups):
+            seconds[name] += spent
         return {**seconds, "others": _machine_seconds()}
+
+
+def memory(roots: Sequence[int]) -> int:
+    """Bytes that these processes and what they started have in memory; of a page that several share, each has
+    its part (PSS)."""
+    return sum(_proportional_set_size(pid) for _, pid, _ in _members({"": roots}))
+
+
+def _members(groups: Mapping[str, Sequence[int]]) -> list[tuple[str, int, float]]:
+    """Group, pid and processor seconds of each process that belongs to a group."""
+    parents, used = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := _stat(entry)):
+            parents[int(entry.name)], used[int(entry.name)] = stat
+    names = {pid: name for name, roots in groups.items() for pid in roots}
+    found = ((_group(pid, names, parents), pid, spent) for pid, spent in used.items())
+    return [(name, pid, spent) for name, pid, spent in found if name is not None]
+
+
+def _proportional_set_size(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
 def _machine_seconds() -> float:

@@ -72,6 +72,10 @@ def live_row(name: str, aim: str, result: LiveResult) -> Row:
     )
 
 
+def memory_row(name: str, size: float) -> Row:
+    return Row(name=f"memory: {name}", figure=f"{size / 2**20:.1f} MiB")
+
+
 def machine() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT VERSION(), @@innodb_buffer_pool_size, @@innodb_flush_log_at_trx_commit")
