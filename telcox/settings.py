@@ -118,6 +118,14 @@ elif _database["ENGINE"].endswith("mysql"):
 
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
+# --- Usage ---
+
+# How far ahead of ours the network's clocks may be, in seconds: what happened later than that is refused.
+USAGE_FUTURE_SECONDS = env.float("USAGE_FUTURE_SECONDS", default=300.0)
+# The most reports one request may carry, and the largest body of them that is read, inflated, in bytes.
+USAGE_BATCH_MAX = env.int("USAGE_BATCH_MAX", default=10_000)
+USAGE_BODY_BYTES = env.int("USAGE_BODY_BYTES", default=8 * 1024 * 1024)
+
 # --- Live feed ---
 
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -196,6 +204,7 @@ SPECTACULAR_SETTINGS = {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",
         "DataCategory": "usage.models.DATA_CATEGORIES",
+        "UsageCategory": "usage.ingestion.reports.CATEGORY_NAMES",
         "PaymentMethod": "billing.models.PaymentMethod",
     },
 }

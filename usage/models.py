@@ -46,6 +46,32 @@ DATA_CATEGORIES = [
 DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
 
 
+class Resource(models.TextChoices):
+    """What a plan has an allowance of."""
+
+    DATA = "DATA", _("Data")
+    VOICE = "VOICE", _("Voice")
+    SMS = "SMS", _("SMS")
+
+
+# The shares of an allowance, in percent, at whose crossing the subscriber is told.
+ALERT_THRESHOLDS = (50, 80, 100)
+
+
+class RejectionReason(models.TextChoices):
+    """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
+    again."""
+
+    UNKNOWN_LINE = "unknown_line", _("No line has this number")
+    NO_SUBSCRIPTION = "no_subscription", _("The line had no plan then")
+    LINE_SUSPENDED = "line_suspended", _("The line is suspended")
+    LINE_TERMINATED = "line_terminated", _("The line is terminated")
+    IN_FUTURE = "in_future", _("It lies in the future")
+    COUNTER_FULL = "counter_full", _("The line's counter cannot hold this much")
+    EVENT_CONFLICT = "event_conflict", _("Another event has this source and event id")
+    INVALID = "invalid", _("It is no usage event")
+
+
 def started_minutes(seconds: int) -> int:
     """Voice is sold by the minute, and a minute that was begun is used."""
     return -(-seconds // 60)
@@ -169,3 +195,123 @@ class UsageCounter(UsageTotals):
         return self.subscription.natural_key()
 
     natural_key.dependencies = ["customers.subscription"]  # type: ignore[attr-defined]
+
+
+class UsageDay(UsageTotals):
+    """What was used of a subscription on one day of the operator's calendar."""
+
+    # In the order of the table itself: adding to a day is one step in one tree.
+    pk = models.CompositePrimaryKey("subscription_id", "day")
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        related_name="usage_days",
+        db_index=False,  # the primary key begins with it
+    )
+    day = models.DateField(_("day"))
+
+    class Meta:
+        verbose_name = _("usage of a day")
+        verbose_name_plural = _("usage by day")
+        ordering = ("subscription", "day")
+
+    def __str__(self) -> str:
+        return f"{self.subscription} · {self.day}"
+
+
+class UsageAlert(models.Model):
+    """An allowance was used up to a threshold: 80 % of the data of a subscription. Said once."""
+
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        related_name="usage_alerts",
+        db_index=False,  # the unique constraint begins with it
+    )
+    resource = models.CharField(_("resource"), max_length=5, choices=Resource)
+    threshold = models.PositiveSmallIntegerField(_("threshold"), help_text=_("In percent"))
+    crossed_at = models.DateTimeField(_("crossed"))
+
+    class Meta:
+        verbose_name = _("usage alert")
+        verbose_name_plural = _("usage alerts")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("subscription", "resource", "threshold"), name="usage_alert_said_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(resource__in=Resource.values), name="usage_alert_resource_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription} · {self.get_resource_display()} {self.threshold} %"
+
+
+class RejectedUsageQuerySet(models.QuerySet["RejectedUsage"]):
+    def unresolved(self) -> RejectedUsageQuerySet:
+        return self.filter(unresolved=True)
+
+
+class RejectedUsage(models.Model):
+    """A report that could not be counted, as it was received: it can be driven again once its reason is gone.
+
+    `unresolved` is empty once it was counted, so that a key is waiting once at the most and may have been
+    resolved any number of times.
+    """
+
+    source = KeyField(_("source"), max_length=64)
+    event_id = KeyField(_("event id"), max_length=128)
+    phone_number = models.CharField(_("phone number"), max_length=15)
+    category = models.CharField(_("category"), max_length=20, choices=Category)
+    quantity = models.PositiveBigIntegerField(
+        _("quantity"), help_text=_("In bytes; VOICE in seconds, SMS in messages")
+    )
+    occurred_at = models.DateTimeField(_("occurred"))
+    reason = models.CharField(_("reason"), max_length=20, choices=RejectionReason)
+    received_at = models.DateTimeField(_("received"))
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+    unresolved = models.BooleanField(_("waiting"), null=True, default=True)
+
+    objects: ClassVar[models.Manager[RejectedUsage]] = models.Manager.from_queryset(RejectedUsageQuerySet)()
+
+    class Meta:
+        verbose_name = _("rejected usage")
+        verbose_name_plural = _("rejected usage")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("source", "event_id", "unresolved"), name="rejected_usage_waits_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(unresolved=True, resolved_at=None)
+                | Q(unresolved=None, resolved_at__isnull=False),
+                name="rejected_usage_resolved_or_waiting",
+            ),
+        ]
+        indexes = [models.Index(fields=("phone_number",), name="rejected_usage_of_number")]
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.event_id}"
+
+
+class IngestionAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, to be answered again byte for byte."""
+
+    owner = models.CharField(_("sender"), max_length=40)
+    key = KeyField(_("key"), max_length=200)
+    request_digest = models.CharField(_("digest of the request"), max_length=64)
+    body = models.BinaryField(_("answer"))
+    answered_at = models.DateTimeField(_("answered"), db_index=True)
+
+    class Meta:
+        verbose_name = _("ingestion answer")
+        verbose_name_plural = _("ingestion answers")
+        ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=("owner", "key"), name="ingestion_answer_one_per_key")]
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.key}"

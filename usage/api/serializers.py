@@ -1,11 +1,14 @@
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from telcox.common.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictStringField
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.serializers import InputSerializer
-from usage.models import DATA_CATEGORIES, QUANTITY_MAX
+from usage.ingestion.reports import CATEGORY_NAMES, DEFAULT_SOURCE
+from usage.models import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 
 
 class UsageEventInput(InputSerializer):
@@ -29,6 +32,72 @@ class UsageEventInput(InputSerializer):
             return national(value)
         except InvalidPhoneNumber as error:
             raise serializers.ValidationError(str(error), code="value_error") from error
+
+
+class UsageReportInput(serializers.Serializer[Any]):
+    """Use of a line, as a network element tells it."""
+
+    phone_number = serializers.CharField()
+    category = serializers.ChoiceField(choices=CATEGORY_NAMES)
+    quantity = serializers.IntegerField(
+        min_value=1, max_value=QUANTITY_MAX, help_text="In bytes; VOICE in seconds, SMS in messages."
+    )
+    source = serializers.CharField(required=False, max_length=64, default=DEFAULT_SOURCE)  # type: ignore[assignment]
+    event_id = serializers.CharField(
+        required=False, max_length=128, help_text="With `source`, the event's key: counted once."
+    )
+    occurred_at = serializers.DateTimeField(
+        required=False, help_text="With its offset; now when absent. It decides to which period it belongs."
+    )
+
+
+class CloudUsageInput(serializers.Serializer[Any]):
+    category = serializers.ChoiceField(choices=CATEGORY_NAMES)
+    quantity = serializers.IntegerField(min_value=1, max_value=QUANTITY_MAX)
+
+
+class CloudEventInput(serializers.Serializer[Any]):
+    """CloudEvents 1.0: `source` and `id` are the key, `subject` is the phone number."""
+
+    specversion = serializers.ChoiceField(choices=["1.0"])
+    id = serializers.CharField(max_length=128)
+    source = serializers.CharField(max_length=64)  # type: ignore[assignment]
+    type = serializers.CharField()
+    subject = serializers.CharField()
+    time = serializers.DateTimeField(required=False)
+    data = CloudUsageInput()  # type: ignore[assignment]
+
+
+USAGE_BODIES = {
+    "application/json": UsageReportInput(many=True),
+    "application/x-ndjson": OpenApiTypes.STR,
+    "application/cloudevents+json": CloudEventInput,
+    "application/cloudevents-batch+json": CloudEventInput(many=True),
+}
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The same request with the same key is given the same answer, byte for byte.",
+)
+
+
+class RejectionOutput(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Its place in the batch, from 0.")
+    event_id = serializers.CharField(allow_null=True)
+    reason = serializers.ChoiceField(choices=RejectionReason.values)
+    detail = serializers.CharField()
+
+
+class ReceiptOutput(serializers.Serializer[Any]):
+    """`received` = `applied` + `duplicates` + `rejected`."""
+
+    received = serializers.IntegerField()
+    applied = serializers.IntegerField()
+    duplicates = serializers.IntegerField(help_text="Counted before, by the very same report.")
+    rejected = serializers.IntegerField()
+    rejections = RejectionOutput(many=True)
 
 
 class BreakdownOutput(serializers.Serializer[Any]):

@@ -1,8 +1,9 @@
 from telcox.common.routers import Router
-from usage.api.views import DevUsageEventViewSet, LineUsageViewSet
+from usage.api.views import DevUsageEventViewSet, LineUsageViewSet, UsageEventsViewSet
 
 router = Router()
 router.register("customers", LineUsageViewSet, basename="line-usage")
+router.register("usage/events", UsageEventsViewSet, basename="usage-events")
 router.register("dev/usage-event", DevUsageEventViewSet, basename="dev-usage-event")
 
 urlpatterns = router.urls

@@ -1,17 +1,40 @@
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
-from telcox.common.errors import NotFound
+from telcox.common.errors import InvalidInput, NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
+from telcox.common.parsers import BodyTooLarge, RawParser
 from telcox.common.permissions import MayReportUsage
-from usage.api.serializers import RecordedUsageOutput, SnapshotOutput, UsageEventInput
-from usage.services import NO_PLAN, line_snapshot, record_usage
+from usage.api.serializers import (
+    IDEMPOTENCY_KEY,
+    USAGE_BODIES,
+    ReceiptOutput,
+    RecordedUsageOutput,
+    SnapshotOutput,
+    UsageEventInput,
+)
+from usage.ingestion.answers import answer_once, name_reports
+from usage.ingestion.formats import (
+    Reported,
+    read_binary_cloud_event,
+    read_cloud_event,
+    read_cloud_events,
+    read_json,
+    read_ndjson,
+)
+from usage.services import NO_PLAN, line_snapshot, record_usage, take_usage
 
 
 class LineUsageViewSet(ViewSet):
@@ -33,6 +56,81 @@ class LineUsageViewSet(ViewSet):
         if not may_see(request, phone_number):
             raise NotFound(NO_PLAN, reason="no_subscription")
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
+
+
+_READERS = {
+    "application/json": read_json,
+    "application/x-ndjson": read_ndjson,
+    "application/ndjson": read_ndjson,
+    "application/jsonl": read_ndjson,
+    "application/cloudevents+json": read_cloud_event,
+    "application/cloudevents-batch+json": read_cloud_events,
+}
+
+
+class UsageEventsViewSet(ViewSet):
+    """Usage as networks send it: one report or thousands, in any of the forms the field uses."""
+
+    permission_classes = [MayReportUsage]
+    parser_classes = [RawParser]
+
+    @property
+    def body_bytes(self) -> int:
+        return settings.USAGE_BODY_BYTES
+
+    @extend_schema(
+        operation_id="post_usage_events",
+        tags=["usage"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=USAGE_BODIES,
+        responses={200: ReceiptOutput, **problems(413, 415, 422)},
+    )
+    def create(self, request: Request) -> HttpResponse:
+        """Counts each report once, and says what became of each.
+
+        The whole batch is durable when it is answered. A report whose `source` and `event_id` are known is a
+        duplicate and not counted again, so a batch that was not answered is simply sent again. An item that
+        cannot be counted costs the others nothing: it is named with its reason, and, where that may pass,
+        kept to be driven again. With an Idempotency-Key the very same answer is given again.
+        """
+        body, at = _body(request), timezone.now()
+        reported = _read(request, body)
+        if len(reported) > settings.USAGE_BATCH_MAX:
+            raise BodyTooLarge
+
+        def answer() -> bytes:
+            return msgspec.json.encode(take_usage(reported=reported, at=at))
+
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            receipt = answer()
+        else:
+            owner = str(request.user.pk or "")
+            name_reports(reported, owner=owner, key=_idempotency_key(key))
+            receipt = answer_once(owner=owner, key=key, request=body, at=at, make=answer)
+        return HttpResponse(receipt, content_type="application/json")
+
+
+def _body(request: Request) -> bytes:
+    body: Any = request.data
+    if not isinstance(body, bytes):  # DRF asks no parser about an empty one
+        raise InvalidInput("Field required", loc=("body",), type="missing")
+    return body
+
+
+def _read(request: Request, body: bytes) -> list[Reported]:
+    media_type = request.content_type.partition(";")[0].strip().lower()
+    if media_type not in _READERS:
+        raise UnsupportedMediaType(media_type)
+    if media_type == "application/json" and "ce-specversion" in request.headers:
+        return read_binary_cloud_event(request.headers, body)
+    return _READERS[media_type](body)
+
+
+def _idempotency_key(key: str) -> str:
+    if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable() or key != key.strip():
+        raise InvalidInput("Should be 1 to 200 printable characters", loc=("header", "idempotency-key"))
+    return key
 
 
 class DevUsageEventViewSet(ViewSet):

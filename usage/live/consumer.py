@@ -9,14 +9,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
-from telcox.common.daphne import outlet_of, text_frame
+from telcox.common.daphne import outlet_of
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.sockets import Scope, user_of
-from usage.live import broadcast
-from usage.live.broadcast import Revision
-from usage.live.hub import NOTHING, hub
+from usage.live.hub import hub
+from usage.live.states import NOTHING, Revision, frame_of, revision_of
 from usage.services import NO_PLAN, line_snapshot
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
@@ -69,11 +68,11 @@ class UsageConsumer(AsyncWebsocketConsumer):
         except DATABASE_UNAVAILABLE:
             await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
         else:
-            self.offer(broadcast.revision_of(snapshot), text_frame(broadcast.text_of(snapshot)))
+            self.offer(revision_of(snapshot), frame_of(snapshot))
 
     async def disconnect(self, code: int) -> None:
         if self.phone_number:
-            await hub().unwatch(self.phone_number, self)
+            hub().unwatch(self.phone_number, self)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:

@@ -1,20 +1,15 @@
 """What is sent between processes, and that nobody waits for it."""
 
 import asyncio
-import json
 import threading
 from typing import Any
 
 import pytest
 
 from usage.live import broadcast
-from usage.live.broadcast import Broadcaster, group_of, message
-from usage.snapshot import Snapshot
-from usage.tests.test_snapshot import snapshot
+from usage.live.broadcast import GROUP, TOGETHER, Broadcaster, message
 
-
-def state(version: int) -> Snapshot:
-    return Snapshot(**{**snapshot(), "version": version})
+ONE, TWO, THREE = "0969786985", "0969786900", "0934567890"
 
 
 class Layer:
@@ -23,10 +18,12 @@ class Layer:
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.gone = False
+        self.asked = 0
         self.gate = threading.Event()
         self.gate.set()
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.asked += 1
         await asyncio.to_thread(self.gate.wait)
         if self.gone:
             raise ConnectionError
@@ -49,59 +46,71 @@ def settle(broadcaster: Broadcaster) -> None:
     raise AssertionError("still sending")
 
 
-def test_a_message_has_the_shape_the_hub_expects() -> None:
-    sent = message(snapshot())
-    assert set(sent) == {"type", "phone_number", "version", "expired", "text"}
-    assert json.loads(sent["text"]) == snapshot()
+def named(layer: Layer) -> list[list[str]]:
+    """The numbers of each message, in order."""
+    return [sorted(message["phone_numbers"]) for _, message in layer.sent]
 
 
-def test_a_state_goes_to_its_lines_group(layer: Layer) -> None:
+def test_a_changed_line_is_named_to_the_processes_with_sockets(layer: Layer) -> None:
     broadcaster = Broadcaster()
-    broadcaster.publish(state(1))
+    broadcaster.publish([ONE])
     settle(broadcaster)
-    assert layer.sent == [(group_of("0969786985"), message(state(1)))]
+    assert layer.sent == [(GROUP, message([ONE]))]
 
 
-def test_of_many_states_of_a_line_the_newest_is_sent_and_publishing_waits_for_nothing(layer: Layer) -> None:
+def test_what_changes_while_a_message_is_under_way_is_named_once_and_publishing_waits_for_nothing(
+    layer: Layer,
+) -> None:
     broadcaster = Broadcaster()
     layer.gate.clear()
-    broadcaster.publish(state(1))
-    for version in (2, 9, 3):
-        broadcaster.publish(state(version))
+    broadcaster.publish([ONE])
+    while not layer.asked:
+        threading.Event().wait(0.01)
+    for _ in range(3):
+        broadcaster.publish([TWO, THREE])
     layer.gate.set()
     settle(broadcaster)
-    assert [message["version"] for _, message in layer.sent][-1] == 9
-    assert len(layer.sent) <= 3
+    assert named(layer) == [[ONE], sorted([TWO, THREE])]
+
+
+def test_many_lines_go_in_messages_of_a_bounded_size(layer: Layer) -> None:
+    broadcaster = Broadcaster()
+    numbers = [f"09{number:08d}" for number in range(2 * TOGETHER + 1)]
+    broadcaster.publish(numbers)
+    settle(broadcaster)
+    assert sorted(number for numbers in named(layer) for number in numbers) == numbers
+    assert max(len(numbers) for numbers in named(layer)) == TOGETHER
 
 
 def test_a_layer_that_is_away_costs_nothing_but_the_message(layer: Layer) -> None:
     broadcaster = Broadcaster()
     layer.gone = True
-    broadcaster.publish(state(1))
+    broadcaster.publish([ONE])
     settle(broadcaster)
     layer.gone = False
-    broadcaster.publish(state(2))
+    broadcaster.publish([TWO])
     settle(broadcaster)
-    assert [message["version"] for _, message in layer.sent] == [2]
+    assert named(layer) == [[TWO]]
 
 
 def test_many_threads_may_publish_at_once(layer: Layer) -> None:
     broadcaster = Broadcaster()
-    threads = [threading.Thread(target=broadcaster.publish, args=(state(number),)) for number in range(50)]
+    numbers = [f"09{number:08d}" for number in range(50)]
+    threads = [threading.Thread(target=broadcaster.publish, args=([number],)) for number in numbers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     settle(broadcaster)
-    assert max(message["version"] for _, message in layer.sent) == 49
+    assert {number for numbers in named(layer) for number in numbers} == set(numbers)
 
 
-def test_a_loop_that_was_closed_is_replaced(layer: Layer) -> None:
+def test_a_loop_that_was_closed_is_replaced_and_what_it_did_not_send_is_sent(layer: Layer) -> None:
     broadcaster = Broadcaster()
     loop = asyncio.new_event_loop()
     broadcaster.use_loop(loop)
-    broadcaster.publish(state(1))  # never sent: the loop does not run
+    broadcaster.publish([ONE])  # the loop does not run
     loop.close()
-    broadcaster.publish(state(2))
+    broadcaster.publish([TWO])
     settle(broadcaster)
-    assert [message["version"] for _, message in layer.sent] == [2]
+    assert named(layer) == [sorted([ONE, TWO])]

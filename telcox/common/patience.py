@@ -1,0 +1,39 @@
+"""Transactions that lost their locks, begun anew."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import OperationalError, connection
+from prometheus_client import Counter
+
+Result = TypeVar("Result")
+
+RETRIES = Counter(
+    "telcox_transaction_retries_total", "Transactions begun anew after a deadlock or lock time-out"
+)
+
+# MariaDB and MySQL: a deadlock; a lock waited for too long. The transaction was rolled back.
+_LOST_LOCKS = {1213, 1205}
+# For how long it is tried, in seconds; and how long a pause may become.
+PATIENCE = 30.0
+LONGEST_PAUSE = 0.5
+
+
+def patiently(work: Callable[[], Result]) -> Result:
+    """What `work` returns: one whole transaction, begun anew as long as the database takes its locks away.
+
+    Within a transaction of the caller's, which is gone with it, `work` is tried once.
+    """
+    until, pause = time.monotonic() + PATIENCE, 0.002
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            if error.args[0] not in _LOST_LOCKS or connection.in_atomic_block or time.monotonic() > until:
+                raise
+        RETRIES.inc()
+        # No two of them at the same beat.
+        time.sleep(random.uniform(0, pause))  # noqa: S311
+        pause = min(pause * 2, LONGEST_PAUSE)

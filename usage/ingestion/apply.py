@@ -1,0 +1,199 @@
+"""The one place where usage is counted: every way in translates to `apply_usage`."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import cast
+
+from django.db import IntegrityError, transaction
+from prometheus_client import Counter
+
+from telcox.common.bulk import chunks
+from telcox.common.calendar import local_date
+from telcox.common.patience import patiently
+from usage.ingestion.alerts import crossed
+from usage.ingestion.places import Place, Places
+from usage.ingestion.reports import CategoryName, Outcome, Result, UsageReport
+from usage.ingestion.statements import (
+    COLUMNS,
+    POSITION,
+    Amounts,
+    add_to_counters,
+    add_to_days,
+    insert_alerts,
+    insert_events,
+    room_in_counters,
+)
+from usage.live import broadcast
+from usage.models import COUNTER_MAX, RejectionReason, UsageAlert, UsageEvent
+
+EVENTS = Counter("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Item:
+    """A report that has its place and whose key is, as far as is known, new."""
+
+    outcome: Outcome
+    event_id: str
+    occurred_at: datetime
+    place: Place
+
+
+def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
+    """Counts each of these reports once, all in one transaction, and returns what became of each, in order.
+
+    Events, counters, days and alerts are durable when it returns; who watches is told. A report whose key is
+    known is a duplicate, or, saying something else, a conflict. A rejected report changes nothing and costs
+    the others nothing. A report without event_id is given one. Raises what the database raises when it is
+    away: then nothing of it was counted, or all of it, and sending it again is safe.
+    """
+    outcomes = [Outcome(report) for report in reports]
+    for report in reports:
+        report.event_id = report.event_id or uuid.uuid4().hex
+    repeats, distinct = _first_of_each_key(outcomes)
+    items = _placed(distinct, at)
+    _write_once(items, at)
+    for outcome, first in repeats:
+        _follow(outcome, first)
+    for result in Result:
+        EVENTS.labels(result.value).inc(sum(outcome.result is result for outcome in outcomes))
+    return outcomes
+
+
+def _first_of_each_key(outcomes: Sequence[Outcome]) -> tuple[list[tuple[Outcome, Outcome]], list[Outcome]]:
+    """Repeats within the batch, each with the first of its key; and those firsts."""
+    firsts: dict[Key, Outcome] = {}
+    repeats = []
+    for outcome in outcomes:
+        first = firsts.setdefault(outcome.report.key, outcome)
+        if first is not outcome:
+            repeats.append((outcome, first))
+    return repeats, list(firsts.values())
+
+
+def _follow(outcome: Outcome, first: Outcome) -> None:
+    if not outcome.report.same_as(first.report):
+        outcome.reject(RejectionReason.EVENT_CONFLICT)
+    elif first.result is Result.REJECTED:
+        outcome.result, outcome.reason = first.result, first.reason
+    else:
+        outcome.repeat(same=True)
+
+
+def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
+    """Those that can be counted. The others are rejected, but for those that had been counted before their
+    line was, say, suspended: they are duplicates."""
+    places = Places({outcome.report.phone_number for outcome in outcomes}, at)
+    places.read_earlier((o.report.phone_number, o.report.occurred_at or at) for o in outcomes)
+    items, refused = [], []
+    for outcome in outcomes:
+        report = outcome.report
+        occurred_at = report.occurred_at or at
+        place = places.of(report.phone_number, occurred_at)
+        if isinstance(place, Place):
+            items.append(_Item(outcome, report.key[1], occurred_at, place))
+        else:
+            outcome.reject(place)
+            refused.append(outcome)
+    _resolve_known(refused)
+    return items
+
+
+def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
+    """Turns those whose key was counted before into duplicates or conflicts; whether there were any."""
+    known = _counted_before([outcome.report.key for outcome in outcomes])
+    for outcome in outcomes:
+        if before := known.get(outcome.report.key):
+            outcome.repeat(same=outcome.report.same_as(before))
+    return bool(known)
+
+
+def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
+    by_source = defaultdict(list)
+    for source, event_id in keys:
+        by_source[source].append(event_id)
+    known = {}
+    for source, event_ids in by_source.items():
+        for chunk in chunks(event_ids):
+            rows = UsageEvent.objects.filter(source=source, event_id__in=chunk).values_list(
+                "event_id", "subscription__line__phone_number", "category", "quantity", "occurred_at"
+            )
+            for event_id, phone_number, category, quantity, occurred_at in rows:
+                known[source, event_id] = UsageReport(
+                    phone_number,
+                    cast(CategoryName, category),
+                    quantity,
+                    source,
+                    event_id,
+                    occurred_at,
+                )
+    return known
+
+
+def _write_once(items: list[_Item], at: datetime) -> None:
+    """Writes them, expecting all to be new: only when the database says that one is not, or does not fit, is
+    it asked which. So what is usual costs nothing to check."""
+    while items:
+        try:
+            patiently(partial(_write, items, at))
+            return
+        except IntegrityError:
+            if not (_resolve_known([item.outcome for item in items]) or _reject_overflowing(items)):
+                raise
+            items = [item for item in items if item.outcome.result is Result.APPLIED]
+
+
+@transaction.atomic
+def _write(items: Sequence[_Item], at: datetime) -> None:
+    amounts: defaultdict[int, Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
+    days: defaultdict[tuple[int, date], Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
+    changes: defaultdict[int, int] = defaultdict(int)
+    rows = []
+    for item in items:
+        report, subscription_id = item.outcome.report, item.place.subscription_id
+        position, quantity = POSITION[report.category], report.quantity
+        amounts[subscription_id][position] += quantity
+        days[subscription_id, local_date(item.occurred_at)][position] += quantity
+        changes[subscription_id] += 1
+        rows.append(
+            (report.source, item.event_id, subscription_id, report.category, quantity, item.occurred_at)
+        )
+    # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
+    insert_events(sorted(rows), at)
+    held = add_to_counters(amounts, changes)
+    add_to_days(days)
+    insert_alerts(_alerts(items, amounts, held, at))
+    phone_numbers = {item.outcome.report.phone_number for item in items}
+    transaction.on_commit(lambda: broadcast.publish(phone_numbers))
+
+
+def _alerts(
+    items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Amounts], at: datetime
+) -> list[UsageAlert]:
+    places = {item.place.subscription_id: item.place for item in items}
+    return [
+        UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
+        for key, place in places.items()
+        for resource, threshold in crossed(place, held[key], added[key])
+    ]
+
+
+def _reject_overflowing(items: Sequence[_Item]) -> bool:
+    """Rejects what its counter cannot hold any more, in the order given; whether there was any."""
+    room = room_in_counters({item.place.subscription_id for item in items})
+    found = False
+    for item in items:
+        left = room.setdefault(item.place.subscription_id, [COUNTER_MAX] * len(COLUMNS))
+        position = POSITION[item.outcome.report.category]
+        if item.outcome.report.quantity > left[position]:
+            item.outcome.reject(RejectionReason.COUNTER_FULL)
+            found = True
+        else:
+            left[position] -= item.outcome.report.quantity
+    return found

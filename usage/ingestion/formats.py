@@ -1,0 +1,162 @@
+"""The forms in which a network sends usage over HTTP, each translated to reports.
+
+- JSON: a report, or an array of them.
+- NDJSON: a report a line.
+- CloudEvents 1.0 (github.com/cloudevents/spec) over HTTP: structured, batched, binary. `source` and `id` are
+  the key, `subject` is the phone number, `time` is when it happened, and `data` has `category` and
+  `quantity`.
+
+What cannot be read at all, or is one item and no report, raises InvalidInput. One of many that is no report
+costs the others nothing: it stands in its place as a Malformed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import msgspec
+
+from telcox.common.errors import InvalidInput
+from usage.ingestion.reports import CategoryName, InvalidReport, Key, Moment, Quantity, Source, UsageReport
+
+
+@dataclass(slots=True)
+class Malformed:
+    """What was sent in place of a report; `event_id` if at least that can be told."""
+
+    detail: str
+    event_id: str | None = None
+
+
+Reported = UsageReport | Malformed
+
+
+class CloudUsage(msgspec.Struct):
+    category: CategoryName
+    quantity: Quantity
+
+
+class CloudEvent(msgspec.Struct):
+    """Attributes we have no use for are let through, as the specification asks."""
+
+    specversion: Literal["1.0"]
+    id: Key
+    source: Source
+    type: str
+    subject: str
+    data: CloudUsage
+    time: Moment | None = None
+
+    def as_report(self) -> UsageReport:
+        return UsageReport(
+            self.subject, self.data.category, self.data.quantity, self.source, self.id, self.time
+        ).normalize()
+
+
+class _Form:
+    """Decoders of one kind of item: by itself, and, quicker, many at once."""
+
+    def __init__(self, item: type[Any], translate: Callable[[Any], UsageReport], id_field: str) -> None:
+        self.one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
+        self.many: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
+        self._translate, self._id_field = translate, id_field
+
+    def read(self, raw: bytes | msgspec.Raw) -> Reported:
+        try:
+            return self._translate(self.one.decode(raw))
+        except UNREADABLE as error:
+            return Malformed(_sentence(error), self._event_id(raw))
+
+    def translated(self, items: Iterable[Any]) -> list[Reported]:
+        reported: list[Reported] = []
+        for item in items:
+            try:
+                reported.append(self._translate(item))
+            except InvalidReport as error:
+                reported.append(Malformed(str(error), getattr(item, self._id_field)))
+        return reported
+
+    def _event_id(self, raw: bytes | msgspec.Raw) -> str | None:
+        try:
+            value = _ANY.decode(raw)
+        except UNREADABLE:
+            return None
+        event_id = value.get(self._id_field) if isinstance(value, dict) else None
+        return event_id[:128] if isinstance(event_id, str) else None
+
+
+# Not JSON, not UTF-8, nested thousands deep, or not what was expected.
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+_ANY = msgspec.json.Decoder()
+_RAW_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_REPORTS = _Form(UsageReport, UsageReport.normalize, "event_id")
+_CLOUD_EVENTS = _Form(CloudEvent, CloudEvent.as_report, "id")
+
+
+def read_json(body: bytes) -> list[Reported]:
+    return _array(_REPORTS, body) if body.lstrip().startswith(b"[") else _single(_REPORTS, body)
+
+
+def read_ndjson(body: bytes) -> list[Reported]:
+    return [_REPORTS.read(line) for line in body.splitlines() if line.strip()]
+
+
+def read_cloud_event(body: bytes) -> list[Reported]:
+    return _single(_CLOUD_EVENTS, body)
+
+
+def read_cloud_events(body: bytes) -> list[Reported]:
+    return _array(_CLOUD_EVENTS, body)
+
+
+def read_binary_cloud_event(headers: Mapping[str, str], body: bytes) -> list[Reported]:
+    """Binary mode: the attributes are in `ce-` headers, percent-encoded, and the body is the data."""
+    attributes = {
+        name.lower().removeprefix("ce-"): unquote(value)
+        for name, value in headers.items()
+        if name.lower().startswith("ce-")
+    }
+    try:
+        event = msgspec.convert({**attributes, "data": _parsed(body)}, CloudEvent, strict=False)
+        return [event.as_report()]
+    except (msgspec.ValidationError, InvalidReport) as error:
+        raise InvalidInput(_sentence(error), loc=("header",)) from error
+
+
+def _array(form: _Form, body: bytes) -> list[Reported]:
+    """All at once if all are right, which is usual, and one by one if not."""
+    try:
+        return form.translated(form.many.decode(body))
+    except UNREADABLE:
+        pass
+    try:
+        return [form.read(raw) for raw in _RAW_ITEMS.decode(body)]
+    except UNREADABLE as error:
+        raise InvalidInput(f"JSON decode error: {error}", loc=("body",), type="json_invalid") from error
+
+
+def _single(form: _Form, body: bytes) -> list[Reported]:
+    _parsed(body)
+    return [_require_report(form.read(body))]
+
+
+def _require_report(reported: Reported) -> Reported:
+    """What was sent alone has no others that it may not cost anything."""
+    if isinstance(reported, Malformed):
+        raise InvalidInput(reported.detail, loc=("body",))
+    return reported
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return _ANY.decode(body)
+    except UNREADABLE as error:
+        raise InvalidInput(f"JSON decode error: {error}", loc=("body",), type="json_invalid") from error
+
+
+def _sentence(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__

@@ -1,0 +1,60 @@
+"""What the sender of usage is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from usage.ingestion.formats import Malformed
+from usage.ingestion.reports import Outcome, Result
+from usage.models import RejectionReason
+
+
+class Rejection(msgspec.Struct):
+    """An item that was not counted, by its place in the batch (from 0)."""
+
+    index: int
+    event_id: str | None
+    reason: str
+    detail: str
+
+
+class Receipt(msgspec.Struct):
+    """`received` = `applied` + `duplicates` + `rejected`, and each rejected item is named."""
+
+    received: int
+    applied: int
+    duplicates: int
+    rejected: int
+    rejections: list[Rejection]
+
+
+DETAILS = {
+    RejectionReason.UNKNOWN_LINE: "No line has this number",
+    RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",
+    RejectionReason.LINE_SUSPENDED: "The line is suspended",
+    RejectionReason.LINE_TERMINATED: "The line is terminated",
+    RejectionReason.IN_FUTURE: "It lies in the future",
+    RejectionReason.COUNTER_FULL: "The line's counter cannot hold this much",
+    RejectionReason.EVENT_CONFLICT: "Another event has this source and event_id",
+}
+
+
+def receipt_of(results: Sequence[Outcome | Malformed]) -> Receipt:
+    receipt = Receipt(len(results), 0, 0, 0, [])
+    for index, result in enumerate(results):
+        if isinstance(result, Malformed):
+            rejection = Rejection(index, result.event_id, RejectionReason.INVALID.value, result.detail)
+        elif result.reason is not None:
+            detail = DETAILS[result.reason]
+            rejection = Rejection(index, result.report.event_id, result.reason.value, detail)
+        else:
+            if result.result is Result.APPLIED:
+                receipt.applied += 1
+            else:
+                receipt.duplicates += 1
+            continue
+        receipt.rejections.append(rejection)
+    receipt.rejected = len(receipt.rejections)
+    return receipt

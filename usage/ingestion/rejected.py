@@ -1,0 +1,44 @@
+"""Reports that could not be counted, kept until they can."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection
+
+from telcox.common.patience import patiently
+from usage.ingestion.reports import Outcome
+from usage.models import RejectedUsage, RejectionReason
+
+# What another attempt can change nothing about is only said to the sender.
+KEPT = frozenset(RejectionReason) - {RejectionReason.EVENT_CONFLICT, RejectionReason.INVALID}
+
+
+def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
+    """Each key once: one that is waiting already gets the newest reason."""
+    rows = [
+        RejectedUsage(
+            source=outcome.report.key[0],
+            event_id=outcome.report.key[1],
+            phone_number=outcome.report.phone_number,
+            category=outcome.report.category,
+            quantity=outcome.report.quantity,
+            occurred_at=outcome.report.occurred_at or at,
+            reason=outcome.reason,
+            received_at=at,
+        )
+        for outcome in outcomes
+        if outcome.reason in KEPT
+    ]
+    if not rows:
+        return
+    names_target = connection.features.supports_update_conflicts_with_target
+    rows.sort(key=lambda row: (row.source, row.event_id))
+    patiently(
+        lambda: RejectedUsage.objects.bulk_create(
+            rows,
+            batch_size=1_000,
+            update_conflicts=True,
+            update_fields=["reason"],
+            unique_fields=["source", "event_id", "unresolved"] if names_target else None,
+        )
+    )

@@ -1,0 +1,108 @@
+"""A report of usage on its way in, and what became of it. No database, no clock."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+
+import msgspec
+
+from telcox.common.phone import InvalidPhoneNumber, national
+from usage.models import QUANTITY_MAX, RejectionReason
+
+# usage.models.Category, spelled out for the decoder.
+CategoryName = Literal["SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH", "VOICE", "SMS"]
+CATEGORY_NAMES: tuple[str, ...] = get_args(CategoryName)
+
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
+# With its offset: nobody has to guess the time zone.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+# A key as it is sent, blanks around it included.
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Source = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+# The source of reports that name none.
+DEFAULT_SOURCE = "api"
+
+
+class InvalidReport(ValueError):
+    """It is no usage event: the sentence says why."""
+
+
+class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
+    """1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1.
+
+    `quantity` is in bytes, seconds (VOICE) or messages (SMS). Without `occurred_at` it happened when it is
+    counted, without `event_id` it is taken as new. Whoever decodes one calls `normalize` before passing it
+    on.
+    """
+
+    phone_number: str
+    category: CategoryName
+    quantity: Quantity
+    source: Source = DEFAULT_SOURCE
+    event_id: Key | None = None
+    occurred_at: Moment | None = None
+
+    def normalize(self) -> UsageReport:
+        """Itself, with the number in its national form and the key without blanks around it (MySQL compares
+        keys without those at the end). Raises InvalidReport."""
+        try:
+            self.phone_number = national(self.phone_number)
+        except InvalidPhoneNumber as error:
+            raise InvalidReport(f"{error} - at `$.phone_number`") from error
+        self.source = _key(self.source, "source")
+        if self.event_id is not None:
+            self.event_id = _key(self.event_id, "event_id")
+        return self
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of a report that has its event_id."""
+        assert self.event_id is not None
+        return self.source, self.event_id
+
+    def same_as(self, other: UsageReport) -> bool:
+        """Whether two reports of one key say the same; when it happened only if both say so."""
+        return (
+            self.phone_number == other.phone_number
+            and self.category == other.category
+            and self.quantity == other.quantity
+            and (
+                self.occurred_at is None or other.occurred_at is None or self.occurred_at == other.occurred_at
+            )
+        )
+
+
+def _key(text: str, field: str) -> str:
+    text = text.strip()
+    if not text or "\0" in text:
+        raise InvalidReport(f"Expected visible characters - at `$.{field}`")
+    return text
+
+
+class Result(enum.Enum):
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a report. `reason` and `detail` are of a rejection."""
+
+    report: UsageReport
+    result: Result = Result.APPLIED
+    reason: RejectionReason | None = None
+
+    def reject(self, reason: RejectionReason) -> None:
+        self.result, self.reason = Result.REJECTED, reason
+
+    def repeat(self, same: bool) -> None:
+        """Its key was counted before, by the same report or by another one."""
+        if same:
+            self.result, self.reason = Result.DUPLICATE, None
+        else:
+            self.reject(RejectionReason.EVENT_CONFLICT)

@@ -1,0 +1,109 @@
+"""The statements that write usage down, each for many rows at once.
+
+SQL by hand. For what is added up, because the ORM's upsert can only overwrite a column with the new value,
+and reading before writing is either a race or, on a row that does not exist yet, a deadlock (two inserts that
+each wait for the other's lock). For events, because making SQL of them costs the ORM, and still the driver,
+more processor time than all the rest: numbers and what we name ourselves are written into the statement, and
+only text that came from outside is a parameter.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+from telcox.common.bulk import chunks, date_literal, marks, moment_literal
+from usage.models import COUNTER_FIELDS, COUNTER_MAX, UsageAlert, UsageCounter, UsageDay, UsageEvent
+
+COLUMNS = list(COUNTER_FIELDS.values())
+# Where each category stands among them.
+POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
+
+# The sums of what a batch adds, in the order of COLUMNS.
+Amounts = list[int]
+
+_EVENTS = (
+    f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
+    "(source, event_id, subscription_id, category, quantity, occurred_at, ingested_at) VALUES "
+)
+
+
+def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: datetime) -> None:
+    """Each row: source, event_id, subscription, category, quantity, when it happened. Raises IntegrityError
+    if a key is taken."""
+    received = moment_literal(at)
+    with connection.cursor() as cursor:
+        for chunk in chunks(rows):
+            values = ",".join(
+                [
+                    f"(%s,%s,{subscription_id},'{category}',{quantity},{moment_literal(occurred_at)},{received})"
+                    for _, _, subscription_id, category, quantity, occurred_at in chunk
+                ]
+            )
+            cursor.execute(_EVENTS + values, [text for row in chunk for text in row[:2]])
+
+
+@cache
+def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str]:
+    """What stands before and after the values of an upsert that adds up."""
+    head = f"INSERT INTO {table} ({', '.join([*keys, *columns])}) VALUES "  # noqa: S608
+    if vendor == "mysql":
+        # VALUES() is the one form that MariaDB and MySQL share.
+        added = ", ".join(f"{column} = {column} + VALUES({column})" for column in columns)
+        return head, f" ON DUPLICATE KEY UPDATE {added}"
+    added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in columns)
+    return head, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
+
+
+def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) -> dict[int, Amounts]:
+    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then.
+
+    The rows stay locked until the transaction ends, so what is returned is this change and no later one. In
+    the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
+    if a counter would pass COUNTER_MAX.
+    """
+    head, tail = _upsert(
+        connection.vendor, UsageCounter._meta.db_table, ("subscription_id",), (*COLUMNS, "version")
+    )
+    columns = ", ".join(["subscription_id", *COLUMNS])
+    # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
+    answers = connection.features.can_return_columns_from_insert
+    held: dict[int, Amounts] = {}
+    with connection.cursor() as cursor:
+        for chunk in chunks(sorted(amounts)):
+            values = ",".join([_numbers(key, *amounts[key], changes[key]) for key in chunk])
+            cursor.execute(f"{head}{values}{tail}{f' RETURNING {columns}' if answers else ''}")
+            if not answers:
+                cursor.execute(
+                    f"SELECT {columns} FROM {UsageCounter._meta.db_table} "  # noqa: S608
+                    f"WHERE subscription_id IN {marks(len(chunk))}",
+                    chunk,
+                )
+            held |= {key: list(sums) for key, *sums in cursor.fetchall()}
+    return held
+
+
+def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:
+    head, tail = _upsert(
+        connection.vendor, UsageDay._meta.db_table, ("subscription_id", "day"), tuple(COLUMNS)
+    )
+    with connection.cursor() as cursor:
+        for chunk in chunks(sorted(amounts)):
+            values = ",".join([_numbers(key[0], date_literal(key[1]), *amounts[key]) for key in chunk])
+            cursor.execute(f"{head}{values}{tail}")
+
+
+def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
+    UsageAlert.objects.bulk_create(alerts)
+
+
+def _numbers(*values: Any) -> str:
+    return f"({','.join(map(str, values))})"
+
+
+def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:
+    """How much more each counter can hold; a subscription without one is left out."""
+    rows = UsageCounter.objects.filter(pk__in=list(subscription_ids)).values_list("pk", *COLUMNS)
+    return {key: [COUNTER_MAX - held for held in sums] for key, *sums in rows}
