@@ -9,11 +9,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-# Rows or keys of one statement. MariaDB turns an IN of a thousand and more into a subquery, which is slower.
-AT_ONCE = 900
+# Keys of one statement: MariaDB turns an IN of a thousand and more into a subquery, which is slower.
+KEYS_AT_ONCE = 999
+# Rows of one statement.
+ROWS_AT_ONCE = 2_000
 
 
-def chunks(items: Sequence[Item], size: int = AT_ONCE) -> Iterator[Sequence[Item]]:
+def chunks(items: Sequence[Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
@@ -26,14 +28,10 @@ def marks(count: int) -> str:
 
 def moment_literal(moment: datetime) -> str:
     """A moment as every database's column takes it, in UTC: digits and separators only, in quotes."""
-    return f"'{moment.astimezone(UTC).replace(tzinfo=None)}'"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"'{str(moment)[:-6]}'"  # without its +00:00
 
 
 def date_literal(day: date) -> str:
     return f"'{day}'"
-
-
-def moment_from_database(value: object) -> datetime:
-    """What a driver gives for a moment: naive in UTC, or on SQLite its text."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC)

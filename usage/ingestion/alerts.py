@@ -6,7 +6,8 @@ from usage.ingestion.places import Place
 from usage.ingestion.statements import POSITION
 from usage.models import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
-_DATA = [POSITION[category] for category in DATA_CATEGORIES]
+# The data categories stand together.
+_DATA = slice(POSITION[DATA_CATEGORIES[0]], POSITION[DATA_CATEGORIES[-1]] + 1)
 _VOICE, _SMS = POSITION[Category.VOICE], POSITION[Category.SMS]
 
 
@@ -16,16 +17,21 @@ def crossed(place: Place, held: Sequence[int], added: Sequence[int]) -> Iterator
     Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut
     into batches. A resource without an allowance has none.
     """
-    for resource, limit, now, growth in (
-        (Resource.DATA, place.limit_bytes, _sum(held, _DATA), _sum(added, _DATA)),
-        (Resource.VOICE, place.minutes_limit * 60, held[_VOICE], added[_VOICE]),
-        (Resource.SMS, place.sms_limit, held[_SMS], added[_SMS]),
-    ):
-        if limit and growth:
-            for threshold in ALERT_THRESHOLDS:
-                if (now - growth) * 100 < threshold * limit <= now * 100:
-                    yield resource, threshold
+    if data := _sum(added, _DATA):
+        yield from _passed(Resource.DATA, place.limit_bytes, _sum(held, _DATA), data)
+    if seconds := added[_VOICE]:
+        yield from _passed(Resource.VOICE, place.minutes_limit * 60, held[_VOICE], seconds)
+    if messages := added[_SMS]:
+        yield from _passed(Resource.SMS, place.sms_limit, held[_SMS], messages)
 
 
-def _sum(amounts: Sequence[int], positions: Sequence[int]) -> int:
-    return sum(amounts[position] for position in positions)
+def _passed(resource: Resource, limit: int, held: int, added: int) -> Iterator[tuple[Resource, int]]:
+    if not limit or held * 100 < ALERT_THRESHOLDS[0] * limit:
+        return
+    for threshold in ALERT_THRESHOLDS:
+        if (held - added) * 100 < threshold * limit <= held * 100:
+            yield resource, threshold
+
+
+def _sum(amounts: Sequence[int], positions: slice) -> int:
+    return sum(amounts[positions])

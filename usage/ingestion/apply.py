@@ -89,8 +89,7 @@ def _follow(outcome: Outcome, first: Outcome) -> None:
 def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
     """Those that can be counted. The others are rejected, but for those that had been counted before their
     line was, say, suspended: they are duplicates."""
-    places = Places({outcome.report.phone_number for outcome in outcomes}, at)
-    places.read_earlier((o.report.phone_number, o.report.occurred_at or at) for o in outcomes)
+    places = Places(((o.report.phone_number, o.report.occurred_at or at) for o in outcomes), at)
     items, refused = [], []
     for outcome in outcomes:
         report = outcome.report

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from telcox.common.bulk import chunks, date_literal, marks, moment_literal
+from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, marks, moment_literal
 from usage.models import COUNTER_FIELDS, COUNTER_MAX, UsageAlert, UsageCounter, UsageDay, UsageEvent
 
 COLUMNS = list(COUNTER_FIELDS.values())
@@ -35,7 +35,7 @@ def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: 
     if a key is taken."""
     received = moment_literal(at)
     with connection.cursor() as cursor:
-        for chunk in chunks(rows):
+        for chunk in chunks(rows, ROWS_AT_ONCE):
             values = ",".join(
                 [
                     f"(%s,%s,{subscription_id},'{category}',{quantity},{moment_literal(occurred_at)},{received})"
@@ -72,7 +72,7 @@ def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) 
     answers = connection.features.can_return_columns_from_insert
     held: dict[int, Amounts] = {}
     with connection.cursor() as cursor:
-        for chunk in chunks(sorted(amounts)):
+        for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
             values = ",".join([_numbers(key, *amounts[key], changes[key]) for key in chunk])
             cursor.execute(f"{head}{values}{tail}{f' RETURNING {columns}' if answers else ''}")
             if not answers:
@@ -90,7 +90,7 @@ def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:
         connection.vendor, UsageDay._meta.db_table, ("subscription_id", "day"), tuple(COLUMNS)
     )
     with connection.cursor() as cursor:
-        for chunk in chunks(sorted(amounts)):
+        for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
             values = ",".join([_numbers(key[0], date_literal(key[1]), *amounts[key]) for key in chunk])
             cursor.execute(f"{head}{values}{tail}")
 
