@@ -23,7 +23,7 @@ LAST_ANSWERS = 10.0
 @dataclass
 class HttpLoad:
     """What to ask: `requests` are sent as they are, in turn; `expected` is the status of a right answer;
-    `processes` whose processor time is watched, by group."""
+    `processes` whose processor time is watched, by group; `worth` is how many events a request carries."""
 
     port: int
     requests: Sequence[bytes]
@@ -32,6 +32,7 @@ class HttpLoad:
     warm_up: float
     measured: float
     processes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    worth: int = 1
 
 
 @dataclass
@@ -40,6 +41,7 @@ class HttpResult:
     from the first to the last, warm-up included; `errors` by what was wrong."""
 
     measured: float
+    worth: int = 1
     latencies: list[float] = field(default_factory=list)
     answered: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -47,7 +49,7 @@ class HttpResult:
 
     @property
     def per_second(self) -> float:
-        return len(self.latencies) / self.measured
+        return self.worth * len(self.latencies) / self.measured
 
 
 def request(method: str, path: str, *, token: str, port: int, body: bytes = b"") -> bytes:
@@ -67,7 +69,7 @@ def _run(load: HttpLoad) -> HttpResult:
 
 
 async def _generate(load: HttpLoad) -> HttpResult:
-    result = HttpResult(load.measured)
+    result = HttpResult(load.measured, load.worth)
     begin = time.monotonic() + load.warm_up
     requests = cycle(load.requests)
     clients = [_Client(load, result, requests, begin) for _ in range(load.connections)]

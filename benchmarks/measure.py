@@ -12,12 +12,18 @@ from django.utils import timezone
 from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
 from benchmarks.live_load import LiveLoad, LiveResult, run_live_load
 from benchmarks.processes import listening_on, memory
-from benchmarks.raw_limits import inserts_per_second, python_loops_per_second, updates_per_second
+from benchmarks.raw_limits import (
+    batch_event_id,
+    inserts_per_second,
+    python_loops_per_second,
+    updates_per_second,
+)
 from benchmarks.report import Row, http_row, live_row, memory_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
 
 USAGE_EVENT = "/api/dev/usage-event"
+USAGE_EVENTS = "/api/usage/events"
 # Requests prepared; asked in turn, so that no line is asked twice in short time.
 PREPARED = 2_000
 
@@ -59,8 +65,10 @@ class Bench:
             yield Row(
                 f"MariaDB: one-row update + commit, {connections} connections", f"{figure:,.0f} commits/s"
             )
-        figure = inserts_per_second(address, seconds)
-        yield Row("MariaDB: usage events, 1,000 a statement, 1 connection", f"{figure:,.0f} rows/s")
+        self.bare_inserts = inserts_per_second(address, seconds)
+        yield Row(
+            "MariaDB: usage events, 1,000 a statement, 1 connection", f"{self.bare_inserts:,.0f} rows/s"
+        )
 
     def _seed(self) -> None:
         from benchmarks.seed import seed  # needs django.setup()
@@ -90,6 +98,7 @@ class Bench:
         yield self._post("POST usage-event, one line", "≥ 300/s", proxy, lines[:1])
         yield self._get("GET billing, one web process, no proxy", "", web, bills)
         yield self._post("POST usage-event, one web process, no proxy", "", web, lines)
+        yield self._batches("POST usage/events, 1,000 a request, many lines", proxy)
         yield self._memory("one web process", "web")
 
     def _get(self, name: str, aim: str, port: int, paths: Sequence[str]) -> Row:
@@ -99,19 +108,48 @@ class Bench:
 
     def _post(self, name: str, aim: str, port: int, phone_numbers: Sequence[str]) -> Row:
         """What was acknowledged is counted against what is in the database afterwards, too."""
-        before = _events_recorded()
         bodies = [{"phone_number": number, "category": "SOCIAL", "bytes": 1024} for number in phone_numbers]
         requests = [self._request("POST", USAGE_EVENT, port, json.dumps(body).encode()) for body in bodies]
-        result = self._load(port, 202, requests)
+        return http_row(name, aim, self._reported(port, 202, requests))
+
+    def _batches(self, name: str, port: int) -> Row:
+        """Each event is sent once: more are prepared than can be taken."""
+        scale = self.scale
+        chosen = random.Random(2)  # noqa: S311
+        at = timezone.now().isoformat()
+
+        def batch(number: int) -> bytes:
+            first = number * scale.batch
+            reports = [
+                {
+                    "source": "benchmark-batch",
+                    "event_id": batch_event_id(event),
+                    "phone_number": chosen.choice(self.seeded.phone_numbers),
+                    "category": chosen.choice(("SOCIAL", "ENTERTAINMENT", "NAVIGATION_SEARCH")),
+                    "quantity": chosen.randrange(1, 2**20),
+                    "occurred_at": at,
+                }
+                for event in range(first, first + scale.batch)
+            ]
+            return self._request("POST", USAGE_EVENTS, port, json.dumps(reports).encode())
+
+        requests = [batch(number) for number in range(scale.batches)]
+        result = self._reported(port, 200, requests, worth=scale.batch)
+        share = result.per_second / self.bare_inserts
+        return http_row(f"{name}: {share:.0%} of bare", "≥ 40 % of bare inserts", result, counted="events")
+
+    def _reported(self, port: int, expected: int, requests: Sequence[bytes], *, worth: int = 1) -> HttpResult:
+        before = _events_recorded()
+        result = self._load(port, expected, requests, worth=worth)
         result.errors["acknowledged and not recorded once"] += abs(
-            result.answered - (_events_recorded() - before)
+            result.answered * worth - (_events_recorded() - before)
         )
-        return http_row(name, aim, result)
+        return result
 
     def _request(self, method: str, path: str, port: int, body: bytes = b"") -> bytes:
         return request(method, path, token=self.seeded.token, port=port, body=body)
 
-    def _load(self, port: int, expected: int, requests: Sequence[bytes]) -> HttpResult:
+    def _load(self, port: int, expected: int, requests: Sequence[bytes], *, worth: int = 1) -> HttpResult:
         scale = self.scale
         return run_http_load(
             HttpLoad(
@@ -122,6 +160,7 @@ class Bench:
                 warm_up=scale.warm_up,
                 measured=scale.measured,
                 processes=self.groups,
+                worth=worth,
             )
         )
 

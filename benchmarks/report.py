@@ -45,11 +45,11 @@ def at(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def http_row(name: str, aim: str, result: HttpResult) -> Row:
+def http_row(name: str, aim: str, result: HttpResult, *, counted: str = "requests") -> Row:
     errors = +result.errors
     return Row(
         name=name,
-        figure=f"{result.per_second:,.0f} requests/s",
+        figure=f"{result.per_second:,.0f} {counted}/s",
         aim=aim,
         latencies=result.latencies,
         wrong=errors.total(),

@@ -19,10 +19,12 @@ class Scale:
     events_per_second: int
     live: float
     raw: float
+    batch: int
+    batches: int
 
 
 FULL = Scale(
-    lines=10_000,
+    lines=100_000,
     billed_lines=2_500,
     connections=16,
     warm_up=2,
@@ -31,6 +33,8 @@ FULL = Scale(
     events_per_second=10,
     live=15,
     raw=3,
+    batch=1_000,
+    batches=600,
 )
 # Shows that everything runs; its figures mean nothing.
 QUICK = Scale(
@@ -43,4 +47,6 @@ QUICK = Scale(
     events_per_second=10,
     live=1,
     raw=0.2,
+    batch=100,
+    batches=400,
 )

@@ -1,5 +1,6 @@
 """What was used, and lines with the use of their periods."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -15,13 +16,24 @@ from telcox.common.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    Step,
     as_stored,
     form_for,
     link_to,
     list_of,
     share_used,
 )
-from usage.models import DATA_CATEGORIES, Category, UsageCounter, UsageEvent
+from telcox.common.errors import DomainError
+from usage.models import (
+    DATA_CATEGORIES,
+    Category,
+    IngestionAnswer,
+    RejectedUsage,
+    UsageAlert,
+    UsageCounter,
+    UsageEvent,
+)
+from usage.services import redrive_usage
 
 NOTHING_USED = UsageCounter()
 
@@ -129,9 +141,13 @@ class UsageEventAdmin(ReadOnly):
 
     @admin.display(description=_("quantity"), ordering="quantity")
     def amount(self, event: UsageEvent) -> str:
-        if event.category in DATA_CATEGORIES:
-            return filesizeformat(event.quantity)
-        return f"{event.quantity} s" if event.category == Category.VOICE else str(event.quantity)
+        return _amount(event)
+
+
+def _amount(row: UsageEvent | RejectedUsage) -> str:
+    if row.category in DATA_CATEGORIES:
+        return filesizeformat(row.quantity)
+    return f"{row.quantity} s" if row.category == Category.VOICE else str(row.quantity)
 
 
 @admin.register(UsageCounter)
@@ -146,3 +162,60 @@ class UsageCounterAdmin(ReadOnly):
     @admin.display(description=_("data"))
     def data(self, counter: UsageCounter) -> str:
         return filesizeformat(counter.total_bytes)
+
+
+@admin.register(UsageAlert)
+class UsageAlertAdmin(ReadOnly):
+    list_display = ("crossed_at", "subscription", "resource", "threshold")
+    list_filter = ("resource", "threshold")
+    list_select_related = ("subscription__line",)
+    search_fields = ("subscription__line__phone_number",)
+    search_help_text = _("Phone number")
+    paginator = CappedPaginator
+
+
+def _redrive(rejected: RejectedUsage, at: datetime) -> None:
+    redriven = redrive_usage(rejected=RejectedUsage.objects.filter(pk=rejected.pk), at=at)
+    if redriven.rejected:
+        rejected.refresh_from_db()
+        raise DomainError(str(rejected.get_reason_display()), reason=rejected.reason)
+
+
+@admin.register(RejectedUsage)
+class RejectedUsageAdmin(ReadOnly):
+    list_display = (
+        "received_at",
+        "phone_number",
+        "category",
+        "amount",
+        "reason",
+        "resolved_at",
+        "source",
+        "event_id",
+    )
+    list_filter = ("reason", ("resolved_at", admin.EmptyFieldListFilter), "category")
+    search_fields = ("phone_number", "=event_id")
+    search_help_text = _("Phone number or event id")
+    paginator = CappedPaginator
+    steps = (
+        Step(
+            "redrive",
+            _("Count again"),
+            _("%s was counted."),
+            "usage.report_usage",
+            when=lambda rejected: rejected.unresolved is True,
+            run=_redrive,
+        ),
+    )
+
+    @admin.display(description=_("quantity"), ordering="quantity")
+    def amount(self, rejected: RejectedUsage) -> str:
+        return _amount(rejected)
+
+
+@admin.register(IngestionAnswer)
+class IngestionAnswerAdmin(ReadOnly):
+    list_display = ("answered_at", "owner", "key")
+    search_fields = ("=key",)
+    exclude = ("body",)
+    paginator = CappedPaginator

@@ -1,20 +1,26 @@
 """What may happen to usage."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+
+from django.db.models import QuerySet
 
 from customers.models import Subscription
 from telcox.common.errors import DomainError, NotFound, Unprocessable
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed, Reported
 from usage.ingestion.receipts import Receipt, receipt_of
-from usage.ingestion.rejected import keep_rejected
+from usage.ingestion.rejected import keep_rejected, report_of, settle
 from usage.ingestion.reports import CategoryName, Result, UsageReport
-from usage.models import Category, RejectionReason
+from usage.models import Category, RejectedUsage, RejectionReason
 from usage.periods import Period, current_period, current_periods
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
+
+# Rejected reports of one transaction.
+REDRIVEN_AT_ONCE = 1_000
 
 NO_PLAN = "No active data plan for this phone_number"
 
@@ -83,6 +89,32 @@ def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:
     keep_rejected(outcomes, at)
     in_order = iter(outcomes)
     return receipt_of([each if isinstance(each, Malformed) else next(in_order) for each in reported])
+
+
+@dataclass
+class Redriven:
+    """How many rejected reports were counted now, had been counted before, and wait on."""
+
+    applied: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+
+
+def redrive_usage(*, rejected: QuerySet[RejectedUsage], at: datetime) -> Redriven:
+    """Tries again to count those of `rejected` that wait. Each is counted once, whoever else does the same at
+    the same time, and however often it is killed."""
+    redriven = Redriven()
+    last = 0
+    waiting = rejected.filter(unresolved=True).order_by("pk")
+    while rows := list(waiting.filter(pk__gt=last)[:REDRIVEN_AT_ONCE]):
+        outcomes = apply_usage(reports=[report_of(row) for row in rows], at=at)
+        settle(rows, outcomes, at)
+        results = Counter(outcome.result for outcome in outcomes)
+        redriven.applied += results[Result.APPLIED]
+        redriven.duplicates += results[Result.DUPLICATE]
+        redriven.rejected += results[Result.REJECTED]
+        last = rows[-1].pk
+    return redriven
 
 
 def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:

@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 # Every command of ours, as a test may call it.
-COMMANDS: dict[str, list[str]] = {"demo": [], "renew_subscriptions": []}
+COMMANDS: dict[str, list[str]] = {
+    "demo": [],
+    "renew_subscriptions": [],
+    "redrive_usage": [],
+    "verify_usage": [],
+}
 STARTED_ELSEWHERE = {"run_bss_standin"}  # it listens: customers/tests/test_api.py
 
 OURS = ("telcox.backoffice", "customers", "usage", "billing")

@@ -1,12 +1,14 @@
 """Reports that could not be counted, kept until they can."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast
 
 from django.db import connection
 
 from telcox.common.patience import patiently
-from usage.ingestion.reports import Outcome
+from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage, RejectionReason
 
 # What another attempt can change nothing about is only said to the sender.
@@ -42,3 +44,28 @@ def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
             unique_fields=["source", "event_id", "unresolved"] if names_target else None,
         )
     )
+
+
+def report_of(row: RejectedUsage) -> UsageReport:
+    return UsageReport(
+        row.phone_number,
+        cast(CategoryName, row.category),
+        row.quantity,
+        row.source,
+        row.event_id,
+        row.occurred_at,
+    )
+
+
+def settle(rows: Sequence[RejectedUsage], outcomes: Sequence[Outcome], at: datetime) -> None:
+    """What was counted now or before is resolved; the rest waits on, for its newest reason."""
+    resolved, waiting = [], defaultdict(list)
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if outcome.reason is None:
+            resolved.append(row.pk)
+        elif outcome.reason != row.reason:
+            waiting[outcome.reason].append(row.pk)
+    unresolved = RejectedUsage.objects.unresolved()
+    unresolved.filter(pk__in=resolved).update(resolved_at=at, unresolved=None)
+    for reason, pks in waiting.items():
+        unresolved.filter(pk__in=pks).update(reason=reason)

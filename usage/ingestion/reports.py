@@ -23,6 +23,8 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Source = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
+# What the calendars of all our databases, and time zones at both ends, can hold.
+YEARS = range(1971, 9999)
 # The source of reports that name none.
 DEFAULT_SOURCE = "api"
 
@@ -53,6 +55,8 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
             self.phone_number = national(self.phone_number)
         except InvalidPhoneNumber as error:
             raise InvalidReport(f"{error} - at `$.phone_number`") from error
+        if self.occurred_at is not None and self.occurred_at.year not in YEARS:
+            raise InvalidReport("Expected a moment of these times - at `$.occurred_at`")
         self.source = _key(self.source, "source")
         if self.event_id is not None:
             self.event_id = _key(self.event_id, "event_id")

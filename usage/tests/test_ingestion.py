@@ -1,0 +1,356 @@
+"""Batches of reports: what becomes of each, and that books are kept whatever comes in whatever order."""
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from customers.models import Line, LineStatus, Subscription
+from customers.services import renew_subscriptions
+from usage.ingestion.apply import apply_usage
+from usage.ingestion.formats import Malformed
+from usage.ingestion.receipts import Receipt
+from usage.ingestion.reports import Result, UsageReport
+from usage.models import (
+    COUNTER_FIELDS,
+    COUNTER_MAX,
+    QUANTITY_MAX,
+    Category,
+    RejectedUsage,
+    UsageAlert,
+    UsageCounter,
+    UsageDay,
+    UsageEvent,
+)
+from usage.services import redrive_usage, take_usage
+from usage.verification import differences
+
+pytestmark = pytest.mark.django_db
+
+JESUS, MARIA, CARLA = "0969786985", "0923456789", "0934567890"
+NOBODY = "0999999999"
+GIB = 2**30
+
+
+def report(event_id: str | None = None, **changes: Any) -> UsageReport:
+    fields = {"phone_number": JESUS, "category": "SOCIAL", "quantity": 100, "source": "pgw-1", **changes}
+    return UsageReport(event_id=event_id, **fields)
+
+
+def take(at: datetime, *reported: UsageReport | Malformed) -> Receipt:
+    return take_usage(reported=reported, at=at)
+
+
+def counts(receipt: Receipt) -> tuple[int, int, int, int]:
+    return receipt.received, receipt.applied, receipt.duplicates, receipt.rejected
+
+
+def reasons(receipt: Receipt) -> dict[int, str]:
+    return {rejection.index: rejection.reason for rejection in receipt.rejections}
+
+
+def counter(phone_number: str = JESUS) -> UsageCounter:
+    return UsageCounter.objects.get(subscription__line__phone_number=phone_number, subscription__sequence=1)
+
+
+def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) -> None:
+    before = counter(), counter(CARLA)
+    receipt = take(
+        now, report("1"), report("2", quantity=5), report("3", phone_number=CARLA, category="VOICE")
+    )
+    assert counts(receipt) == (3, 3, 0, 0)
+    assert counter().used_social_bytes == before[0].used_social_bytes + 105
+    assert counter().version == before[0].version + 2
+    assert counter(CARLA).used_voice_seconds == before[1].used_voice_seconds + 100
+    assert not list(differences())
+
+
+def test_the_same_batch_again_is_all_duplicates_and_changes_nothing(seeded: None, now: datetime) -> None:
+    batch = [report("1"), report("2"), report("3", phone_number=NOBODY)]
+    first, before = take(now, *batch), counter()
+    again = take(now + timedelta(minutes=1), *batch)
+    assert counts(first) == (3, 2, 0, 1)
+    assert counts(again) == (3, 0, 2, 1)
+    assert again.rejections == first.rejections
+    assert counter().version == before.version
+
+
+def test_a_batch_of_known_and_new_counts_the_new(seeded: None, now: datetime) -> None:
+    take(now, report("2"), report("4"))
+    receipt = take(now, *(report(str(number)) for number in range(1, 6)))
+    assert counts(receipt) == (5, 3, 2, 0)
+    assert not list(differences())
+
+
+def test_a_key_twice_in_a_batch_is_counted_once(seeded: None, now: datetime) -> None:
+    receipt = take(now, report("1"), report("1"), report("1", quantity=7))
+    assert counts(receipt) == (3, 1, 1, 1)
+    assert reasons(receipt) == {2: "event_conflict"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"quantity": 5},
+        {"category": "SMS"},
+        {"phone_number": CARLA},
+        {"occurred_at": datetime(2026, 11, 30, tzinfo=UTC)},
+    ],
+)
+def test_the_same_key_with_other_content_is_a_conflict_and_the_first_stays(
+    seeded: None, now: datetime, other: dict[str, Any]
+) -> None:
+    take(now, report("1", occurred_at=now))
+    before = counter()
+    receipt = take(now, report("1", **{"occurred_at": now, **other}), report("2"))
+    assert (counts(receipt), reasons(receipt)) == ((2, 1, 0, 1), {0: "event_conflict"})
+    assert counter().version == before.version + 1
+    assert not RejectedUsage.objects.exists()
+
+
+def test_one_bad_report_costs_the_others_nothing_and_each_says_why(seeded: None, now: datetime) -> None:
+    Line.objects.filter(phone_number=MARIA).update(status=LineStatus.SUSPENDED)
+    Line.objects.create(
+        customer=Line.objects.first().customer, phone_number="0955555555", product_type="MOVIL"
+    )
+    receipt = take(
+        now,
+        report("1", phone_number=NOBODY),
+        report("2"),
+        Malformed("Expected `int`", "3"),
+        report("4", phone_number=MARIA),
+        report("5", phone_number="0955555555"),
+        report("6", occurred_at=now + timedelta(hours=1)),
+        report("7", occurred_at=now - timedelta(days=400)),
+        report("8"),
+    )
+    assert counts(receipt) == (8, 2, 0, 6)
+    assert reasons(receipt) == {
+        0: "unknown_line",
+        2: "invalid",
+        3: "line_suspended",
+        4: "no_subscription",
+        5: "in_future",
+        6: "no_subscription",
+    }
+    assert [rejection.event_id for rejection in receipt.rejections] == ["1", "3", "4", "5", "6", "7"]
+
+
+def test_a_clock_that_is_a_little_ahead_is_forgiven(seeded: None, now: datetime) -> None:
+    assert take(now, report("1", occurred_at=now + timedelta(minutes=4))).applied == 1
+
+
+def test_a_counted_report_stays_a_duplicate_when_its_line_is_suspended(seeded: None, now: datetime) -> None:
+    take(now, report("1"))
+    Line.objects.update(status=LineStatus.SUSPENDED)
+    receipt = take(now, report("1"), report("1", quantity=3), report("2"))
+    assert counts(receipt) == (3, 0, 1, 2)
+    assert reasons(receipt) == {1: "event_conflict", 2: "line_suspended"}
+
+
+def test_usage_goes_to_the_period_it_happened_in(seeded: None, now: datetime) -> None:
+    later = now + timedelta(days=70)
+    renew_subscriptions(at=later)
+    periods = list(Subscription.objects.filter(line__phone_number=JESUS).order_by("sequence"))
+    assert len(periods) == 3
+    moments = [periods[0].expiration_at - timedelta(microseconds=1), periods[1].start_at, periods[2].start_at]
+    receipt = take(later, *(report(str(n), quantity=10 + n, occurred_at=at) for n, at in enumerate(moments)))
+    assert receipt.applied == 3
+    landed = UsageEvent.objects.filter(source="pgw-1").order_by("event_id")
+    assert [event.subscription_id for event in landed] == [period.pk for period in periods]
+
+
+def test_what_happened_after_a_plan_ran_out_and_before_the_next_belongs_to_the_last(
+    seeded: None, now: datetime
+) -> None:
+    first = Subscription.objects.get(line__phone_number=JESUS)
+    gap = first.expiration_at + timedelta(days=5)
+    Subscription.objects.create(
+        line=first.line, plan=first.plan, plan_name="", price=0, sequence=2,
+        start_at=gap + timedelta(days=5), expiration_at=gap + timedelta(days=35),
+    )  # fmt: skip
+    take(gap + timedelta(days=20), report("1", occurred_at=gap))
+    assert UsageEvent.objects.get(event_id="1").subscription == first
+
+
+def test_days_follow_the_local_calendar(seeded: None, now: datetime) -> None:
+    midnight = datetime(2026, 12, 2, 5, 0, tzinfo=UTC)  # in Guayaquil
+    take(
+        midnight, report("1", occurred_at=midnight - timedelta(seconds=1)), report("2", occurred_at=midnight)
+    )
+    days = UsageDay.objects.filter(subscription__line__phone_number=JESUS, day__gte="2026-12-01")
+    assert {f"{day.day}": day.used_social_bytes for day in days} == {"2026-12-01": 100, "2026-12-02": 100}
+
+
+def test_a_counter_takes_what_fits_and_refuses_the_rest(seeded: None, now: datetime) -> None:
+    UsageCounter.objects.update(used_social_bytes=COUNTER_MAX - 150)
+    receipt = take(now, report("1"), report("2"), report("3", quantity=50), report("4", category="SMS"))
+    assert (receipt.applied, reasons(receipt)) == (3, {1: "counter_full"})
+    assert counter().used_social_bytes == COUNTER_MAX
+
+
+def test_a_batch_beyond_64_bits_is_refused_where_it_no_longer_fits(seeded: None, now: datetime) -> None:
+    fits = COUNTER_MAX // QUANTITY_MAX - 1  # beside what was used before
+    receipt = take(now, *(report(str(number), quantity=QUANTITY_MAX) for number in range(2 * fits)))
+    assert receipt.applied == fits
+    assert set(reasons(receipt).values()) == {"counter_full"}
+
+
+def test_what_cannot_be_counted_is_kept_once_and_counted_once_when_driven_again(
+    seeded: None, now: datetime
+) -> None:
+    Line.objects.filter(phone_number=JESUS).update(status=LineStatus.SUSPENDED)
+    for _ in range(3):
+        take(now, report("1"), report("2", phone_number=NOBODY), Malformed("?"))
+    waiting = RejectedUsage.objects.unresolved()
+    assert {(row.event_id, row.reason) for row in waiting} == {("1", "line_suspended"), ("2", "unknown_line")}
+
+    Line.objects.filter(phone_number=JESUS).update(status=LineStatus.TERMINATED)
+    assert redrive_usage(rejected=RejectedUsage.objects.all(), at=now).rejected == 2
+    assert waiting.get(event_id="1").reason == "line_terminated"
+
+    Line.objects.filter(phone_number=JESUS).update(status=LineStatus.ACTIVE)
+    before = counter().version
+    for _ in range(2):
+        redrive_usage(rejected=RejectedUsage.objects.all(), at=now)
+    assert counter().version == before + 1
+    assert [row.event_id for row in waiting.all()] == ["2"]
+    assert RejectedUsage.objects.get(event_id="1").resolved_at is not None
+    assert take(now, report("1")).duplicates == 1
+
+
+def test_redriving_what_was_sent_again_meanwhile_counts_nothing(seeded: None, now: datetime) -> None:
+    Line.objects.update(status=LineStatus.SUSPENDED)
+    take(now, report("1"))
+    Line.objects.update(status=LineStatus.ACTIVE)
+    take(now, report("1", occurred_at=now))
+    before = counter().version
+    redriven = redrive_usage(rejected=RejectedUsage.objects.all(), at=now)
+    assert (redriven.applied, redriven.duplicates) == (0, 1)
+    assert counter().version == before
+    assert not RejectedUsage.objects.unresolved().exists()
+
+
+def test_operators_redrive_by_reason(seeded: None, now: datetime, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = Subscription.objects.get(line__phone_number=JESUS).start_at
+    Line.objects.filter(phone_number=JESUS).update(status=LineStatus.SUSPENDED)
+    take(now, report("1", occurred_at=begun), report("2", phone_number=NOBODY, occurred_at=begun))
+    Line.objects.filter(phone_number=JESUS).update(status=LineStatus.ACTIVE)
+    call_command("redrive_usage", reason="unknown_line")
+    call_command("redrive_usage", reason="line_suspended")
+    assert capsys.readouterr().out.splitlines() == [
+        "0 counted, 0 counted before, 1 still waiting",
+        "1 counted, 0 counted before, 0 still waiting",
+    ]
+
+
+def alerts() -> set[tuple[str, int]]:
+    return set(UsageAlert.objects.values_list("resource", "threshold"))
+
+
+def test_each_threshold_is_crossed_once(seeded: None, now: datetime) -> None:
+    limit = Subscription.objects.get(line__phone_number=JESUS).limit_bytes
+    assert limit == 30 * GIB
+    take(now, report("1", quantity=14 * GIB))
+    assert alerts() == set()
+    take(now, report("2", quantity=GIB), report("3", quantity=1), report("4", category="ENTERTAINMENT"))
+    assert alerts() == {("DATA", 50)}
+    take(now, report("5", quantity=40 * GIB), report("6"))
+    take(now, report("7", quantity=40 * GIB))
+    assert alerts() == {("DATA", 50), ("DATA", 80), ("DATA", 100)}
+    take(now, report("8", category="VOICE", quantity=600 * 60))
+    assert ("VOICE", 100) in alerts()
+
+
+def test_a_batch_costs_the_same_queries_however_many_reports_and_lines(
+    seeded: None, now: datetime, django_assert_num_queries: Any
+) -> None:
+    # Lines, events, counters with their new state, days; two for the test's savepoint.
+    with django_assert_num_queries(6):
+        take(now, *(report(str(number)) for number in range(500)))
+    with django_assert_num_queries(6):
+        take(now, *(report(f"b{n}", phone_number=(JESUS, MARIA, CARLA)[n % 3]) for n in range(500)))
+
+
+def test_verify_usage_names_what_differs(
+    seeded: None, now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take(now, report("1"))
+    call_command("verify_usage")
+    UsageCounter.objects.filter(pk=counter().pk).update(used_sms=7)
+    UsageDay.objects.filter(subscription=counter().pk, day="2026-12-01").delete()
+    with pytest.raises(CommandError):
+        call_command("verify_usage")
+    shown = capsys.readouterr().out
+    assert f"subscription {counter().pk}, used_sms: 7, by its events 0" in shown
+    assert f"subscription {counter().pk}, 2026-12-01 used_social_bytes: 0, by its events 100" in shown
+
+
+# --- Any order, any cut, any repetition: the same books ---
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> tuple[list[UsageReport], list[list[UsageReport]]]:
+    """Distinct events; and how they came: cut into batches, in any order, some of them again and again."""
+    at = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
+    events = [
+        report(
+            f"e-{number}",
+            phone_number=draw(st.sampled_from([JESUS, CARLA, NOBODY])),
+            category=draw(st.sampled_from(Category.values)),
+            quantity=draw(st.one_of(st.integers(1, 1000), st.just(8 * GIB))),
+            occurred_at=at - timedelta(hours=draw(st.integers(0, 24 * 9))),
+        )
+        for number in range(draw(st.integers(1, 12)))
+    ]
+    sent = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=8))))
+    cuts = sorted(draw(st.lists(st.integers(0, len(sent)), max_size=5)))
+    edges = [0, *cuts, len(sent)]
+    return events, [list(sent[start:end]) for start, end in itertools.pairwise(edges)]
+
+
+def books() -> tuple[Any, ...]:
+    return (
+        set(UsageCounter.objects.values_list("pk", "version", *COUNTER_FIELDS.values())),
+        set(UsageDay.objects.values_list("subscription_id", "day", *COUNTER_FIELDS.values())),
+        set(UsageAlert.objects.values_list("subscription_id", "resource", "threshold")),
+        set(UsageEvent.objects.values_list("source", "event_id", "subscription_id", "quantity")),
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(feed=feeds())
+def test_any_order_cut_and_repetition_of_the_same_events_keeps_the_same_books(
+    seeded: None, now: datetime, feed: tuple[list[UsageReport], list[list[UsageReport]]]
+) -> None:
+    events, batches = feed
+
+    def undone(batches: list[list[UsageReport]]) -> tuple[tuple[Any, ...], Counter[Result]]:
+        """The books after these batches, and what became of their reports; then all is as before."""
+        with transaction.atomic():
+            results = Counter(
+                outcome.result for batch in batches for outcome in apply_usage(reports=batch, at=now)
+            )
+            assert not list(differences())
+            kept = books()
+            transaction.set_rollback(True)
+        return kept, results
+
+    at_once, of_each = undone([events])
+    in_pieces, of_all = undone(batches)
+    assert in_pieces == at_once
+    assert of_all[Result.APPLIED] == of_each[Result.APPLIED]
+    assert of_all.total() == sum(map(len, batches))
+
+
+@pytest.mark.mariadb
+def test_ids_that_the_database_holds_for_the_same_are_the_same(seeded: None, now: datetime) -> None:
+    assert connection.vendor == "mysql"
+    receipt = take(now, report("a"), report("A"), report("ä"), report("a ").normalize())
+    assert counts(receipt) == (4, 3, 1, 0)

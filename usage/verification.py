@@ -1,0 +1,81 @@
+"""Whether what is added up agrees with the events it was added up from."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+
+from customers.models import Subscription
+from telcox.common.calendar import local_date
+from usage.ingestion.statements import COLUMNS, POSITION
+from usage.models import UsageCounter, UsageDay, UsageEvent
+
+# Subscriptions compared at a time: memory stays the same however many there are.
+CHUNK = 1_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`where` is a column of the counter, or a day and a column; `events` is what the events say."""
+
+    subscription_id: int
+    where: str
+    held: int
+    events: int
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id}, {self.where}: {self.held}, by its events {self.events}"
+
+
+def differences() -> Iterator[Difference]:
+    """Every column of every counter and day that is not the sum of its events; a counter's version is their
+    number. Each thousand subscriptions are read as of one moment, while usage may go on coming in."""
+    last = 0
+    pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
+    while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
+        with _one_moment():
+            found = list(_compare(chunk))
+        yield from found
+        last = chunk[-1]
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    if connection.vendor == "mysql" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with transaction.atomic():
+        yield
+
+
+def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
+    of_these = {"subscription__in": subscription_ids}
+    counted: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(COLUMNS) + 1))
+    by_day: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
+    events = UsageEvent.objects.filter(**of_these).order_by()
+    rows = events.values_list("subscription_id", "category", "quantity", "occurred_at")
+    for subscription_id, category, quantity, occurred_at in rows.iterator(chunk_size=10_000):
+        counted[subscription_id][POSITION[category]] += quantity
+        counted[subscription_id][-1] += 1
+        by_day[subscription_id, local_date(occurred_at)][POSITION[category]] += quantity
+    columns = [*COLUMNS, "version"]
+    held = UsageCounter.objects.filter(**of_these).values_list("subscription_id", *columns)
+    yield from _differing(
+        {(pk,): list(sums) for pk, *sums in held}, {(pk,): s for pk, s in counted.items()}, columns
+    )
+    days = UsageDay.objects.filter(**of_these).values_list("subscription_id", "day", *COLUMNS)
+    yield from _differing({(pk, day): list(sums) for pk, day, *sums in days}, dict(by_day), COLUMNS)
+
+
+def _differing(
+    held: dict[tuple[Any, ...], list[int]], events: dict[tuple[Any, ...], list[int]], columns: Sequence[str]
+) -> Iterator[Difference]:
+    nothing = [0] * len(columns)
+    for key in sorted(held.keys() | events.keys()):
+        for column, have, want in zip(columns, held.get(key, nothing), events.get(key, nothing), strict=True):
+            if have != want:
+                yield Difference(key[0], " ".join([*map(str, key[1:]), column]), have, want)
