@@ -3,25 +3,26 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 
 from django.db.models import QuerySet
 
-from customers.models import Subscription
+from customers.models import Line, Subscription
 from telcox.common.errors import DomainError, NotFound, Unprocessable
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed, Reported
 from usage.ingestion.receipts import Receipt, receipt_of
 from usage.ingestion.rejected import keep_rejected, report_of, settle
 from usage.ingestion.reports import CategoryName, Result, UsageReport
-from usage.models import Category, RejectedUsage, RejectionReason
+from usage.models import COUNTER_FIELDS, Category, RejectedUsage, RejectionReason, UsageDay
 from usage.periods import Period, current_period, current_periods
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
 
 # Rejected reports of one transaction.
 REDRIVEN_AT_ONCE = 1_000
 
+NO_LINE = "No line has this number"
 NO_PLAN = "No active data plan for this phone_number"
 
 
@@ -128,6 +129,24 @@ def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
 def line_snapshots(*, phone_numbers: Collection[str], at: datetime) -> list[Snapshot]:
     """Of each of these lines that has a period."""
     return [_snapshot(period, at) for period in current_periods(phone_numbers)]
+
+
+def line_history(*, phone_number: str, since: date, until: date, by_month: bool) -> dict[str, dict[str, int]]:
+    """What the line used on each local day (`2026-11-23`) or in each month (`2026-11`), both ends included,
+    oldest first; those without usage are left out. Raises NotFound if no line has this number."""
+    if not Line.objects.filter(phone_number=phone_number).exists():
+        raise NotFound(NO_LINE, reason="unknown_line")
+    days = UsageDay.objects.filter(
+        subscription__line__phone_number=phone_number, day__gte=since, day__lte=until
+    )
+    history: dict[str, dict[str, int]] = {}
+    for day, *used in days.order_by("day").values_list("day", *COUNTER_FIELDS.values()):
+        sums = history.setdefault(
+            f"{day:%Y-%m}" if by_month else f"{day}", dict.fromkeys(COUNTER_FIELDS.values(), 0)
+        )
+        for field, amount in zip(COUNTER_FIELDS.values(), used, strict=True):
+            sums[field] += amount
+    return history
 
 
 def line_states(*, phone_numbers: Collection[str], at: datetime) -> dict[str, tuple[int, bool]]:

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -7,7 +8,7 @@ from rest_framework import serializers
 from telcox.common.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictStringField
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.serializers import InputSerializer
-from usage.ingestion.reports import CATEGORY_NAMES, DEFAULT_SOURCE
+from usage.ingestion.reports import CATEGORY_NAMES, DEFAULT_SOURCE, YEARS
 from usage.models import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 
 
@@ -128,3 +129,48 @@ class RecordedUsageOutput(serializers.Serializer[Any]):
     event_id = serializers.CharField()
     duplicate = serializers.BooleanField(help_text="The event had been counted before.")
     snapshot = SnapshotOutput()
+
+
+# How many days one answer may cover.
+LONGEST_HISTORY = {"day": 366, "month": 3_660}
+
+
+class CalendarDateField(serializers.DateField):
+    """A day of the years that are reckoned with."""
+
+    def to_internal_value(self, value: Any) -> date:
+        day = super().to_internal_value(value)
+        if day.year not in YEARS:
+            self.fail("invalid", format="YYYY-MM-DD")
+        return day
+
+
+class HistoryQuery(serializers.Serializer[Any]):
+    to = CalendarDateField(required=False, help_text="Its last day, included; today when absent.")
+    granularity = serializers.ChoiceField(choices=["day", "month"], default="day")
+
+    def get_fields(self) -> Any:
+        # A field named by a word that Python keeps for itself.
+        first = CalendarDateField(required=False, help_text="Its first day.")
+        return {"from": first, **super().get_fields()}
+
+
+class UsedOutput(serializers.Serializer[Any]):
+    period = serializers.CharField(help_text="`2026-11-23`, or `2026-11`, of the operator's calendar.")
+    used_social_bytes = serializers.IntegerField()
+    used_entertainment_bytes = serializers.IntegerField()
+    used_system_updates_bytes = serializers.IntegerField()
+    used_navigation_search_bytes = serializers.IntegerField()
+    used_voice_seconds = serializers.IntegerField()
+    used_sms = serializers.IntegerField()
+    total_bytes = serializers.IntegerField()
+
+
+class HistoryOutput(serializers.Serializer[Any]):
+    phone_number = serializers.CharField()
+    to = serializers.DateField()
+    granularity = serializers.CharField()
+    items = UsedOutput(many=True)
+
+    def get_fields(self) -> Any:
+        return {"from": serializers.DateField(), **super().get_fields()}

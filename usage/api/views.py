@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -13,13 +14,17 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
 from telcox.common.parsers import BodyTooLarge, RawParser
 from telcox.common.permissions import MayReportUsage
 from usage.api.serializers import (
     IDEMPOTENCY_KEY,
+    LONGEST_HISTORY,
     USAGE_BODIES,
+    HistoryOutput,
+    HistoryQuery,
     ReceiptOutput,
     RecordedUsageOutput,
     SnapshotOutput,
@@ -34,7 +39,8 @@ from usage.ingestion.formats import (
     read_json,
     read_ndjson,
 )
-from usage.services import NO_PLAN, line_snapshot, record_usage, take_usage
+from usage.models import DATA_FIELDS
+from usage.services import NO_LINE, NO_PLAN, line_history, line_snapshot, record_usage, take_usage
 
 
 class LineUsageViewSet(ViewSet):
@@ -56,6 +62,53 @@ class LineUsageViewSet(ViewSet):
         if not may_see(request, phone_number):
             raise NotFound(NO_PLAN, reason="no_subscription")
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
+
+
+class LineUsageHistoryViewSet(ViewSet):
+    """What a line used, by day or month."""
+
+    lookup_field = "phone_number"
+    lookup_value_regex = PHONE_NUMBER_SEGMENT
+
+    @extend_schema(
+        operation_id="get_usage_history",
+        tags=["usage"],
+        parameters=[PHONE_NUMBER, HistoryQuery],
+        responses={200: HistoryOutput, **problems(404, 422)},
+    )
+    @action(detail=True, methods=["get"], url_path="usage/history")
+    def history(self, request: Request, phone_number: str) -> Response:
+        """Local calendar days, or months, in which something was used; without `from` the 30 days up to
+        `to`.
+        """
+        phone_number = number_in_path(phone_number)
+        if not may_see(request, phone_number):
+            raise NotFound(NO_LINE, reason="unknown_line")
+        query = HistoryQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        until = query.validated_data.get("to") or local_date(timezone.now())
+        since = query.validated_data.get("from") or until - timedelta(days=29)
+        granularity = query.validated_data["granularity"]
+        if not 0 <= (until - since).days < LONGEST_HISTORY[granularity]:
+            raise InvalidInput(
+                f"Should be up to {LONGEST_HISTORY[granularity]} days, the first not after the last",
+                loc=("query", "from"),
+            )
+        history = line_history(
+            phone_number=phone_number, since=since, until=until, by_month=granularity == "month"
+        )
+        return Response(
+            {
+                "phone_number": phone_number,
+                "from": since,
+                "to": until,
+                "granularity": granularity,
+                "items": [
+                    {"period": period, **used, "total_bytes": sum(used[field] for field in DATA_FIELDS)}
+                    for period, used in history.items()
+                ],
+            }
+        )
 
 
 _READERS = {
