@@ -98,6 +98,8 @@ class Bench:
         yield self._post("POST usage-event, one line", "≥ 300/s", proxy, lines[:1])
         yield self._get("GET billing, one web process, no proxy", "", web, bills)
         yield self._post("POST usage-event, one web process, no proxy", "", web, lines)
+        yield self._single("POST usage/events, one a request, many lines", "≥ 1,000/s", proxy, lines)
+        yield self._single("POST usage/events, one a request, one line", "≥ 700/s", proxy, lines[:1])
         yield self._batches("POST usage/events, 1,000 a request, many lines", proxy)
         yield self._memory("one web process", "web")
 
@@ -107,10 +109,20 @@ class Bench:
         )
 
     def _post(self, name: str, aim: str, port: int, phone_numbers: Sequence[str]) -> Row:
-        """What was acknowledged is counted against what is in the database afterwards, too."""
         bodies = [{"phone_number": number, "category": "SOCIAL", "bytes": 1024} for number in phone_numbers]
         requests = [self._request("POST", USAGE_EVENT, port, json.dumps(body).encode()) for body in bodies]
         return http_row(name, aim, self._reported(port, 202, requests))
+
+    def _single(self, name: str, aim: str, port: int, phone_numbers: Sequence[str]) -> Row:
+        reports = [
+            {"phone_number": number, "category": "SOCIAL", "quantity": 1024} for number in phone_numbers
+        ]
+        requests = [
+            self._request("POST", USAGE_EVENTS, port, json.dumps(report).encode()) for report in reports
+        ]
+        connections = 2 * self.scale.connections
+        result = self._reported(port, 200, requests, connections=connections)
+        return http_row(f"{name}, {connections} connections", aim, result, counted="events")
 
     def _batches(self, name: str, port: int) -> Row:
         """Each event is sent once: more are prepared than can be taken."""
@@ -138,9 +150,18 @@ class Bench:
         share = result.per_second / self.bare_inserts
         return http_row(f"{name}: {share:.0%} of bare", "≥ 40 % of bare inserts", result, counted="events")
 
-    def _reported(self, port: int, expected: int, requests: Sequence[bytes], *, worth: int = 1) -> HttpResult:
+    def _reported(
+        self,
+        port: int,
+        expected: int,
+        requests: Sequence[bytes],
+        *,
+        worth: int = 1,
+        connections: int | None = None,
+    ) -> HttpResult:
+        """What was acknowledged is counted against what is in the database afterwards, too."""
         before = _events_recorded()
-        result = self._load(port, expected, requests, worth=worth)
+        result = self._load(port, expected, requests, worth=worth, connections=connections)
         result.errors["acknowledged and not recorded once"] += abs(
             result.answered * worth - (_events_recorded() - before)
         )
@@ -149,14 +170,22 @@ class Bench:
     def _request(self, method: str, path: str, port: int, body: bytes = b"") -> bytes:
         return request(method, path, token=self.seeded.token, port=port, body=body)
 
-    def _load(self, port: int, expected: int, requests: Sequence[bytes], *, worth: int = 1) -> HttpResult:
+    def _load(
+        self,
+        port: int,
+        expected: int,
+        requests: Sequence[bytes],
+        *,
+        worth: int = 1,
+        connections: int | None = None,
+    ) -> HttpResult:
         scale = self.scale
         return run_http_load(
             HttpLoad(
                 port=port,
                 requests=requests,
                 expected=expected,
-                connections=scale.connections,
+                connections=connections or scale.connections,
                 warm_up=scale.warm_up,
                 measured=scale.measured,
                 processes=self.groups,

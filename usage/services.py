@@ -15,6 +15,7 @@ from usage.ingestion.formats import Malformed, Reported
 from usage.ingestion.receipts import Receipt, receipt_of
 from usage.ingestion.rejected import keep_rejected, report_of, settle
 from usage.ingestion.reports import CategoryName, Result, UsageReport
+from usage.ingestion.together import apply_together
 from usage.models import COUNTER_FIELDS, Category, RejectedUsage, RejectionReason, UsageDay
 from usage.periods import Period, current_period, current_periods
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
@@ -59,7 +60,7 @@ def record_usage(
     report = UsageReport(
         phone_number, cast(CategoryName, Category(category).value), quantity, source, event_id, occurred_at
     )
-    outcome = apply_usage(reports=[report], at=at)[0]
+    outcome = apply_together(reports=[report], at=at)[0]
     if outcome.reason is not None:
         raise _refusal(outcome.reason)
     assert report.event_id is not None
@@ -86,7 +87,9 @@ def _refusal(reason: RejectionReason) -> DomainError:
 def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:
     """Counts each report once, as one transaction; keeps those that cannot be counted, to be driven again;
     and says what became of each."""
-    outcomes = apply_usage(reports=[report for report in reported if isinstance(report, UsageReport)], at=at)
+    outcomes = apply_together(
+        reports=[report for report in reported if isinstance(report, UsageReport)], at=at
+    )
     keep_rejected(outcomes, at)
     in_order = iter(outcomes)
     return receipt_of([each if isinstance(each, Malformed) else next(in_order) for each in reported])

@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Tim
 
 from customers.bss import CustomerSummary, UnknownSubscriber
 from telcox.common.errors import BadGateway, GatewayTimeout
+from telcox.common.gate import stepped_out
 
 # Far above any summary, in bytes.
 ANSWER_MAX = 64 * 1024
@@ -41,7 +42,8 @@ class HttpGateway:
         self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, block=True)
 
     def summary(self, phone_number: str) -> CustomerSummary:
-        status, body = self._get(f"{self._base}/bss/customers/by-phone-number/{phone_number}/summary")
+        with stepped_out():
+            status, body = self._get(f"{self._base}/bss/customers/by-phone-number/{phone_number}/summary")
         if status == 404:
             raise UnknownSubscriber
         if status != 200:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import connection, reset_queries
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -143,7 +143,10 @@ def _counted(batches: Iterable[list[Record]], workers: int) -> Iterator[tuple[li
 
 
 def _count(batch: list[Record]) -> Receipt:
-    return take_usage(reported=[record.reported for record in batch], at=timezone.now())
+    try:
+        return take_usage(reported=[record.reported for record in batch], at=timezone.now())
+    finally:
+        reset_queries()  # in development Django keeps the statements, and these are long
 
 
 def _count_in_a_thread(batch: list[Record]) -> Receipt:
