@@ -12,7 +12,7 @@ from customers.models import Line, Subscription
 from telcox.common.errors import DomainError, NotFound, Unprocessable
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed, Reported
-from usage.ingestion.receipts import Receipt, receipt_of
+from usage.ingestion.receipts import DETAILS, Receipt, receipt_of
 from usage.ingestion.rejected import keep_rejected, report_of, settle
 from usage.ingestion.reports import CategoryName, Result, UsageReport
 from usage.ingestion.together import apply_together
@@ -23,7 +23,7 @@ from usage.snapshot import Snapshot, build_snapshot, snapshot_version
 # Rejected reports of one transaction.
 REDRIVEN_AT_ONCE = 1_000
 
-NO_LINE = "No line has this number"
+NO_LINE = DETAILS[RejectionReason.UNKNOWN_LINE]
 NO_PLAN = "No active data plan for this phone_number"
 
 
@@ -72,16 +72,10 @@ def _refusal(reason: RejectionReason) -> DomainError:
     match reason:
         case RejectionReason.UNKNOWN_LINE | RejectionReason.NO_SUBSCRIPTION:
             return NotFound(NO_PLAN, reason=reason.value)
-        case RejectionReason.LINE_SUSPENDED:
-            return DomainError("The line is suspended", reason=reason.value)
-        case RejectionReason.LINE_TERMINATED:
-            return DomainError("The line is terminated", reason=reason.value)
-        case RejectionReason.EVENT_CONFLICT:
-            return DomainError("Another event has this source and event_id", reason=reason.value)
-        case RejectionReason.COUNTER_FULL:
-            return Unprocessable("The line's counter cannot hold this much", reason=reason.value)
+        case RejectionReason.IN_FUTURE | RejectionReason.COUNTER_FULL:
+            return Unprocessable(DETAILS[reason], reason=reason.value)
         case _:
-            return Unprocessable("The event lies in the future", reason=reason.value)
+            return DomainError(DETAILS[reason], reason=reason.value)
 
 
 def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:

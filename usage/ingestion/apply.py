@@ -56,34 +56,12 @@ def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome
     outcomes = [Outcome(report) for report in reports]
     for report in reports:
         report.event_id = report.event_id or uuid.uuid4().hex
-    repeats, distinct = _first_of_each_key(outcomes)
-    items = _placed(distinct, at)
-    _write_once(items, at)
-    for outcome, first in repeats:
-        _follow(outcome, first)
+    items = _placed(outcomes, at)
+    while items:
+        items = _count_first_of_each_key(items, at)
     for result in Result:
         EVENTS.labels(result.value).inc(sum(outcome.result is result for outcome in outcomes))
     return outcomes
-
-
-def _first_of_each_key(outcomes: Sequence[Outcome]) -> tuple[list[tuple[Outcome, Outcome]], list[Outcome]]:
-    """Repeats within the batch, each with the first of its key; and those firsts."""
-    firsts: dict[Key, Outcome] = {}
-    repeats = []
-    for outcome in outcomes:
-        first = firsts.setdefault(outcome.report.key, outcome)
-        if first is not outcome:
-            repeats.append((outcome, first))
-    return repeats, list(firsts.values())
-
-
-def _follow(outcome: Outcome, first: Outcome) -> None:
-    if not outcome.report.same_as(first.report):
-        outcome.reject(RejectionReason.EVENT_CONFLICT)
-    elif first.result is Result.REJECTED:
-        outcome.result, outcome.reason = first.result, first.reason
-    else:
-        outcome.repeat(same=True)
 
 
 def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
@@ -102,6 +80,32 @@ def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
             refused.append(outcome)
     _resolve_known(refused)
     return items
+
+
+def _count_first_of_each_key(items: Sequence[_Item], at: datetime) -> list[_Item]:
+    """Returns those whose key was not taken after all by the first that has it: they say something else."""
+    firsts: dict[Key, _Item] = {}
+    repeats = []
+    for item in items:
+        first = firsts.setdefault(item.outcome.report.key, item)
+        if first is not item:
+            repeats.append((item, first.outcome))
+    _write_once(list(firsts.values()), at)
+    left = []
+    for item, before in repeats:
+        same = item.outcome.report.same_as(before.report)
+        if before.result is not Result.REJECTED:
+            item.outcome.repeat(same=same)
+        elif same:
+            item.outcome.result, item.outcome.reason = before.result, before.reason
+        else:
+            left.append(item)
+    _resolve_known([item.outcome for item in left])
+    return _still_new(left)
+
+
+def _still_new(items: Sequence[_Item]) -> list[_Item]:
+    return [item for item in items if item.outcome.result is Result.APPLIED]
 
 
 def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
@@ -145,7 +149,7 @@ def _write_once(items: list[_Item], at: datetime) -> None:
         except IntegrityError:
             if not (_resolve_known([item.outcome for item in items]) or _reject_overflowing(items)):
                 raise
-            items = [item for item in items if item.outcome.result is Result.APPLIED]
+            items = _still_new(items)
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ class Receipt(msgspec.Struct):
     rejections: list[Rejection]
 
 
+# For people; of reports that were read. What is no report says itself what is wrong with it.
 DETAILS = {
     RejectionReason.UNKNOWN_LINE: "No line has this number",
     RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",

@@ -95,7 +95,7 @@ class Result(enum.Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a report. `reason` and `detail` are of a rejection."""
+    """What became of a report; a rejected one has a `reason`. It counts until it is known not to."""
 
     report: UsageReport
     result: Result = Result.APPLIED

@@ -94,6 +94,16 @@ def test_a_key_twice_in_a_batch_is_counted_once(seeded: None, now: datetime) -> 
     assert reasons(receipt) == {2: "event_conflict"}
 
 
+def test_a_rejected_report_does_not_take_its_key(seeded: None, now: datetime) -> None:
+    receipt = take(now, report("1", phone_number=NOBODY), report("1"), report("1", quantity=5), report("1"))
+    assert counts(receipt) == (4, 1, 1, 2)
+    assert reasons(receipt) == {0: "unknown_line", 2: "event_conflict"}
+    UsageCounter.objects.update(used_social_bytes=COUNTER_MAX - 10)
+    receipt = take(now, report("2"), report("2"), report("2", quantity=10), report("2"))
+    assert reasons(receipt) == {0: "counter_full", 1: "counter_full", 3: "counter_full"}
+    assert receipt.applied == 1
+
+
 @pytest.mark.parametrize(
     "other",
     [
