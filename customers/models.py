@@ -254,7 +254,14 @@ class Subscription(Terms):
             ),
             *at_least_zero("subscription", *PRICES),
         ]
-        indexes = [models.Index(fields=("expiration_at",), name="subscription_expiration")]
+        indexes = [
+            models.Index(fields=("expiration_at",), name="subscription_expiration"),
+            # All that usage needs to know to find its period (usage/ingestion/places.py), without the rows.
+            models.Index(
+                fields=("line", "expiration_at", "start_at", "limit_bytes", "minutes_limit", "sms_limit"),
+                name="subscription_of_usage",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.line} · {self.plan_name} · {self.sequence}"

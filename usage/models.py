@@ -97,6 +97,9 @@ class UsageEvent(models.Model):
         on_delete=models.PROTECT,
         related_name="usage_events",
         db_index=False,  # the index below begins with it
+        # The counter, which the same transaction makes or adds to, has this constraint; checking it for each
+        # event, too, costs as much as writing the event down.
+        db_constraint=False,
     )
     category = models.CharField(_("category"), max_length=20, choices=Category)
     quantity = models.PositiveBigIntegerField(
@@ -181,11 +184,11 @@ class UsageCounter(UsageTotals):
         verbose_name = _("usage counter")
         verbose_name_plural = _("usage counters")
         constraints = [
+            # One for all of them: each is checked whenever a counter changes.
             models.CheckConstraint(
-                condition=Q(**{f"{field}__gte": 0}) & Q(**{f"{field}__lte": COUNTER_MAX}),
-                name=f"usage_counter_{field.removeprefix('used_')}_in_range",
+                condition=Q(**{f"{field}__lte": COUNTER_MAX for field in COUNTER_FIELDS.values()}),
+                name="usage_counter_in_range",
             )
-            for field in COUNTER_FIELDS.values()
         ]
 
     def __str__(self) -> str:
@@ -208,6 +211,7 @@ class UsageDay(UsageTotals):
         on_delete=models.PROTECT,
         related_name="usage_days",
         db_index=False,  # the primary key begins with it
+        db_constraint=False,  # as an event's
     )
     day = models.DateField(_("day"))
 

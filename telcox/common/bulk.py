@@ -1,8 +1,8 @@
-"""Statements over many rows: built from numbers and marks only, so that nothing but parameters carries
-text.
-"""
+"""Statements over many rows: built from numbers, marks and plain text only, so that whatever else came from
+outside is a parameter."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import TypeVar
@@ -24,6 +24,22 @@ def chunks(items: Sequence[Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequence
 def marks(count: int) -> str:
     """`(%s, %s, %s)`, to stand after IN."""
     return f"({', '.join(['%s'] * count)})"
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/-]*")
+
+
+def is_plain(texts: Iterable[str]) -> bool:
+    """Whether these can stand between quotes in a statement of any database as they are: there is nothing in
+    them that could end, or escape, anything."""
+    return _PLAIN.fullmatch("".join(texts)) is not None
+
+
+def plain_literals(texts: Sequence[str]) -> str:
+    """`'0969786985','0923456789'`. Raises ValueError for any text that is not plain."""
+    if not is_plain(texts):
+        raise ValueError("text that must be a parameter")
+    return "'" + "','".join(texts) + "'"
 
 
 def moment_literal(moment: datetime) -> str:

@@ -22,3 +22,18 @@ def spoken(moment: datetime) -> str:
 def _local(moment: datetime) -> datetime:
     """In the operator's zone (TIME_ZONE), whatever zone is active: money depends on it."""
     return timezone.localtime(moment, timezone.get_default_timezone())
+
+
+class LocalDates:
+    """The local dates of many moments, each quarter of an hour reckoned once: no zone's day begins, and no
+    zone's clocks change, between two of them (IANA time zones, since 1972)."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, date] = {}
+
+    def of(self, moment: datetime) -> date:
+        quarter = int(moment.timestamp()) // 900
+        known = self._known.get(quarter)
+        if known is None:
+            known = self._known[quarter] = local_date(moment)
+        return known

@@ -3,35 +3,41 @@
 from collections.abc import Iterator, Sequence
 
 from usage.ingestion.places import Place
-from usage.ingestion.statements import POSITION
+from usage.ingestion.statements import POSITION, Held
 from usage.models import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
 # The data categories stand together.
 _DATA = slice(POSITION[DATA_CATEGORIES[0]], POSITION[DATA_CATEGORIES[-1]] + 1)
+# Less than the first threshold, however a product with it is rounded.
+_FIRST = (ALERT_THRESHOLDS[0] - 1) / 100
 _VOICE, _SMS = POSITION[Category.VOICE], POSITION[Category.SMS]
 
 
-def crossed(place: Place, held: Sequence[int], added: Sequence[int]) -> Iterator[tuple[Resource, int]]:
+def crossed(place: Place, held: Held, added: Sequence[int]) -> list[tuple[Resource, int]]:
     """The thresholds (percent) that a counter passed when `added` made it what it holds now.
 
     Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut
     into batches. A resource without an allowance has none.
     """
-    if data := _sum(added, _DATA):
-        yield from _passed(Resource.DATA, place.limit_bytes, _sum(held, _DATA), data)
-    if seconds := added[_VOICE]:
-        yield from _passed(Resource.VOICE, place.minutes_limit * 60, held[_VOICE], seconds)
-    if messages := added[_SMS]:
-        yield from _passed(Resource.SMS, place.sms_limit, held[_SMS], messages)
+    data_bytes, seconds, messages = held
+    minutes = place.minutes_limit * 60
+    # Most counters are far from the first threshold, and this is asked of each.
+    if (
+        data_bytes < place.limit_bytes * _FIRST
+        and seconds < minutes * _FIRST
+        and messages < place.sms_limit * _FIRST
+    ):
+        return []
+    return [
+        *_passed(Resource.DATA, place.limit_bytes, data_bytes, sum(added[_DATA])),
+        *_passed(Resource.VOICE, minutes, seconds, added[_VOICE]),
+        *_passed(Resource.SMS, place.sms_limit, messages, added[_SMS]),
+    ]
 
 
 def _passed(resource: Resource, limit: int, held: int, added: int) -> Iterator[tuple[Resource, int]]:
-    if not limit or held * 100 < ALERT_THRESHOLDS[0] * limit:
+    if not limit or not added:
         return
     for threshold in ALERT_THRESHOLDS:
         if (held - added) * 100 < threshold * limit <= held * 100:
             yield resource, threshold
-
-
-def _sum(amounts: Sequence[int], positions: slice) -> int:
-    return sum(amounts[positions])

@@ -1,7 +1,7 @@
 """The one place where usage is counted: every way in translates to `apply_usage`."""
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,10 +9,10 @@ from functools import partial
 from typing import cast
 
 from django.db import IntegrityError, transaction
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 
 from telcox.common.bulk import chunks
-from telcox.common.calendar import local_date
+from telcox.common.calendar import LocalDates
 from telcox.common.patience import patiently
 from usage.ingestion.alerts import crossed
 from usage.ingestion.places import Place, Places
@@ -21,6 +21,7 @@ from usage.ingestion.statements import (
     COLUMNS,
     POSITION,
     Amounts,
+    Held,
     add_to_counters,
     add_to_days,
     insert_alerts,
@@ -30,7 +31,7 @@ from usage.ingestion.statements import (
 from usage.live import broadcast
 from usage.models import COUNTER_MAX, RejectionReason, UsageAlert, UsageEvent
 
-EVENTS = Counter("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
+EVENTS = Metric("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
 
 Key = tuple[str, str]
 
@@ -59,8 +60,8 @@ def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome
     items = _placed(outcomes, at)
     while items:
         items = _count_first_of_each_key(items, at)
-    for result in Result:
-        EVENTS.labels(result.value).inc(sum(outcome.result is result for outcome in outcomes))
+    for result, number in Counter(outcome.result for outcome in outcomes).items():
+        EVENTS.labels(result.value).inc(number)
     return outcomes
 
 
@@ -157,16 +158,20 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
     amounts: defaultdict[int, Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
     days: defaultdict[tuple[int, date], Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
     changes: defaultdict[int, int] = defaultdict(int)
+    local_dates = LocalDates()
     rows = []
     for item in items:
-        report, subscription_id = item.outcome.report, item.place.subscription_id
-        position, quantity = POSITION[report.category], report.quantity
-        amounts[subscription_id][position] += quantity
-        days[subscription_id, local_date(item.occurred_at)][position] += quantity
-        changes[subscription_id] += 1
-        rows.append(
-            (report.source, item.event_id, subscription_id, report.category, quantity, item.occurred_at)
+        report, subscription_id, occurred_at = (
+            item.outcome.report,
+            item.place.subscription_id,
+            item.occurred_at,
         )
+        category, quantity = report.category, report.quantity
+        position = POSITION[category]
+        amounts[subscription_id][position] += quantity
+        days[subscription_id, local_dates.of(occurred_at)][position] += quantity
+        changes[subscription_id] += 1
+        rows.append((report.source, item.event_id, subscription_id, category, quantity, occurred_at))
     # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
     insert_events(sorted(rows), at)
     held = add_to_counters(amounts, changes)
@@ -177,7 +182,7 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
 
 
 def _alerts(
-    items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Amounts], at: datetime
+    items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Held], at: datetime
 ) -> list[UsageAlert]:
     places = {item.place.subscription_id: item.place for item in items}
     return [

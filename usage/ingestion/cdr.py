@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,9 @@ COLUMNS = ("phone_number", "category", "quantity", "occurred_at", "source", "eve
 REQUIRED = frozenset({"phone_number", "category", "quantity", "occurred_at"})
 
 _GZIP = b"\x1f\x8b"
+
+
+_NO_REPORT = (msgspec.ValidationError, ValueError)
 
 
 class NotADetailRecord(ValueError):
@@ -41,11 +45,11 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """`row` counts records from 1, and the heading is row 0."""
+class Records:
+    """Some of a file's records, in order. `rows` counts from 1, and the heading is row 0."""
 
-    row: int
-    reported: Reported
+    rows: list[int]
+    reported: list[Reported]
 
 
 def text_of(file: io.BufferedReader) -> TextIO:
@@ -57,36 +61,67 @@ def text_of(file: io.BufferedReader) -> TextIO:
     return io.TextIOWrapper(inflated, encoding="utf-8-sig", newline="")
 
 
-def read_cdr(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
-    """One record at a time: memory stays the same however long the file is. Raises NotADetailRecord."""
+def read_cdr(lines: Iterable[str], layout: Layout, *, at_once: int) -> Iterator[Records]:
+    """So many records at a time: memory stays the same however long the file is. Raises NotADetailRecord."""
     rows = csv.reader(lines, delimiter=layout.delimiter)
     heading = [name.strip() for name in next(rows, [])]
-    position = {
+    columns = {
         ours: heading.index(name) for ours in COLUMNS if (name := layout.names.get(ours, ours)) in heading
     }
-    if missing := REQUIRED - position.keys():
+    if missing := REQUIRED - columns.keys():
         raise NotADetailRecord(
             f"no column for {', '.join(sorted(missing))} among: {', '.join(heading)[:200]}"
         )
-    for number, row in enumerate(rows, start=1):
-        if row:
-            yield Record(number, _reported(number, row, position, layout))
+    numbered = ((number, row) for number, row in enumerate(rows, start=1) if row)
+    while some := list(islice(numbered, at_once)):
+        yield Records(
+            [number for number, _ in some],
+            _reported([_fields(number, row, columns, layout) for number, row in some], layout),
+        )
 
 
-def _reported(number: int, row: list[str], position: Mapping[str, int], layout: Layout) -> Reported:
+def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: Layout) -> dict[str, Any]:
+    """As text; what is blank is not said."""
+    width = len(row)
     fields: dict[str, Any] = {
-        ours: row[at].strip() for ours, at in position.items() if at < len(row) and row[at].strip()
+        name: text for name, at in columns.items() if at < width and (text := row[at].strip())
     }
-    fields.setdefault("source", layout.source)
-    fields.setdefault("event_id", f"row-{number}")
+    if "source" not in fields:
+        fields["source"] = layout.source
+    if "event_id" not in fields:
+        fields["event_id"] = f"row-{number}"
+    return fields
+
+
+def _reported(records: list[dict[str, Any]], layout: Layout) -> list[Reported]:
+    """All at once if all are right, which is usual, and one by one if not."""
     try:
-        if "occurred_at" not in fields:
-            raise InvalidReport("Missing - at `$.occurred_at`")
-        fields["occurred_at"] = _moment(fields["occurred_at"], layout.time_zone)
-        fields["category"] = fields.get("category", "").upper()
-        return msgspec.convert(fields, UsageReport, strict=False).normalize()
-    except (msgspec.ValidationError, ValueError) as error:
+        return [
+            report.normalize()
+            for report in msgspec.convert(
+                [_typed(fields, layout) for fields in records], list[UsageReport], strict=False
+            )
+        ]
+    except _NO_REPORT:
+        return [_one(fields, layout) for fields in records]
+
+
+def _one(fields: dict[str, Any], layout: Layout) -> Reported:
+    try:
+        return msgspec.convert(_typed(fields, layout), UsageReport, strict=False).normalize()
+    except _NO_REPORT as error:
         return Malformed(str(error)[:200], fields["event_id"])
+
+
+def _typed(fields: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """With what CSV has no form of its own for."""
+    if "occurred_at" not in fields:
+        raise InvalidReport("Missing - at `$.occurred_at`")
+    return {
+        **fields,
+        "occurred_at": _moment(fields["occurred_at"], layout.time_zone),
+        "category": fields.get("category", "").upper(),
+    }
 
 
 def _moment(text: str, time_zone: ZoneInfo | None) -> datetime:

@@ -1,15 +1,16 @@
 """Which period a report belongs to."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from django.conf import settings
 from django.db import connection
 
 from customers.models import LineStatus, Subscription
-from telcox.common.bulk import chunks, marks
+from telcox.common.bulk import chunks, plain_literals
 from usage.models import RejectionReason
 
 _OUT_OF_SERVICE = {
@@ -30,13 +31,15 @@ class Place:
 
 @dataclass(slots=True)
 class _Line:
-    """A line's last period, None if it never had one. Where something reported of it happened before that
-    began, all its periods, from the first, each with when it began."""
+    """A line, and the `only` period that anything reported of it can belong to; where there may be others,
+    its `periods`, from the first, each with when it began: all of them or, if it `reaches_back`, those from
+    before everything that was reported."""
 
     line_id: int
     status: str
-    last: Place | None
-    begun: list[tuple[datetime, Place]] = field(default_factory=list)
+    only: Place | None
+    reaches_back: bool
+    periods: list[tuple[datetime, Place]] = field(default_factory=list)
 
 
 class Places:
@@ -47,7 +50,8 @@ class Places:
         earliest, phone_numbers = at, set()
         for phone_number, occurred_at in happened:
             phone_numbers.add(phone_number)
-            earliest = min(earliest, occurred_at)
+            if occurred_at < earliest:
+                earliest = occurred_at
         self._lines = _lines(phone_numbers, earliest)
 
     def of(self, phone_number: str, occurred_at: datetime) -> Place | RejectionReason:
@@ -56,51 +60,61 @@ class Places:
         line = self._lines.get(phone_number)
         if line is None:
             return RejectionReason.UNKNOWN_LINE
-        if line.last is None:
+        if line.only is None and not line.periods:
             return RejectionReason.NO_SUBSCRIPTION
         if line.status in _OUT_OF_SERVICE:
             return _OUT_OF_SERVICE[line.status]
         if occurred_at > self._latest:
             return RejectionReason.IN_FUTURE
-        if not line.begun:
-            return line.last
-        position = bisect_right(line.begun, occurred_at, key=lambda period: period[0])
-        return line.begun[position - 1][1] if position else RejectionReason.NO_SUBSCRIPTION
+        if line.only is not None:
+            return line.only
+        position = bisect_right(line.periods, occurred_at, key=itemgetter(0))
+        return line.periods[position - 1][1] if position else RejectionReason.NO_SUBSCRIPTION
 
 
-# By hand, because compiling a thousand-fold IN costs the ORM more than the database needs to answer it.
+# By hand, because compiling a thousand-fold IN costs the ORM more than the database needs to answer it. Only
+# periods that had not run out before everything that was reported: of a line's long past one row as a rule,
+# found and read in an index of its own (subscription_of_usage).
 _LINES = """
     SELECT line.phone_number, line.id, line.status, period.start_at <= %s,
            period.id, period.limit_bytes, period.minutes_limit, period.sms_limit
     FROM customers_line line
-    LEFT JOIN customers_subscription period ON period.line_id = line.id AND NOT EXISTS (
-        SELECT 1 FROM customers_subscription later
-        WHERE later.line_id = line.id AND later.sequence > period.sequence
-    )
-    WHERE line.phone_number IN {}"""
+    LEFT JOIN customers_subscription period ON period.line_id = line.id AND period.expiration_at > %s
+    WHERE line.phone_number IN ({})"""
 
 
 def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Line]:
     """By number. `earliest` is before everything that was reported of them."""
-    lines, late = {}, {}
+    lines: dict[str, _Line] = {}
     since = connection.ops.adapt_datetimefield_value(earliest)
     with connection.cursor() as cursor:
         for chunk in chunks(list(phone_numbers)):
-            cursor.execute(_LINES.format(marks(len(chunk))), [since, *chunk])
-            for phone_number, line_id, status, begun_before_all, *period in cursor.fetchall():
-                line = lines[phone_number] = _Line(line_id, status, Place(*period) if period[0] else None)
-                if line.last and not begun_before_all:
-                    late[line_id] = line
-    _read_begun(late)
+            cursor.execute(_LINES.format(plain_literals(chunk)), [since, since])
+            for phone_number, line_id, status, begun, *period in cursor.fetchall():
+                line = lines.get(phone_number)
+                if line is None:
+                    lines[phone_number] = _Line(
+                        line_id, status, Place(*period) if begun else None, bool(begun)
+                    )
+                else:
+                    line.only = None
+                    line.reaches_back |= bool(begun)
+    several = [line for line in lines.values() if line.only is None]
+    _read_periods([line for line in several if line.reaches_back], since=earliest)
+    # Something happened before all of those: perhaps in a gap after an older one.
+    _read_periods([line for line in several if not line.reaches_back])
     return lines
 
 
-def _read_begun(lines: Mapping[int, _Line]) -> None:
-    for line_ids in chunks(list(lines)):
-        rows = (
-            Subscription.objects.filter(line__in=line_ids)
-            .order_by("line", "sequence")
-            .values_list("line_id", "start_at", "id", "limit_bytes", "minutes_limit", "sms_limit")
+def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> None:
+    """All that these lines ever had, or had not run out at `since`."""
+    by_id = {line.line_id: line for line in lines}
+    for line_ids in chunks(list(by_id)):
+        periods = Subscription.objects.filter(line__in=line_ids)
+        if since:
+            periods = periods.filter(expiration_at__gt=since)
+        rows = periods.order_by("line", "sequence").values_list(
+            "line_id", "start_at", "id", "limit_bytes", "minutes_limit", "sms_limit"
         )
         for line_id, start_at, *period in rows:
-            lines[line_id].begun.append((start_at, Place(*period)))
+            by_id[line_id].periods.append((start_at, Place(*period)))

@@ -3,19 +3,30 @@
 SQL by hand. For what is added up, because the ORM's upsert can only overwrite a column with the new value,
 and reading before writing is either a race or, on a row that does not exist yet, a deadlock (two inserts that
 each wait for the other's lock). For events, because making SQL of them costs the ORM, and still the driver,
-more processor time than all the rest: numbers and what we name ourselves are written into the statement, and
-only text that came from outside is a parameter.
+more processor time than all the rest: numbers, what we name ourselves, and text of nothing but letters,
+digits and a few signs (`is_plain`) are written into the statement; any other text that came from outside is a
+parameter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from itertools import chain
+from typing import NamedTuple
 
 from django.db import connection
 
-from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, marks, moment_literal
-from usage.models import COUNTER_FIELDS, COUNTER_MAX, UsageAlert, UsageCounter, UsageDay, UsageEvent
+from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, marks, moment_literal
+from usage.models import (
+    COUNTER_FIELDS,
+    COUNTER_MAX,
+    DATA_FIELDS,
+    Category,
+    UsageAlert,
+    UsageCounter,
+    UsageDay,
+    UsageEvent,
+)
 
 COLUMNS = list(COUNTER_FIELDS.values())
 # Where each category stands among them.
@@ -24,9 +35,22 @@ POSITION = {category.value: position for position, category in enumerate(COUNTER
 # The sums of what a batch adds, in the order of COLUMNS.
 Amounts = list[int]
 
+
+class Held(NamedTuple):
+    """What a counter holds, by what allowances are of."""
+
+    data_bytes: int
+    voice_seconds: int
+    sms: int
+
+
 _EVENTS = (
     f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
     "(source, event_id, subscription_id, category, quantity, occurred_at, ingested_at) VALUES "
+)
+_HELD = (
+    f"subscription_id, {' + '.join(DATA_FIELDS)}, "
+    f"{COUNTER_FIELDS[Category.VOICE]}, {COUNTER_FIELDS[Category.SMS]}"
 )
 
 
@@ -36,71 +60,99 @@ def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: 
     received = moment_literal(at)
     with connection.cursor() as cursor:
         for chunk in chunks(rows, ROWS_AT_ONCE):
-            values = ",".join(
-                [
-                    f"(%s,%s,{subscription_id},'{category}',{quantity},{moment_literal(occurred_at)},{received})"
-                    for _, _, subscription_id, category, quantity, occurred_at in chunk
-                ]
-            )
-            cursor.execute(_EVENTS + values, [text for row in chunk for text in row[:2]])
+            if is_plain(chain.from_iterable(row[:2] for row in chunk)):
+                values = ",".join(
+                    [
+                        f"('{source}','{event_id}',{subscription_id},'{category}',{quantity},"
+                        f"{moment_literal(occurred_at)},{received})"
+                        for source, event_id, subscription_id, category, quantity, occurred_at in chunk
+                    ]
+                )
+                cursor.execute(_EVENTS + values)
+            else:
+                values = ",".join(
+                    [
+                        f"(%s,%s,{subscription_id},'{category}',{quantity},"
+                        f"{moment_literal(occurred_at)},{received})"
+                        for _, _, subscription_id, category, quantity, occurred_at in chunk
+                    ]
+                )
+                cursor.execute(_EVENTS + values, [text for row in chunk for text in row[:2]])
 
 
 @cache
-def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str]:
-    """What stands before and after the values of an upsert that adds up."""
+def _upsert(
+    vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...], added: tuple[str, ...]
+) -> tuple[str, str]:
+    """What stands before and after the values of an upsert that adds up the columns `added`."""
     head = f"INSERT INTO {table} ({', '.join([*keys, *columns])}) VALUES "  # noqa: S608
     if vendor == "mysql":
         # VALUES() is the one form that MariaDB and MySQL share.
-        added = ", ".join(f"{column} = {column} + VALUES({column})" for column in columns)
-        return head, f" ON DUPLICATE KEY UPDATE {added}"
-    added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in columns)
-    return head, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
+        sums = ", ".join(f"{column} = {column} + VALUES({column})" for column in added)
+        return head, f" ON DUPLICATE KEY UPDATE {sums}"
+    sums = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in added)
+    return head, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
 
 
-def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) -> dict[int, Amounts]:
+def _touched(amounts: Collection[Amounts]) -> tuple[str, ...]:
+    """The columns that something is added to: as a rule half of them, and each costs time in every row."""
+    return tuple(column for position, column in enumerate(COLUMNS) if any(sums[position] for sums in amounts))
+
+
+def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) -> dict[int, Held]:
     """Adds to subscriptions' counters, making rows if need be, and returns what they hold then.
 
     The rows stay locked until the transaction ends, so what is returned is this change and no later one. In
     the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
     if a counter would pass COUNTER_MAX.
     """
+    table = UsageCounter._meta.db_table
+    columns = (*COLUMNS, "version")
     head, tail = _upsert(
-        connection.vendor, UsageCounter._meta.db_table, ("subscription_id",), (*COLUMNS, "version")
+        connection.vendor,
+        table,
+        ("subscription_id",),
+        columns,
+        (*_touched(amounts.values()), "version"),
     )
-    columns = ", ".join(["subscription_id", *COLUMNS])
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
-    held: dict[int, Amounts] = {}
+    held: dict[int, Held] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
-            values = ",".join([_numbers(key, *amounts[key], changes[key]) for key in chunk])
-            cursor.execute(f"{head}{values}{tail}{f' RETURNING {columns}' if answers else ''}")
+            values = ",".join([f"({key},{_numbers(amounts[key])},{changes[key]})" for key in chunk])
+            cursor.execute(f"{head}{values}{tail}{f' RETURNING {_HELD}' if answers else ''}")
             if not answers:
                 cursor.execute(
-                    f"SELECT {columns} FROM {UsageCounter._meta.db_table} "  # noqa: S608
-                    f"WHERE subscription_id IN {marks(len(chunk))}",
+                    f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {marks(len(chunk))}",  # noqa: S608
                     chunk,
                 )
-            held |= {key: list(sums) for key, *sums in cursor.fetchall()}
+            held |= {key: Held(*sums) for key, *sums in cursor.fetchall()}
     return held
 
 
 def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:
     head, tail = _upsert(
-        connection.vendor, UsageDay._meta.db_table, ("subscription_id", "day"), tuple(COLUMNS)
+        connection.vendor,
+        UsageDay._meta.db_table,
+        ("subscription_id", "day"),
+        tuple(COLUMNS),
+        _touched(amounts.values()),
     )
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
-            values = ",".join([_numbers(key[0], date_literal(key[1]), *amounts[key]) for key in chunk])
+            values = ",".join(
+                [f"({key[0]},{date_literal(key[1])},{_numbers(amounts[key])})" for key in chunk]
+            )
             cursor.execute(f"{head}{values}{tail}")
+
+
+def _numbers(amounts: Amounts) -> str:
+    return ",".join(map(str, amounts))
 
 
 def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
     UsageAlert.objects.bulk_create(alerts)
-
-
-def _numbers(*values: Any) -> str:
-    return f"({','.join(map(str, values))})"
 
 
 def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:

@@ -264,6 +264,51 @@ def alerts() -> set[tuple[str, int]]:
     return set(UsageAlert.objects.values_list("resource", "threshold"))
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "it's",
+        'a"b',
+        "back\\slash",
+        "50 %s",
+        "50%",
+        "ñandú",
+        "𝕏",
+        "a;-- b",
+        "'); DROP TABLE x; --",
+        "ok:/._-1",
+    ],
+)
+def test_a_key_of_any_characters_is_kept_as_it_is(seeded: None, now: datetime, key: str) -> None:
+    batch = [report("plain-1"), report(key, source=key), report(f"{key}2")]
+    assert counts(take(now, *batch)) == (3, 3, 0, 0)
+    assert UsageEvent.objects.filter(source=key, event_id=key).count() == 1
+    assert counts(take(now, *batch)) == (3, 0, 3, 0)
+
+
+def test_late_usage_of_many_lines_goes_to_the_period_each_had_then(seeded: None, now: datetime) -> None:
+    """Among others that is of now: one batch, some lines with one period in question, some with two, one in
+    a gap."""
+    first = {line: Subscription.objects.get(line__phone_number=line) for line in (JESUS, CARLA)}
+    renewed_at = first[JESUS].expiration_at
+    renew_subscriptions(at=renewed_at)
+    late, later = renewed_at - timedelta(days=1), renewed_at + timedelta(days=1)
+    Subscription.objects.filter(line__phone_number=CARLA, sequence=2).update(start_at=later)
+    batch = [
+        report("before", occurred_at=late),
+        report("after", occurred_at=later),
+        report("in a gap", phone_number=CARLA, occurred_at=renewed_at),
+        report("after it", phone_number=CARLA, occurred_at=later),
+        report("only one", phone_number=MARIA, category="VOICE", occurred_at=later),
+        report("too early", occurred_at=first[JESUS].start_at - timedelta(seconds=1)),
+    ]
+    receipt = take(later, *batch)
+    assert (receipt.applied, reasons(receipt)) == (5, {5: "no_subscription"})
+    went_to = dict(UsageEvent.objects.values_list("event_id", "subscription__sequence"))
+    assert went_to["before"] == went_to["in a gap"] == 1
+    assert went_to["after"] == went_to["after it"] == went_to["only one"] == 2
+
+
 def test_each_threshold_is_crossed_once(seeded: None, now: datetime) -> None:
     limit = Subscription.objects.get(line__phone_number=JESUS).limit_bytes
     assert limit == 30 * GIB

@@ -8,7 +8,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ from django.db import connection, reset_queries
 from django.utils import timezone
 from tqdm import tqdm
 
-from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Record, read_cdr, text_of
+from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Records, read_cdr, text_of
 from usage.ingestion.receipts import Receipt
 from usage.services import take_usage
 
@@ -74,7 +73,7 @@ class Command(BaseCommand):
         totals: Counter[str] = Counter()
         with _opened(name) as (file, progress):
             text = text_of(file)  # kept: it closes the file when it goes
-            batches = _batches(read_cdr(text, layout))
+            batches = read_cdr(text, layout, at_once=BATCH)
             for batch, receipt in _counted(batches, self.workers):
                 for what in ("received", "applied", "duplicates", "rejected"):
                     totals[what] += getattr(receipt, what)
@@ -83,10 +82,10 @@ class Command(BaseCommand):
                 progress.update((file.tell() if progress.total else totals["received"]) - progress.n)
         return totals
 
-    def _show_rejections(self, name: str, batch: list[Record], receipt: Receipt) -> None:
+    def _show_rejections(self, name: str, batch: Records, receipt: Receipt) -> None:
         for rejection in receipt.rejections[: SHOWN - self.shown]:
             self.shown += 1
-            row = batch[rejection.index].row
+            row = batch.rows[rejection.index]
             self.stderr.write(f"{name}, record {row}: {rejection.reason}, {rejection.detail}")
 
 
@@ -119,19 +118,14 @@ def _opened(name: str) -> Iterator[tuple[io.BufferedReader, Any]]:
             yield file, progress
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    while batch := list(islice(records, BATCH)):
-        yield batch
-
-
-def _counted(batches: Iterable[list[Record]], workers: int) -> Iterator[tuple[list[Record], Receipt]]:
+def _counted(batches: Iterable[Records], workers: int) -> Iterator[tuple[Records, Receipt]]:
     """Each batch and its receipt, in order. Several at once, because one waits for the database while another
     is read; no more, so that memory stays the same however long the file is."""
     if workers == 1:
         for batch in batches:
             yield batch, _count(batch)
         return
-    under_way: deque[tuple[list[Record], Future[Receipt]]] = deque()
+    under_way: deque[tuple[Records, Future[Receipt]]] = deque()
     with ThreadPoolExecutor(workers, "import") as pool:
         for batch in batches:
             under_way.append((batch, pool.submit(_count_in_a_thread, batch)))
@@ -142,14 +136,14 @@ def _counted(batches: Iterable[list[Record]], workers: int) -> Iterator[tuple[li
             yield done, future.result()
 
 
-def _count(batch: list[Record]) -> Receipt:
+def _count(batch: Records) -> Receipt:
     try:
-        return take_usage(reported=[record.reported for record in batch], at=timezone.now())
+        return take_usage(reported=batch.reported, at=timezone.now())
     finally:
         reset_queries()  # in development Django keeps the statements, and these are long
 
 
-def _count_in_a_thread(batch: list[Record]) -> Receipt:
+def _count_in_a_thread(batch: Records) -> Receipt:
     try:
         return _count(batch)
     finally:
