@@ -1,14 +1,18 @@
 """What is measured, in order: the database without us, the requests, the live feed."""
 
 import json
+import os
 import random
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
 from django.utils import timezone
 
+from benchmarks.detail_records import run_import, write_detail_records
 from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
 from benchmarks.live_load import LiveLoad, LiveResult, run_live_load
 from benchmarks.processes import listening_on, memory
@@ -18,7 +22,7 @@ from benchmarks.raw_limits import (
     python_loops_per_second,
     updates_per_second,
 )
-from benchmarks.report import Row, http_row, live_row, memory_row
+from benchmarks.report import Row, http_row, import_row, live_row, memory_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
 
@@ -31,8 +35,8 @@ PREPARED = 2_000
 class Bench:
     """Seeds, starts the stack and measures. Aims are the project's, for a machine of two cores."""
 
-    def __init__(self, stack: Stack, scale: Scale) -> None:
-        self.stack, self.scale = stack, scale
+    def __init__(self, stack: Stack, scale: Scale, *, large: bool) -> None:
+        self.stack, self.scale, self.large = stack, scale, large
 
     def rows(self) -> Iterator[Row]:
         self.stack.migrate()
@@ -44,6 +48,10 @@ class Bench:
         self.groups = self._groups()
         yield from self._requests()
         yield from self._live_feed()
+        if self.large:
+            from benchmarks.large import large_rows  # which needs us
+
+            yield from large_rows(self)
         yield self._python("after")
 
     def _python(self, moment: str) -> Row:
@@ -87,26 +95,35 @@ class Bench:
     # --- REST ---
 
     def _requests(self) -> Iterator[Row]:
-        lines = _sample(self.seeded.phone_numbers)
-        billed = _sample(self.seeded.billed_phone_numbers)
+        lines = sample(self.seeded.phone_numbers)
+        billed = sample(self.seeded.billed_phone_numbers)
         proxy, web = self.stack.proxy.port, self.stack.web[0].port
         summaries = [f"/api/customers/{number}/summary" for number in lines]
         bills = [f"/api/customers/{number}/billing" for number in billed]
-        yield self._get("GET summary", "≥ 700/s", proxy, summaries)
-        yield self._get("GET billing, 12 bills", "≥ 700/s", proxy, bills)
+        yield self.get("GET summary", "≥ 700/s", proxy, summaries)
+        yield self.get("GET billing, 12 bills", "≥ 700/s", proxy, bills)
         yield self._post("POST usage-event, many lines", "≥ 300/s", proxy, lines)
         yield self._post("POST usage-event, one line", "≥ 300/s", proxy, lines[:1])
-        yield self._get("GET billing, one web process, no proxy", "", web, bills)
+        yield self.get("GET billing, one web process, no proxy", "", web, bills)
         yield self._post("POST usage-event, one web process, no proxy", "", web, lines)
         yield self._single("POST usage/events, one a request, many lines", "≥ 1,000/s", proxy, lines)
         yield self._single("POST usage/events, one a request, one line", "≥ 700/s", proxy, lines[:1])
-        yield self._batches("POST usage/events, 1,000 a request, many lines", proxy)
+        batches = self.batches("benchmark-batch", proxy)
+        share = batches.per_second / self.bare_inserts
+        yield http_row(
+            f"POST usage/events, {self.scale.batch:,} a request, many lines: {share:.0%} of bare",
+            "≥ 40 % of bare inserts",
+            batches,
+            counted="events",
+        )
+        yield self.imported(source="benchmark-import", records=self.scale.imported, aim="as batches")
         yield self._memory("one web process", "web")
 
-    def _get(self, name: str, aim: str, port: int, paths: Sequence[str]) -> Row:
-        return http_row(
-            name, aim, self._load(port, 200, [self._request("GET", path, port) for path in paths])
-        )
+    def get(
+        self, name: str, aim: str, port: int, paths: Sequence[str], *, connections: int | None = None
+    ) -> Row:
+        requests = [self._request("GET", path, port) for path in paths]
+        return http_row(name, aim, self._load(port, 200, requests, connections=connections))
 
     def _post(self, name: str, aim: str, port: int, phone_numbers: Sequence[str]) -> Row:
         bodies = [{"phone_number": number, "category": "SOCIAL", "bytes": 1024} for number in phone_numbers]
@@ -124,7 +141,7 @@ class Bench:
         result = self._reported(port, 200, requests, connections=connections)
         return http_row(f"{name}, {connections} connections", aim, result, counted="events")
 
-    def _batches(self, name: str, port: int) -> Row:
+    def batches(self, source: str, port: int) -> HttpResult:
         """Each event is sent once: more are prepared than can be taken."""
         scale = self.scale
         chosen = random.Random(2)  # noqa: S311
@@ -134,7 +151,7 @@ class Bench:
             first = number * scale.batch
             reports = [
                 {
-                    "source": "benchmark-batch",
+                    "source": source,
                     "event_id": batch_event_id(event),
                     "phone_number": chosen.choice(self.seeded.phone_numbers),
                     "category": chosen.choice(("SOCIAL", "ENTERTAINMENT", "NAVIGATION_SEARCH")),
@@ -146,9 +163,18 @@ class Bench:
             return self._request("POST", USAGE_EVENTS, port, json.dumps(reports).encode())
 
         requests = [batch(number) for number in range(scale.batches)]
-        result = self._reported(port, 200, requests, worth=scale.batch)
-        share = result.per_second / self.bare_inserts
-        return http_row(f"{name}: {share:.0%} of bare", "≥ 40 % of bare inserts", result, counted="events")
+        return self._reported(port, 200, requests, worth=scale.batch)
+
+    def imported(self, *, source: str, records: int, aim: str) -> Row:
+        lines, at, before = self.seeded.phone_numbers, timezone.now(), _events_recorded()
+        with tempfile.TemporaryDirectory(prefix="telcox-records-") as folder:
+            file = Path(folder) / "records.csv"
+            write_detail_records(file, lines, source=source, records=records, until=at)
+            result = run_import(
+                file, records=records, env={**os.environ, **self.stack.env}, processes=self.groups
+            )
+        wrong = abs(records - (_events_recorded() - before))
+        return import_row(f"import_cdr, {records:,} records", aim, result, wrong=wrong)
 
     def _reported(
         self,
@@ -232,7 +258,7 @@ def _events_recorded() -> int:
     return UsageEvent.objects.exclude(source=EVENT_SOURCE).count()
 
 
-def _sample(phone_numbers: Sequence[str]) -> list[str]:
+def sample(phone_numbers: Sequence[str]) -> list[str]:
     return random.Random(1).sample(phone_numbers, min(PREPARED, len(phone_numbers)))  # noqa: S311
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+from benchmarks.detail_records import Imported
 from benchmarks.http_load import HttpResult
 from benchmarks.live_load import LiveResult
 
@@ -68,6 +69,18 @@ def live_row(name: str, aim: str, result: LiveResult) -> Row:
         latencies=result.latencies,
         wrong=not_final + result.backwards + result.closed,
         wrong_about=f"{not_final} not final, {result.backwards} backwards, {result.closed} closed",
+        cpu=result.cpu,
+    )
+
+
+def import_row(name: str, aim: str, result: Imported, *, wrong: int) -> Row:
+    held = [size / 2**20 for size in result.memory[len(result.memory) // 10 :]]  # once it is under way
+    return Row(
+        name=name,
+        figure=f"{result.per_second:,.0f} records/s, {min(held):.0f} to {max(held):.0f} MiB",
+        aim=aim,
+        wrong=wrong,
+        wrong_about=result.said,
         cpu=result.cpu,
     )
 

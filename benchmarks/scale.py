@@ -21,6 +21,9 @@ class Scale:
     raw: float
     batch: int
     batches: int
+    imported: int
+    large_import: int
+    large_table: int
 
 
 FULL = Scale(
@@ -35,6 +38,9 @@ FULL = Scale(
     raw=3,
     batch=1_000,
     batches=600,
+    imported=600_000,
+    large_import=10_000_000,
+    large_table=20_000_000,
 )
 # Shows that everything runs; its figures mean nothing.
 QUICK = Scale(
@@ -49,4 +55,7 @@ QUICK = Scale(
     raw=0.2,
     batch=100,
     batches=400,
+    imported=2_000,
+    large_import=4_000,
+    large_table=100_000,
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from telcox.common.calendar import LocalDates, local_date
 
-# Whole hours, half and quarter ones; daylight saving of one hour and of half an hour; a day that was left out.
+# Whole, half and quarter hours; daylight saving of one hour and of half an hour; a day that was left out.
 ZONES = [
     "America/Guayaquil",
     "Asia/Kathmandu",

@@ -17,6 +17,7 @@ from django.db import connection, reset_queries
 from django.utils import timezone
 from tqdm import tqdm
 
+from telcox.common.collector import spare_the_server
 from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Records, read_cdr, text_of
 from usage.ingestion.receipts import Receipt
 from usage.services import take_usage
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=3, help="batches under way at once (3)")
 
     def handle(self, *args: Any, files: list[str], **options: Any) -> None:
+        spare_the_server()
         self.shown = 0
         # SQLite has one writer.
         self.workers = max(1, options["workers"]) if connection.vendor == "mysql" else 1

@@ -1,0 +1,57 @@
+"""An operator's year: ten million records imported from one file, and everything asked for again beside an
+events table of twenty million."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from django.db import connection
+
+from benchmarks.measure import Bench, sample
+from benchmarks.report import Row, http_row
+
+# Rows of one statement.
+COPIED_AT_ONCE = 50_000
+# Few enough that nobody waits for anybody: what is measured is an answer and not a queue.
+CALM = 2
+
+
+def large_rows(bench: Bench) -> Iterator[Row]:
+    scale, proxy = bench.scale, bench.stack.proxy.port
+    before = bench.batches("large-before", proxy)
+    yield http_row("POST usage/events, 1,000 a request, few events yet", "", before, counted="events")
+    yield bench.imported(source="large", records=scale.large_import, aim="≤ 300 MiB, flat")
+    about = f"beside {_fill(scale.large_table):,} events"
+    after = bench.batches("large-after", proxy)
+    share = after.per_second / before.per_second
+    yield http_row(
+        f"POST usage/events, 1,000 a request, {about}: {share:.0%} of before",
+        "≥ 80 % of before",
+        after,
+        counted="events",
+    )
+    lines = sample(bench.seeded.phone_numbers)
+    for name, path in (("snapshot", "usage"), ("history", "usage/history")):
+        paths = [f"/api/customers/{number}/{path}" for number in lines]
+        yield bench.get(
+            f"GET {name}, {about}, {CALM} connections", "p99 ≤ 10 ms", proxy, paths, connections=CALM
+        )
+
+
+def _fill(wanted: int) -> int:
+    """Copies of the events there are, under other keys, until there are so many. Counters are left as they
+    are: only the table's size matters here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*), MAX(id) FROM usage_usageevent")
+        rows, newest = cursor.fetchone()
+        for turn in count(1):
+            for first in range(0, newest, COPIED_AT_ONCE):
+                if rows >= wanted:
+                    return int(rows)
+                cursor.execute(
+                    "INSERT INTO usage_usageevent (source, event_id, subscription_id, category, quantity,"
+                    " occurred_at, ingested_at) SELECT %s, id, subscription_id, category, quantity,"
+                    " occurred_at, ingested_at FROM usage_usageevent WHERE id > %s AND id <= %s",
+                    [f"copy-{turn}", first, min(first + COPIED_AT_ONCE, newest)],
+                )
+                rows += cursor.rowcount
+    raise AssertionError  # it counts on and on
