@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -43,6 +43,14 @@ class _Item:
     event_id: str
     occurred_at: datetime
     place: Place
+
+
+class _DaysPurged(Exception):
+    """Some of what was written happened, by its subscription, before the day that `before` says."""
+
+    def __init__(self, before: Mapping[int, date]) -> None:
+        super().__init__(before)
+        self.before = before
 
 
 def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
@@ -140,8 +148,8 @@ def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
 
 
 def _write_once(items: list[_Item], at: datetime) -> None:
-    """Writes them, expecting all to be new: only when the database says that one is not, or does not fit, is
-    it asked which. So what is usual costs nothing to check."""
+    """Writes them, expecting all to be new: only when the database says that one is not, does not fit or is
+    too late, is it asked which. So what is usual costs nothing to check."""
     while items:
         try:
             patiently(partial(_write, items, at))
@@ -149,7 +157,9 @@ def _write_once(items: list[_Item], at: datetime) -> None:
         except IntegrityError:
             if not (_resolve_known([item.outcome for item in items]) or _reject_overflowing(items)):
                 raise
-            items = _still_new(items)
+        except _DaysPurged as purged:
+            _reject_too_late(items, purged.before)
+        items = _still_new(items)
 
 
 @transaction.atomic
@@ -169,7 +179,10 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
         )
     # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
     insert_events(sorted(rows), at)
-    held = add_to_counters(amounts, changes)
+    held, purged = add_to_counters(amounts, changes)
+    # Asked once the counters are locked: who purges holds the same locks, so nothing falls between.
+    if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
+        raise _DaysPurged(purged)
     add_to_days(days)
     insert_alerts(_alerts(items, amounts, held, at))
     phone_numbers = {item.outcome.report.phone_number for item in items}
@@ -200,3 +213,12 @@ def _reject_overflowing(items: Sequence[_Item]) -> bool:
         else:
             left[position] -= item.outcome.report.quantity
     return found
+
+
+def _reject_too_late(items: Sequence[_Item], purged: Mapping[int, date]) -> None:
+    """An event of a purged day that is not there may have been counted, and its row be gone: it is not
+    counted again."""
+    for item in items:
+        day = local_date(item.occurred_at)
+        if day < purged.get(item.place.subscription_id, day):
+            item.outcome.reject(RejectionReason.TOO_LATE)

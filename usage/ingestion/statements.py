@@ -57,8 +57,11 @@ def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, 
     return head, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
 
 
-def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) -> dict[int, Amounts]:
-    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then.
+def add_to_counters(
+    amounts: Mapping[int, Amounts], changes: Mapping[int, int]
+) -> tuple[dict[int, Amounts], dict[int, date]]:
+    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then; and, of those
+    that have it, `purged_before`.
 
     The rows stay locked until the transaction ends, so what is returned is this change and no later one. In
     the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
@@ -67,10 +70,11 @@ def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) 
     head, tail = _upsert(
         connection.vendor, UsageCounter._meta.db_table, ("subscription_id",), (*COLUMNS, "version")
     )
-    columns = ", ".join(["subscription_id", *COLUMNS])
+    columns = ", ".join(["subscription_id", "purged_before", *COLUMNS])
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
     held: dict[int, Amounts] = {}
+    purged: dict[int, date] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
             values = ",".join([_numbers(key, *amounts[key], changes[key]) for key in chunk])
@@ -81,8 +85,11 @@ def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) 
                     f"WHERE subscription_id IN {marks(len(chunk))}",
                     chunk,
                 )
-            held |= {key: list(sums) for key, *sums in cursor.fetchall()}
-    return held
+            for key, purged_before, *sums in cursor.fetchall():
+                held[key] = sums
+                if purged_before is not None:
+                    purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
+    return held, purged
 
 
 def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:

@@ -212,6 +212,28 @@ def test_a_batch_beyond_64_bits_is_refused_where_it_no_longer_fits(seeded: None,
     assert set(reasons(receipt).values()) == {"counter_full"}
 
 
+def test_usage_of_a_purged_day_is_too_late_unless_its_event_is_still_there(
+    seeded: None, now: datetime
+) -> None:
+    midnight = datetime(2026, 12, 1, 5, 0, tzinfo=UTC)  # in Guayaquil
+    still_there = report("1", occurred_at=midnight - timedelta(days=2))
+    take(now, still_there)
+    UsageCounter.objects.filter(pk=counter().pk).update(purged_before="2026-12-01")
+    before = counter()
+    receipt = take(
+        now,
+        still_there,
+        report("2", occurred_at=midnight - timedelta(microseconds=1)),
+        report("3", occurred_at=midnight),
+        report("2", occurred_at=midnight - timedelta(microseconds=1)),
+        report("4", phone_number=CARLA, occurred_at=midnight - timedelta(days=2)),
+    )
+    assert (counts(receipt), reasons(receipt)) == ((5, 2, 1, 2), {1: "too_late", 3: "too_late"})
+    assert counter().used_social_bytes == before.used_social_bytes + 100
+    assert RejectedUsage.objects.unresolved().get().reason == "too_late"
+    assert redrive_usage(rejected=RejectedUsage.objects.all(), at=now).rejected == 1
+
+
 def test_what_cannot_be_counted_is_kept_once_and_counted_once_when_driven_again(
     seeded: None, now: datetime
 ) -> None:
