@@ -150,13 +150,17 @@ def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
 def _write_once(items: list[_Item], at: datetime) -> None:
     """Writes them, expecting all to be new: only when the database says that one is not, does not fit or is
     too late, is it asked which. So what is usual costs nothing to check."""
+    baffled = False
     while items:
         try:
             patiently(partial(_write, items, at))
             return
         except IntegrityError:
-            if not (_resolve_known([item.outcome for item in items]) or _reject_overflowing(items)):
+            explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
+            if baffled and not explained:
                 raise
+            # The event that had the key may have been purged since: then the next attempt is too late.
+            baffled = not explained
         except _DaysPurged as purged:
             _reject_too_late(items, purged.before)
         items = _still_new(items)
