@@ -267,6 +267,10 @@ class RejectedUsageQuerySet(models.QuerySet["RejectedUsage"]):
     def unresolved(self) -> RejectedUsageQuerySet:
         return self.filter(unresolved=True)
 
+    def settled(self) -> RejectedUsageQuerySet:
+        """Those that another attempt can change nothing about: counted meanwhile, or too late for good."""
+        return self.filter(Q(unresolved=None) | Q(reason=RejectionReason.TOO_LATE))
+
 
 class RejectedUsage(models.Model):
     """A report that could not be counted, as it was received: it can be driven again once its reason is gone.
