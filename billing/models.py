@@ -144,6 +144,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Documents that count, paid or not: everything but drafts."""
         return self.exclude(status=InvoiceStatus.DRAFT)
 
+    def in_force(self) -> InvoiceQuerySet:
+        """Drafts included: a period has one at the most."""
+        return self.filter(in_force=True)
+
     def overdue(self, on: date) -> InvoiceQuerySet:
         """Issued, not wholly paid, and due before that day."""
         open_statuses = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)

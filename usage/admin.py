@@ -152,7 +152,7 @@ def _amount(row: UsageEvent | RejectedUsage) -> str:
 
 @admin.register(UsageCounter)
 class UsageCounterAdmin(ReadOnly):
-    list_display = ("subscription", "data", "voice_minutes", "used_sms", "version")
+    list_display = ("subscription", "data", "voice_minutes", "used_sms", "version", "purged_before")
     list_select_related = ("subscription__line",)
     search_fields = ("subscription__line__phone_number",)
     search_help_text = _("Phone number")

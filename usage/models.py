@@ -60,7 +60,7 @@ ALERT_THRESHOLDS = (50, 80, 100)
 
 class RejectionReason(models.TextChoices):
     """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
-    again."""
+    again. One that is too late is kept to be looked at, as long as other usage of its time."""
 
     UNKNOWN_LINE = "unknown_line", _("No line has this number")
     NO_SUBSCRIPTION = "no_subscription", _("The line had no plan then")
@@ -68,6 +68,7 @@ class RejectionReason(models.TextChoices):
     LINE_TERMINATED = "line_terminated", _("The line is terminated")
     IN_FUTURE = "in_future", _("It lies in the future")
     COUNTER_FULL = "counter_full", _("The line's counter cannot hold this much")
+    TOO_LATE = "too_late", _("The usage of its day was purged")
     EVENT_CONFLICT = "event_conflict", _("Another event has this source and event id")
     INVALID = "invalid", _("It is no usage event")
 
@@ -166,7 +167,9 @@ class UsageCounterManager(models.Manager["UsageCounter"]):
 class UsageCounter(UsageTotals):
     """What was used of a subscription so far. A subscription nothing was used of has none.
 
-    `version` counts the changes.
+    `version` counts the changes, one an event. Of what happened before `purged_before` the events are being
+    deleted, or have been, `purged_events` of them so far: the counter and the days stand for them, and
+    nothing more is counted there, because nobody can tell any more what was counted before.
     """
 
     subscription = models.OneToOneField(
@@ -177,6 +180,9 @@ class UsageCounter(UsageTotals):
         related_name="usage_counter",
     )
     version = models.PositiveBigIntegerField(_("version"), default=0)
+    purged_before = models.DateField(_("events purged before"), null=True, blank=True)
+    # Counters are written by statements of our own, which name what they add to and nothing else.
+    purged_events = models.PositiveBigIntegerField(_("events purged"), default=0, db_default=0)
 
     objects: ClassVar[UsageCounterManager] = UsageCounterManager()
 
@@ -188,7 +194,11 @@ class UsageCounter(UsageTotals):
             models.CheckConstraint(
                 condition=Q(**{f"{field}__lte": COUNTER_MAX for field in COUNTER_FIELDS.values()}),
                 name="usage_counter_in_range",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(purged_before__isnull=False) | Q(purged_events=0),
+                name="usage_counter_purged_before_a_day",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -258,6 +268,10 @@ class UsageAlert(models.Model):
 class RejectedUsageQuerySet(models.QuerySet["RejectedUsage"]):
     def unresolved(self) -> RejectedUsageQuerySet:
         return self.filter(unresolved=True)
+
+    def settled(self) -> RejectedUsageQuerySet:
+        """Those that another attempt can change nothing about: counted meanwhile, or too late for good."""
+        return self.filter(Q(unresolved=None) | Q(reason=RejectionReason.TOO_LATE))
 
 
 class RejectedUsage(models.Model):

@@ -54,8 +54,8 @@ def record_usage(
     counts, as in the original.
 
     Raises NotFound (unknown line, or none of its plans had begun then), DomainError (line not in service, or
-    the same event with other content), Unprocessable (in the future, or more than the counter can hold).
-    Then nothing was changed.
+    the same event with other content), Unprocessable (in the future, of a day whose usage was purged, or more
+    than the counter can hold). Then nothing was changed.
     """
     report = UsageReport(
         phone_number, cast(CategoryName, Category(category).value), quantity, source, event_id, occurred_at
@@ -72,7 +72,7 @@ def _refusal(reason: RejectionReason) -> DomainError:
     match reason:
         case RejectionReason.UNKNOWN_LINE | RejectionReason.NO_SUBSCRIPTION:
             return NotFound(NO_PLAN, reason=reason.value)
-        case RejectionReason.IN_FUTURE | RejectionReason.COUNTER_FULL:
+        case RejectionReason.IN_FUTURE | RejectionReason.TOO_LATE | RejectionReason.COUNTER_FULL:
             return Unprocessable(DETAILS[reason], reason=reason.value)
         case _:
             return DomainError(DETAILS[reason], reason=reason.value)

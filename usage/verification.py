@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from operator import add
 from typing import Any
 
 from django.db import connection, transaction
@@ -33,7 +34,8 @@ class Difference:
 
 def differences() -> Iterator[Difference]:
     """Every column of every counter and day that is not the sum of its events; a counter's version is their
-    number. Each thousand subscriptions are read as of one moment, while usage may go on coming in."""
+    number, the purged ones included. Each thousand subscriptions are read as of one moment, while usage may
+    go on coming in."""
     last = 0
     pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
     while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
@@ -53,22 +55,36 @@ def _one_moment() -> Iterator[None]:
 
 
 def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
+    """Of the days before a counter's `purged_before`, some events are gone or all of them: there the days
+    stand for what the counter was added up from."""
     of_these = {"subscription__in": subscription_ids}
     counted: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(COLUMNS) + 1))
     by_day: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
+    held, held_by_day, purged = {}, {}, {}
+    columns = [*COLUMNS, "version"]
+    counters = UsageCounter.objects.filter(**of_these)
+    for pk, purged_before, purged_events, *sums in counters.values_list(
+        "subscription_id", "purged_before", "purged_events", *columns
+    ):
+        held[pk,] = sums
+        if purged_before is not None:
+            purged[pk] = purged_before
+            counted[pk][-1] = purged_events
+    for pk, day, *sums in UsageDay.objects.filter(**of_these).values_list("subscription_id", "day", *COLUMNS):
+        if day < purged.get(pk, day):
+            counted[pk] = list(map(add, counted[pk], [*sums, 0]))
+        else:
+            held_by_day[pk, day] = sums
     events = UsageEvent.objects.filter(**of_these).order_by()
     rows = events.values_list("subscription_id", "category", "quantity", "occurred_at")
-    for subscription_id, category, quantity, occurred_at in rows.iterator(chunk_size=10_000):
-        counted[subscription_id][POSITION[category]] += quantity
-        counted[subscription_id][-1] += 1
-        by_day[subscription_id, local_date(occurred_at)][POSITION[category]] += quantity
-    columns = [*COLUMNS, "version"]
-    held = UsageCounter.objects.filter(**of_these).values_list("subscription_id", *columns)
-    yield from _differing(
-        {(pk,): list(sums) for pk, *sums in held}, {(pk,): s for pk, s in counted.items()}, columns
-    )
-    days = UsageDay.objects.filter(**of_these).values_list("subscription_id", "day", *COLUMNS)
-    yield from _differing({(pk, day): list(sums) for pk, day, *sums in days}, dict(by_day), COLUMNS)
+    for pk, category, quantity, occurred_at in rows.iterator(chunk_size=10_000):
+        day = local_date(occurred_at)
+        counted[pk][-1] += 1
+        if day >= purged.get(pk, day):
+            counted[pk][POSITION[category]] += quantity
+            by_day[pk, day][POSITION[category]] += quantity
+    yield from _differing(held, {(pk,): sums for pk, sums in counted.items()}, columns)
+    yield from _differing(held_by_day, dict(by_day), COLUMNS)
 
 
 def _differing(

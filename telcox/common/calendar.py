@@ -1,6 +1,6 @@
 """The operator's calendar: stored in UTC, reckoned in the local time zone."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -12,6 +12,11 @@ def add_days(moment: datetime, days: int) -> datetime:
 
 def local_date(moment: datetime) -> date:
     return _local(moment).date()
+
+
+def midnight(day: date) -> datetime:
+    """When the day begins; what happened before it, by `local_date`, happened on an earlier day."""
+    return datetime.combine(day, time.min, timezone.get_default_timezone())
 
 
 def spoken(moment: datetime) -> str:

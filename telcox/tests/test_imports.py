@@ -12,7 +12,16 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["telcox.common", "customers", "usage", "billing", "telcox"]
 
 # Within an app: models and pure modules know nobody, services know them, and the doors know all.
-ROOMS = {"models": 0, "snapshot": 0, "rating": 0, "ingestion": 1, "periods": 1, "bills": 1, "services": 2}
+ROOMS = {
+    "models": 0,
+    "snapshot": 0,
+    "rating": 0,
+    "ingestion": 1,
+    "periods": 1,
+    "bills": 1,
+    "services": 2,
+    "purging": 2,
+}
 DOORS = 3
 
 # What says on one screen who is told of new usage: the service calls it, and it imports pure modules only.

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from prometheus_client import Counter as Metric
 
 from telcox.common.bulk import chunks
-from telcox.common.calendar import LocalDates
+from telcox.common.calendar import LocalDates, local_date
 from telcox.common.patience import patiently
 from usage.ingestion.alerts import crossed
 from usage.ingestion.places import Place, Places
@@ -44,6 +44,14 @@ class _Item:
     event_id: str
     occurred_at: datetime
     place: Place
+
+
+class _DaysPurged(Exception):
+    """Some of what was written happened, by its subscription, before the day that `before` says."""
+
+    def __init__(self, before: Mapping[int, date]) -> None:
+        super().__init__(before)
+        self.before = before
 
 
 def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
@@ -141,16 +149,22 @@ def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
 
 
 def _write_once(items: list[_Item], at: datetime) -> None:
-    """Writes them, expecting all to be new: only when the database says that one is not, or does not fit, is
-    it asked which. So what is usual costs nothing to check."""
+    """Writes them, expecting all to be new: only when the database says that one is not, does not fit or is
+    too late, is it asked which. So what is usual costs nothing to check."""
+    baffled = False
     while items:
         try:
             patiently(partial(_write, items, at))
             return
         except IntegrityError:
-            if not (_resolve_known([item.outcome for item in items]) or _reject_overflowing(items)):
+            explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
+            if baffled and not explained:
                 raise
-            items = _still_new(items)
+            # The event that had the key may have been purged since: then the next attempt is too late.
+            baffled = not explained
+        except _DaysPurged as purged:
+            _reject_too_late(items, purged.before)
+        items = _still_new(items)
 
 
 @transaction.atomic
@@ -174,7 +188,10 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
         rows.append((report.source, item.event_id, subscription_id, category, quantity, occurred_at))
     # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
     insert_events(sorted(rows), at)
-    held = add_to_counters(amounts, changes)
+    held, purged = add_to_counters(amounts, changes)
+    # Asked once the counters are locked: who purges holds the same locks, so nothing falls between.
+    if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
+        raise _DaysPurged(purged)
     add_to_days(days)
     insert_alerts(_alerts(items, amounts, held, at))
     phone_numbers = {item.outcome.report.phone_number for item in items}
@@ -205,3 +222,12 @@ def _reject_overflowing(items: Sequence[_Item]) -> bool:
         else:
             left[position] -= item.outcome.report.quantity
     return found
+
+
+def _reject_too_late(items: Sequence[_Item], purged: Mapping[int, date]) -> None:
+    """An event of a purged day that is not there may have been counted, and its row be gone: it is not
+    counted again."""
+    for item in items:
+        day = local_date(item.occurred_at)
+        if day < purged.get(item.place.subscription_id, day):
+            item.outcome.reject(RejectionReason.TOO_LATE)

@@ -38,6 +38,7 @@ DETAILS = {
     RejectionReason.LINE_TERMINATED: "The line is terminated",
     RejectionReason.IN_FUTURE: "It lies in the future",
     RejectionReason.COUNTER_FULL: "The line's counter cannot hold this much",
+    RejectionReason.TOO_LATE: "The usage of its day was purged",
     RejectionReason.EVENT_CONFLICT: "Another event has this source and event_id",
 }
 

@@ -49,7 +49,7 @@ _EVENTS = (
     "(source, event_id, subscription_id, category, quantity, occurred_at, ingested_at) VALUES "
 )
 _HELD = (
-    f"subscription_id, {' + '.join(DATA_FIELDS)}, "
+    f"subscription_id, purged_before, {' + '.join(DATA_FIELDS)}, "
     f"{COUNTER_FIELDS[Category.VOICE]}, {COUNTER_FIELDS[Category.SMS]}"
 )
 
@@ -99,8 +99,11 @@ def _touched(amounts: Collection[Amounts]) -> tuple[str, ...]:
     return tuple(column for position, column in enumerate(COLUMNS) if any(sums[position] for sums in amounts))
 
 
-def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) -> dict[int, Held]:
-    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then.
+def add_to_counters(
+    amounts: Mapping[int, Amounts], changes: Mapping[int, int]
+) -> tuple[dict[int, Held], dict[int, date]]:
+    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then; and, of those
+    that have it, `purged_before`.
 
     The rows stay locked until the transaction ends, so what is returned is this change and no later one. In
     the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
@@ -118,6 +121,7 @@ def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) 
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
     held: dict[int, Held] = {}
+    purged: dict[int, date] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
             values = ",".join([f"({key},{_numbers(amounts[key])},{changes[key]})" for key in chunk])
@@ -127,8 +131,11 @@ def add_to_counters(amounts: Mapping[int, Amounts], changes: Mapping[int, int]) 
                     f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {marks(len(chunk))}",  # noqa: S608
                     chunk,
                 )
-            held |= {key: Held(*sums) for key, *sums in cursor.fetchall()}
-    return held
+            for key, purged_before, *sums in cursor.fetchall():
+                held[key] = Held(*sums)
+                if purged_before is not None:
+                    purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
+    return held, purged
 
 
 def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:

@@ -12,10 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers.models import Line, LineStatus, Subscription
-from customers.services import renew_subscriptions
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed
-from usage.ingestion.receipts import Receipt
 from usage.ingestion.reports import Result, UsageReport
 from usage.models import (
     COUNTER_FIELDS,
@@ -28,35 +26,11 @@ from usage.models import (
     UsageDay,
     UsageEvent,
 )
-from usage.services import redrive_usage, take_usage
+from usage.services import redrive_usage
+from usage.tests.batches import CARLA, GIB, JESUS, MARIA, NOBODY, counter, counts, reasons, report, take
 from usage.verification import differences
 
 pytestmark = pytest.mark.django_db
-
-JESUS, MARIA, CARLA = "0969786985", "0923456789", "0934567890"
-NOBODY = "0999999999"
-GIB = 2**30
-
-
-def report(event_id: str | None = None, **changes: Any) -> UsageReport:
-    fields = {"phone_number": JESUS, "category": "SOCIAL", "quantity": 100, "source": "pgw-1", **changes}
-    return UsageReport(event_id=event_id, **fields)
-
-
-def take(at: datetime, *reported: UsageReport | Malformed) -> Receipt:
-    return take_usage(reported=reported, at=at)
-
-
-def counts(receipt: Receipt) -> tuple[int, int, int, int]:
-    return receipt.received, receipt.applied, receipt.duplicates, receipt.rejected
-
-
-def reasons(receipt: Receipt) -> dict[int, str]:
-    return {rejection.index: rejection.reason for rejection in receipt.rejections}
-
-
-def counter(phone_number: str = JESUS) -> UsageCounter:
-    return UsageCounter.objects.get(subscription__line__phone_number=phone_number, subscription__sequence=1)
 
 
 def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) -> None:
@@ -164,31 +138,6 @@ def test_a_counted_report_stays_a_duplicate_when_its_line_is_suspended(seeded: N
     assert reasons(receipt) == {1: "event_conflict", 2: "line_suspended"}
 
 
-def test_usage_goes_to_the_period_it_happened_in(seeded: None, now: datetime) -> None:
-    later = now + timedelta(days=70)
-    renew_subscriptions(at=later)
-    periods = list(Subscription.objects.filter(line__phone_number=JESUS).order_by("sequence"))
-    assert len(periods) == 3
-    moments = [periods[0].expiration_at - timedelta(microseconds=1), periods[1].start_at, periods[2].start_at]
-    receipt = take(later, *(report(str(n), quantity=10 + n, occurred_at=at) for n, at in enumerate(moments)))
-    assert receipt.applied == 3
-    landed = UsageEvent.objects.filter(source="pgw-1").order_by("event_id")
-    assert [event.subscription_id for event in landed] == [period.pk for period in periods]
-
-
-def test_what_happened_after_a_plan_ran_out_and_before_the_next_belongs_to_the_last(
-    seeded: None, now: datetime
-) -> None:
-    first = Subscription.objects.get(line__phone_number=JESUS)
-    gap = first.expiration_at + timedelta(days=5)
-    Subscription.objects.create(
-        line=first.line, plan=first.plan, plan_name="", price=0, sequence=2,
-        start_at=gap + timedelta(days=5), expiration_at=gap + timedelta(days=35),
-    )  # fmt: skip
-    take(gap + timedelta(days=20), report("1", occurred_at=gap))
-    assert UsageEvent.objects.get(event_id="1").subscription == first
-
-
 def test_days_follow_the_local_calendar(seeded: None, now: datetime) -> None:
     midnight = datetime(2026, 12, 2, 5, 0, tzinfo=UTC)  # in Guayaquil
     take(
@@ -210,6 +159,28 @@ def test_a_batch_beyond_64_bits_is_refused_where_it_no_longer_fits(seeded: None,
     receipt = take(now, *(report(str(number), quantity=QUANTITY_MAX) for number in range(2 * fits)))
     assert receipt.applied == fits
     assert set(reasons(receipt).values()) == {"counter_full"}
+
+
+def test_usage_of_a_purged_day_is_too_late_unless_its_event_is_still_there(
+    seeded: None, now: datetime
+) -> None:
+    midnight = datetime(2026, 12, 1, 5, 0, tzinfo=UTC)  # in Guayaquil
+    still_there = report("1", occurred_at=midnight - timedelta(days=2))
+    take(now, still_there)
+    UsageCounter.objects.filter(pk=counter().pk).update(purged_before="2026-12-01")
+    before = counter()
+    receipt = take(
+        now,
+        still_there,
+        report("2", occurred_at=midnight - timedelta(microseconds=1)),
+        report("3", occurred_at=midnight),
+        report("2", occurred_at=midnight - timedelta(microseconds=1)),
+        report("4", phone_number=CARLA, occurred_at=midnight - timedelta(days=2)),
+    )
+    assert (counts(receipt), reasons(receipt)) == ((5, 2, 1, 2), {1: "too_late", 3: "too_late"})
+    assert counter().used_social_bytes == before.used_social_bytes + 100
+    assert RejectedUsage.objects.unresolved().get().reason == "too_late"
+    assert redrive_usage(rejected=RejectedUsage.objects.all(), at=now).rejected == 1
 
 
 def test_what_cannot_be_counted_is_kept_once_and_counted_once_when_driven_again(
@@ -284,29 +255,6 @@ def test_a_key_of_any_characters_is_kept_as_it_is(seeded: None, now: datetime, k
     assert counts(take(now, *batch)) == (3, 3, 0, 0)
     assert UsageEvent.objects.filter(source=key, event_id=key).count() == 1
     assert counts(take(now, *batch)) == (3, 0, 3, 0)
-
-
-def test_late_usage_of_many_lines_goes_to_the_period_each_had_then(seeded: None, now: datetime) -> None:
-    """Among others that is of now: one batch, some lines with one period in question, some with two, one in
-    a gap."""
-    first = {line: Subscription.objects.get(line__phone_number=line) for line in (JESUS, CARLA)}
-    renewed_at = first[JESUS].expiration_at
-    renew_subscriptions(at=renewed_at)
-    late, later = renewed_at - timedelta(days=1), renewed_at + timedelta(days=1)
-    Subscription.objects.filter(line__phone_number=CARLA, sequence=2).update(start_at=later)
-    batch = [
-        report("before", occurred_at=late),
-        report("after", occurred_at=later),
-        report("in a gap", phone_number=CARLA, occurred_at=renewed_at),
-        report("after it", phone_number=CARLA, occurred_at=later),
-        report("only one", phone_number=MARIA, category="VOICE", occurred_at=later),
-        report("too early", occurred_at=first[JESUS].start_at - timedelta(seconds=1)),
-    ]
-    receipt = take(later, *batch)
-    assert (receipt.applied, reasons(receipt)) == (5, {5: "no_subscription"})
-    went_to = dict(UsageEvent.objects.values_list("event_id", "subscription__sequence"))
-    assert went_to["before"] == went_to["in a gap"] == 1
-    assert went_to["after"] == went_to["after it"] == went_to["only one"] == 2
 
 
 def test_each_threshold_is_crossed_once(seeded: None, now: datetime) -> None:
