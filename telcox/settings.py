@@ -98,6 +98,9 @@ _database = DATABASES["default"]
 # costs the requests of that moment a 503 and nothing after it.
 _database.setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", default=600))
 _database["CONN_HEALTH_CHECKS"] = True
+# How long the database may take over one statement, in seconds, before it counts as away; 0 is for ever. For
+# `bin/web`, where somebody waits for the answer: commands and migrations may take their time.
+DATABASE_TIMEOUT_SECONDS = env.int("DATABASE_TIMEOUT_SECONDS", default=0)
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = {
         # Writers queue at BEGIN instead of failing half-way with "database is locked".
@@ -115,6 +118,24 @@ elif _database["ENGINE"].endswith("mysql"):
         "sql_mode": "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION",
         **_database.get("OPTIONS", {}),
     }
+    if DATABASE_TIMEOUT_SECONDS:
+        _database["OPTIONS"] = {
+            "read_timeout": DATABASE_TIMEOUT_SECONDS,
+            "write_timeout": DATABASE_TIMEOUT_SECONDS,
+            # A lock that is not to be had must show as that, and be tried for again, before the connection
+            # counts as lost.
+            "init_command": f"SET SESSION innodb_lock_wait_timeout = {max(1, DATABASE_TIMEOUT_SECONDS // 2)}",
+            **_database["OPTIONS"],
+        }
+
+# --- When more is asked than can be done ---
+
+# How many threads a `web` process has (bin/web).
+WEB_THREADS = env.int("WEB_THREADS", default=16)
+# How long a request waits for its turn, in seconds, before it is answered 503; and how long another one must
+# have been waiting for those who come to be answered so at once.
+QUEUE_WAIT_SECONDS = env.float("QUEUE_WAIT_SECONDS", default=5.0)
+QUEUE_BEHIND_SECONDS = env.float("QUEUE_BEHIND_SECONDS", default=2.0)
 
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 

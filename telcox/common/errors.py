@@ -54,5 +54,12 @@ class GatewayTimeout(DomainError):
     reason = "gateway_timeout"
 
 
+class TooBusy(DomainError):
+    """More is asked of us than we can do just now; nothing of this was done, and in a moment it may be."""
+
+    status = 503
+    reason = "too_busy"
+
+
 # The database is away, restarting, or gave this transaction up: the same request may well work in a moment.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)

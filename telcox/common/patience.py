@@ -16,8 +16,10 @@ RETRIES = Counter(
 
 # MariaDB and MySQL: a deadlock; a lock waited for too long. The transaction was rolled back.
 _LOST_LOCKS = {1213, 1205}
-# For how long it is tried, in seconds; and how long a pause may become.
-PATIENCE = 30.0
+# For how long it is begun anew, in seconds; and how long a pause may become. With the wait before it
+# (QUEUE_WAIT_SECONDS) and a last statement that hangs (DATABASE_TIMEOUT_SECONDS) it ends before the proxy's
+# 60 seconds do.
+PATIENCE = 20.0
 LONGEST_PAUSE = 0.5
 
 

@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from telcox.common.errors import DATABASE_UNAVAILABLE, DomainError, InvalidInput
+from telcox.common.errors import DATABASE_UNAVAILABLE, DomainError, InvalidInput, TooBusy
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -48,6 +48,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
             body = problem(422, exc.detail, errors=exc.errors)
         case DomainError():
             body = problem(exc.status, exc.detail, reason=exc.reason)
+            if isinstance(exc, TooBusy):
+                headers["Retry-After"] = RETRY_AFTER_SECONDS
         case exceptions.ValidationError():
             errors = list(_flatten(exc.get_full_details(), ("body",)))
             body = problem(422, _sentence(errors), errors=errors)

@@ -6,9 +6,10 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -48,3 +49,27 @@ def manage(env: Mapping[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def connected(database_url: str) -> Iterator[Any]:
+    """A connection to a MariaDB of a test's own, without anything of ours in between."""
+    import MySQLdb  # type: ignore[import-untyped]  # what `make run` can do without
+
+    address = urlsplit(database_url)
+    connection = MySQLdb.connect(
+        host=address.hostname,
+        port=address.port,
+        user=address.username,
+        password=unquote(address.password or ""),
+        database=address.path[1:],
+        connect_timeout=10,
+    )
+    with closing(connection):
+        yield connection
+
+
+def rows(database_url: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    with connected(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return list(cursor.fetchall())

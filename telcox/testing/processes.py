@@ -78,6 +78,14 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _session(process: Path) -> int:
+    """Of a process of /proc; 0 if it is gone."""
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return 0
+
+
 class Process:
     """A process of ours, in a session of its own.
 
@@ -154,6 +162,18 @@ class Process:
         if self.output is None or not self.output.exists():
             return ""
         return "\n".join(self.output.read_text(errors="replace").splitlines()[-15:])
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it and what it started have in memory; of a page that several share, each has its part
+        (PSS)."""
+        return sum(
+            int(line.split()[1]) * 1024
+            for process in Path("/proc").glob("[0-9]*")
+            if _session(process) == self.pid
+            for line in (process / "smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        )
 
     def terminate(self) -> None:
         """Ask it to stop, and don't wait: stop() does. Useful where several shall stop at the same time."""

@@ -1,11 +1,17 @@
-"""How many compute at once, and who is next."""
+"""How many compute at once, who is next, and who is told to come later."""
 
 import contextlib
+import io
+import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
 
 from telcox.common import gate
+from telcox.common.errors import TooBusy
 from telcox.common.gate import PLACES, gated, inside, stepped_out
 from telcox.testing.processes import wait_until
 
@@ -101,3 +107,116 @@ def test_never_more_inside_than_places_under_a_crowd() -> None:
     for thread in threads:
         thread.join()
     assert most == PLACES
+
+
+# --- When there are more than can be served ---
+
+
+@pytest.fixture
+def full_house(settings: Any) -> Iterator[Crowd]:
+    """All places are taken, by who stays; one waits for 0.4 seconds at most, and 0.2 are too long."""
+    settings.QUEUE_WAIT_SECONDS, settings.QUEUE_BEHIND_SECONDS = 0.4, 0.2
+    crowd = Crowd()
+    for number in range(PLACES):
+        crowd.come(number)
+    until(lambda: len(crowd.inside) == PLACES)
+    yield crowd
+    crowd.leave()
+    assert gate._places._free == PLACES
+    assert not gate._places._waiting
+
+
+def seconds_until_refused(**given: float) -> float:
+    began = time.monotonic()
+    with pytest.raises(TooBusy), inside(**given):
+        pass
+    return time.monotonic() - began
+
+
+def test_nobody_waits_longer_than_the_limit(full_house: Crowd) -> None:
+    assert 0.4 <= seconds_until_refused() < 2
+
+
+def test_what_it_waited_at_the_proxy_counts(full_house: Crowd) -> None:
+    assert 0.1 <= seconds_until_refused(waited=0.3) < 0.4
+    assert seconds_until_refused(waited=9) < 0.1
+
+
+def test_once_somebody_waited_for_long_who_comes_is_refused_at_once(full_house: Crowd) -> None:
+    seconds_until_refused()
+    for _ in range(100):
+        assert seconds_until_refused() < 0.1
+
+
+def test_when_a_place_was_given_who_comes_may_wait_again(full_house: Crowd) -> None:
+    seconds_until_refused()
+    full_house.let_go[0].set()
+    until(lambda: len(full_house.inside) == PLACES - 1)
+    full_house.come(PLACES)
+    until(lambda: len(full_house.inside) == PLACES)
+    full_house.let_go[PLACES].set()
+    with inside():
+        pass
+
+
+def test_who_comes_back_is_never_refused(full_house: Crowd) -> None:
+    full_house.let_go[0].set()
+    with inside():
+        with stepped_out():
+            full_house.come(PLACES)
+            until(lambda: full_house.inside == list(range(1, PLACES + 1)))
+        with stepped_out():  # it has no place to give
+            pass
+    assert len(full_house.inside) == PLACES
+
+
+class Asked:
+    """A request as WSGI gives it, and what it was answered."""
+
+    def __init__(self, path: str, *, body: bytes = b"", waited: float = 0) -> None:
+        self.body = io.BytesIO(body)
+        self.status = ""
+        self.headers: dict[str, str] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+            self.status, self.headers = status, dict(headers)
+
+        environ = {
+            "PATH_INFO": path,
+            "wsgi.input": self.body,
+            "HTTP_X_REQUEST_START": f"t={time.time() - waited:.3f}",
+        }
+
+        def application(environ: Any, start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return []
+
+        self.answer = gated(application)(environ, start_response)
+
+
+def test_a_refusal_is_a_problem_that_says_when_to_come_again(full_house: Crowd) -> None:
+    refused = Asked("/api/usage/events", body=b"x" * 1_000_000)
+    assert refused.status == "503 Service Unavailable"
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["Retry-After"] == "1"
+    assert json.loads(b"".join(refused.answer))["reason"] == "too_busy"
+    # Else its sender would see a broken connection.
+    assert not refused.body.read()
+
+
+def test_probes_need_no_place(full_house: Crowd) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert Asked(path).status == "200 OK"
+
+
+def test_an_old_request_is_refused_at_once_unless_there_is_a_place(full_house: Crowd) -> None:
+    began = time.monotonic()
+    assert Asked("/", waited=9).status.startswith("503")
+    assert time.monotonic() - began < 0.1
+    full_house.leave()
+    assert Asked("/", waited=9).status == "200 OK"
+
+
+@pytest.mark.parametrize("start", ["", "t=", "t=soon", "t=nan", "t=99999999999", "t=1", "1"])
+def test_a_clock_that_is_wrong_makes_nobody_older(start: str) -> None:
+    assert gate._waited({"HTTP_X_REQUEST_START": start}) == 0.0

@@ -15,10 +15,13 @@ from telcox.testing.clients import Answer, ask, next_frame, post_json, watch
 from telcox.testing.databases import manage
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
+from telcox.testing.threads import in_threads
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
 JESUS = "0969786985"
+# After so many seconds a database that does not answer counts as away.
+HANGS = 3
 
 DEMO_TOKEN = """
 from rest_framework.authtoken.models import Token
@@ -50,7 +53,8 @@ class Running:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     with MariaDB() as mariadb, Redis() as redis:
-        env = {**production_env(mariadb.url, redis.url), "LIVE_RESYNC_SECONDS": "1"}
+        quick = {"LIVE_RESYNC_SECONDS": "1", "DATABASE_TIMEOUT_SECONDS": str(HANGS)}
+        env = {**production_env(mariadb.url, redis.url), **quick}
         with Stack(env) as stack:
             manage(stack.env, "demo")
             token = manage(stack.env, "shell", "--verbosity=0", "-c", DEMO_TOKEN).strip()
@@ -169,6 +173,30 @@ def test_an_acknowledged_event_survives_the_database_being_killed(running: Runni
     again = [running.report(web, event_id=f"kill-{number}") for number in range(20)]
     assert [answer.status for answer in acknowledged + again] == [202] * 40
     assert all(answer.body["duplicate"] for answer in again)
+
+
+def test_a_database_that_hangs_keeps_no_thread_and_what_is_sent_again_counts_once(running: Running) -> None:
+    web = running.stack.web[0].port
+    names = [f"hang-{number}" for number in range(20)]
+    before = running.usage(web).body["total_bytes"]
+    os.kill(running.mariadb.pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        refused = in_threads(lambda name: running.report(web, event_id=name), names, threads=len(names))
+        assert time.monotonic() - started < 5 * HANGS
+        assert {(answer.status, answer.content_type) for answer in refused} == {
+            (503, "application/problem+json")
+        }
+        assert all("retry-after" in answer.headers for answer in refused)
+        assert running.usage(web).status == 503
+        assert ask(web, "GET", "/readyz").status == 503
+        assert ask(web, "GET", "/healthz").status == 200
+    finally:
+        os.kill(running.mariadb.pid, signal.SIGCONT)
+    eventually(partial(running.answers, web))
+    again = [running.report(web, event_id=name) for name in names]
+    assert [answer.status for answer in again] == [202] * len(names)
+    assert running.usage(web).body["total_bytes"] == before + len(names)
 
 
 def test_closed_nobody_is_answered_without_a_token(running: Running) -> None:

@@ -1,6 +1,7 @@
 """Reports of many threads in one transaction: each gets its own outcomes, and pays for nobody's faults."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from telcox.common.errors import TooBusy
 from telcox.testing.processes import wait_until
 from usage.ingestion import together
 from usage.ingestion.reports import Outcome, UsageReport
@@ -27,12 +29,14 @@ class Books:
     def __init__(self) -> None:
         self.transactions: list[list[str | None]] = []
         self.away = False
+        self.seconds = 0.0
         self.let_go = threading.Event()
 
     def apply_usage(self, *, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
         names = [report.event_id for report in reports]
         self.transactions.append(names)
         self.let_go.wait(10)
+        time.sleep(self.seconds)
         if self.away:
             raise OperationalError(2006, "gone")
         if "poison" in names:
@@ -142,3 +146,78 @@ def test_many_threads_each_get_their_own(books: Books, senders: Senders) -> None
         senders.send(f"n{number}")
     senders.join()
     assert senders.answers == {f"n{number}": [f"n{number}"] for number in range(200)}
+
+
+# --- When the database is slow ---
+
+
+@pytest.fixture
+def impatient(settings: Any) -> None:
+    settings.QUEUE_WAIT_SECONDS, settings.QUEUE_BEHIND_SECONDS = 0.3, 60.0
+
+
+def test_what_is_not_taken_in_time_is_withdrawn_and_what_was_taken_waits_on(
+    impatient: None, books: Books, senders: Senders
+) -> None:
+    send_while_one_is_under_way(books, senders, "a", "b")
+    until(lambda: len(senders.answers) == 2)
+    assert all(isinstance(senders.answers[name], TooBusy) for name in "ab")
+    books.let_go.set()
+    senders.join()
+    assert senders.answers["first"] == ["first"]
+    assert books.transactions == [["first"]]
+    senders.send("later")
+    senders.join()
+    assert senders.answers["later"] == ["later"]
+
+
+def test_while_a_transaction_takes_long_nothing_more_is_let_in(
+    settings: Any, books: Books, senders: Senders
+) -> None:
+    settings.QUEUE_BEHIND_SECONDS = 0.2
+    send_while_one_is_under_way(books, senders, "a")
+    time.sleep(0.3)
+    senders.send("b")
+    until(lambda: "b" in senders.answers)
+    assert isinstance(senders.answers["b"], TooBusy)
+    books.let_go.set()
+    senders.join()
+    assert senders.answers["a"] == ["a", "a-2"]
+
+
+def test_a_transaction_never_holds_all_threads(settings: Any, books: Books, senders: Senders) -> None:
+    settings.WEB_THREADS = 4
+    send_while_one_is_under_way(books, senders, *"abcde")
+    books.let_go.set()
+    senders.join()
+    assert [len(names) for names in books.transactions] == [1, 6, 4]
+
+
+def test_who_is_called_to_lead_just_when_it_would_withdraw_leads(
+    impatient: None, books: Books, senders: Senders
+) -> None:
+    send_while_one_is_under_way(books, senders, "a")
+    with senders.together._lock:
+        time.sleep(0.5)  # it has waited for long enough, and waits for this lock
+        senders.together._waiting[0].called.set()
+    books.let_go.set()
+    senders.join()
+    assert senders.answers["a"] == ["a", "a-2"]
+
+
+def test_what_is_withdrawn_is_not_counted_and_all_else_is(
+    settings: Any, books: Books, senders: Senders
+) -> None:
+    """Tickets run out just as transactions end, again and again."""
+    settings.QUEUE_WAIT_SECONDS = books.seconds = 0.02
+    books.let_go.set()
+    for number in range(300):
+        senders.send(f"n{number}")
+        time.sleep(0.001)
+    senders.join()
+    counted = {name for names in books.transactions for name in names}
+    assert counted == {name for name, answer in senders.answers.items() if answer == [name]}
+    withdrawn = senders.answers.keys() - counted
+    assert withdrawn
+    assert all(isinstance(senders.answers[name], TooBusy) for name in withdrawn)
+    assert len(senders.answers) == 300
