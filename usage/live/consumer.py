@@ -15,8 +15,9 @@ from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.sockets import Scope, user_of
 from usage.live.hub import hub
-from usage.live.states import NOTHING, Revision, frame_of, revision_of
-from usage.services import NO_PLAN, line_snapshot
+from usage.live.states import NOTHING, State, alert_frame, state_of
+from usage.periods import Alert
+from usage.services import NO_PLAN, WatchedLine, watched_line
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
 
@@ -38,16 +39,19 @@ class Refused(Exception):
 
 class UsageConsumer(AsyncWebsocketConsumer):
     """Sends the line's state at once and after each change, the newest one when the socket is slower than
-    the line."""
+    the line; and after a state, the alerts that were crossed by it since the socket was opened."""
 
     # No channel of its own: the process has one for all its sockets (hub).
     channel_layer_alias = ""
 
     def __init__(self) -> None:
         super().__init__()
-        self.phone_number: str | None = None
+        self.phone_number = ""
         self._newest = NOTHING
+        self._alerts: tuple[Alert, ...] = ()
+        # What waits for the reader: the newest state, and all alerts, of which a period has nine at the most.
         self._waiting: bytes | None = None
+        self._untold: tuple[bytes, ...] = ()
 
     async def connect(self) -> None:
         self._outlet = outlet_of(self.scope)
@@ -56,19 +60,17 @@ class UsageConsumer(AsyncWebsocketConsumer):
         try:
             self.phone_number = _phone_number(self.scope["query_string"])
             await _require_visible(self.phone_number, self.scope)
+            # What was crossed before is not said again.
+            self._alerts = (await self._read()).alerts
             # Subscribed before the state is read: a change in between comes twice rather than never.
             await hub().watch(self.phone_number, self)
-            snapshot = await database_sync_to_async(line_snapshot)(
-                phone_number=self.phone_number, at=timezone.now()
-            )
+            self.offer(state_of(await self._read()))
         except Refused as refused:
             await self._refuse(refused)
         except NotFound:
             await self._refuse(Refused(NO_PLAN, NORMAL))
         except DATABASE_UNAVAILABLE:
             await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
-        else:
-            self.offer(revision_of(snapshot), frame_of(snapshot))
 
     async def disconnect(self, code: int) -> None:
         if self.phone_number:
@@ -80,21 +82,30 @@ class UsageConsumer(AsyncWebsocketConsumer):
         else:
             await self.send(text_data=NOOP)
 
-    def offer(self, revision: Revision, frame: bytes) -> None:
+    def offer(self, state: State) -> None:
         """Called by the hub. A state that is not newer is dropped; one that waits for the reader is
-        replaced."""
-        if revision <= self._newest:
+        replaced, and alerts are added to those that wait."""
+        if state.revision <= self._newest:
             return
-        self._newest = revision
-        if self._outlet.clogged:
-            self._waiting = frame
-        else:
-            self._outlet.write(frame)
+        self._newest = state.revision
+        self._waiting = state.frame
+        if state.alerts != self._alerts:
+            news = (alert for alert in state.alerts if alert not in self._alerts)
+            self._untold += tuple(alert_frame(self.phone_number, alert) for alert in sorted(news))
+            self._alerts = state.alerts
+        if not self._outlet.clogged:
+            self._send_waiting()
 
     def _send_waiting(self) -> None:
         if self._waiting:
             self._outlet.write(self._waiting)
             self._waiting = None
+        if self._untold:
+            self._outlet.write(b"".join(self._untold))
+            self._untold = ()
+
+    async def _read(self) -> WatchedLine:
+        return await database_sync_to_async(watched_line)(phone_number=self.phone_number, at=timezone.now())
 
     async def _refuse(self, refused: Refused) -> None:
         await self._send_error(refused.message)

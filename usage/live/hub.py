@@ -22,9 +22,8 @@ from prometheus_client import Gauge
 from telcox.common.bulk import chunks
 from telcox.common.errors import DATABASE_UNAVAILABLE
 from usage.live import broadcast
-from usage.live.states import NOTHING, Revision, frame_of, revision_of
-from usage.services import line_snapshots, line_states
-from usage.snapshot import Snapshot
+from usage.live.states import NOTHING, Revision, State, state_of
+from usage.services import WatchedLine, line_states, watched_lines
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +33,13 @@ SOCKETS = Gauge("telcox_live_sockets", "Open live-feed sockets", multiprocess_mo
 JOIN_TIMEOUT = 2.0
 # How long the channel layer is left alone after it failed, in seconds.
 RETRY_SECONDS = 1.0
+# How long what changes is gathered after a reading of the database, in seconds. Where many lines change, they
+# are read by tens at once; a change that comes alone is read at once.
+PAUSE = 0.02
 
 
 class Watcher(Protocol):
-    def offer(self, revision: Revision, frame: bytes) -> None:
+    def offer(self, state: State) -> None:
         """Takes a state of the line, ready to be sent; never waits, and may drop it for a newer one."""
 
 
@@ -74,13 +76,12 @@ class Hub:
             del self._watchers[phone_number]
             self._newest.pop(phone_number, None)
 
-    def deliver(self, snapshot: Snapshot) -> None:
-        phone_number, revision = snapshot["phone_number"], revision_of(snapshot)
-        if phone_number in self._watchers and revision > self._newest.get(phone_number, NOTHING):
-            self._newest[phone_number] = revision
-            frame = frame_of(snapshot)
+    def deliver(self, line: WatchedLine) -> None:
+        phone_number, state = line.snapshot["phone_number"], state_of(line)
+        if phone_number in self._watchers and state.revision > self._newest.get(phone_number, NOTHING):
+            self._newest[phone_number] = state.revision
             for watcher in self._watchers[phone_number]:
-                watcher.offer(revision, frame)
+                watcher.offer(state)
 
     def _start(self) -> None:
         if not self._tasks:
@@ -115,6 +116,7 @@ class Hub:
             self._something_changed.clear()
             changed, self._changed = self._changed, set()
             await self._try(self._deliver_states(changed))
+            await asyncio.sleep(PAUSE)
 
     async def _compare_forever(self) -> None:
         while True:
@@ -144,9 +146,9 @@ class Hub:
 
     async def _deliver_states(self, phone_numbers: Collection[str]) -> None:
         for chunk in chunks(list(phone_numbers)):
-            snapshots = await database_sync_to_async(line_snapshots)(phone_numbers=chunk, at=timezone.now())
-            for snapshot in snapshots:
-                self.deliver(snapshot)
+            lines = await database_sync_to_async(watched_lines)(phone_numbers=chunk, at=timezone.now())
+            for line in lines:
+                self.deliver(line)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
