@@ -157,6 +157,11 @@ LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
 # A socket whose reader takes nothing for so long, in seconds, is cut off.
 LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
 
+# How long a process that was asked to stop waits for its sockets and requests to end, in seconds; and over
+# how many seconds those who were closed by us are asked to spread their coming back.
+LIVE_STOP_SECONDS = env.float("LIVE_STOP_SECONDS", default=10.0)
+LIVE_RETRY_SECONDS = env.float("LIVE_RETRY_SECONDS", default=15.0)
+
 # --- Ports ---
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")

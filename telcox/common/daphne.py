@@ -6,9 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
-from daphne.server import Server
-from daphne.ws_protocol import WebSocketProtocol
+from daphne.cli import CommandLineInterface
+from daphne.management.commands.runserver import Command as RunServer
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from prometheus_client import Counter
+
+from telcox.common.stopping import SERVICE_RESTART, OrderlyServer, retry_hint
+
+CLOSED = Counter("telcox_live_closed_total", "Sockets that we closed, by the code they were told", ["code"])
 
 # What is on its way to one reader, in bytes: more than that in our buffer and it is behind. The system keeps
 # about as much again.
@@ -53,6 +59,12 @@ class Outlet:
         if self._protocol.state == Autobahn.STATE_OPEN:
             self._transport.write(frame)
 
+    def close(self, code: int, reason: str = "") -> None:
+        """With any code of RFC 6455, such as 1008. Stock daphne takes those for a bug in the application and
+        closes with 1011 (django/daphne#374)."""
+        if self._protocol.state == Autobahn.STATE_OPEN:
+            self._protocol.sendCloseFrame(code, reason.encode() or None)
+
     # --- What Twisted calls (IPushProducer) ---
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
@@ -87,26 +99,40 @@ def outlet_of(scope: Any) -> Outlet:
     return outlet
 
 
-def _close_with_any_code(self: WebSocketProtocol, code: int | None = None) -> None:
-    self.sendCloseFrame(code=1000 if code is None else code)
+class Socket(WebSocketProtocol):
+    """daphne's WebSocket, which can be told that its process ends."""
+
+    # How long the other end may take to answer a close frame, in seconds: a phone's network is slow at times.
+    closeHandshakeTimeout = 3  # noqa: N815 - autobahn's name
+
+    outlet: Outlet | None = None
+
+    def onOpen(self) -> None:  # noqa: N802
+        super().onOpen()
+        if self.server.stopping:
+            self.close_for_restart()
+
+    def close_for_restart(self) -> None:
+        if self.state == Autobahn.STATE_OPEN and self.outlet:
+            self.outlet.close(SERVICE_RESTART, retry_hint())
+
+    def sendCloseFrame(self, code: int | None = None, *reason: Any, **how: Any) -> None:  # noqa: N802
+        if self.state == Autobahn.STATE_OPEN and not how.get("isReply"):
+            CLOSED.labels(code).inc()
+        super().sendCloseFrame(code, *reason, **how)
 
 
-_create_application = Server.create_application
+class LiveServer(OrderlyServer):
+    """daphne whose applications have their socket's Outlet, an ASGI extension."""
 
-
-def _create_application_with_outlet(self: Server, protocol: Any, scope: dict[str, Any]) -> Any:
-    if scope["type"] == "websocket":
-        scope["extensions"] = {"telcox.outlet": Outlet(protocol)}
-    return _create_application(self, protocol, scope)
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] == "websocket":
+            protocol.outlet = Outlet(protocol)
+            scope["extensions"] = {"telcox.outlet": protocol.outlet}
+        return super().create_application(protocol, scope)
 
 
 def extend_daphne() -> None:
-    """Once for a process, before it serves.
-
-    - A consumer may close with a code of RFC 6455, such as 1008. Stock daphne takes those for a bug in the
-      application and closes with 1011 (django/daphne#374): it closes through a method that autobahn
-      restricts to what browsers' scripts may use. The other one is what daphne itself sends 1011 by.
-    - A consumer has its socket's Outlet, an ASGI extension.
-    """
-    WebSocketProtocol.serverClose = _close_with_any_code
-    Server.create_application = _create_application_with_outlet
+    """Once for a process, before it serves: `python -m daphne` and `manage.py runserver` are ours then."""
+    WebSocketFactory.protocol = Socket
+    CommandLineInterface.server_class = RunServer.server_cls = LiveServer

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
-from telcox.common.daphne import outlet_of
+from telcox.common.daphne import outlet_of, text_frame
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
-from telcox.common.sockets import Scope, user_of
+from telcox.common.sockets import Receive, Scope, Send, user_of
+from telcox.common.stopping import retry_hint
 from usage.live.hub import hub
 from usage.live.states import NOTHING, State, alert_frame, state_of
 from usage.periods import Alert
@@ -26,7 +27,7 @@ NOT_A_PHONE_NUMBER = "phone_number debe ser un número de teléfono"
 NOT_NOW = "El servicio no está disponible, intente más tarde"
 TEXT_ONLY = "Solo se admiten mensajes de texto"
 
-NOOP = json.dumps({"type": "noop"})
+NOOP = text_frame(json.dumps({"type": "noop"}))
 
 
 class Refused(Exception):
@@ -53,6 +54,13 @@ class UsageConsumer(AsyncWebsocketConsumer):
         self._waiting: bytes | None = None
         self._untold: tuple[bytes, ...] = ()
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # however it ends: the server cancels those that take too long
+            if self.phone_number:
+                hub().unwatch(self.phone_number, self)
+
     async def connect(self) -> None:
         self._outlet = outlet_of(self.scope)
         self._outlet.on_clear = self._send_waiting
@@ -66,21 +74,17 @@ class UsageConsumer(AsyncWebsocketConsumer):
             await hub().watch(self.phone_number, self)
             self.offer(state_of(await self._read()))
         except Refused as refused:
-            await self._refuse(refused)
+            self._refuse(refused)
         except NotFound:
-            await self._refuse(Refused(NO_PLAN, NORMAL))
+            self._refuse(Refused(NO_PLAN, NORMAL))
         except DATABASE_UNAVAILABLE:
-            await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
-
-    async def disconnect(self, code: int) -> None:
-        if self.phone_number:
-            hub().unwatch(self.phone_number, self)
+            self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
-            await self._send_error(TEXT_ONLY)
+            self._send_error(TEXT_ONLY)
         else:
-            await self.send(text_data=NOOP)
+            self._outlet.write(NOOP)
 
     def offer(self, state: State) -> None:
         """Called by the hub. A state that is not newer is dropped; one that waits for the reader is
@@ -107,12 +111,12 @@ class UsageConsumer(AsyncWebsocketConsumer):
     async def _read(self) -> WatchedLine:
         return await database_sync_to_async(watched_line)(phone_number=self.phone_number, at=timezone.now())
 
-    async def _refuse(self, refused: Refused) -> None:
-        await self._send_error(refused.message)
-        await self.close(refused.code)
+    def _refuse(self, refused: Refused) -> None:
+        self._send_error(refused.message)
+        self._outlet.close(refused.code, retry_hint() if refused.code == TRY_AGAIN_LATER else "")
 
-    async def _send_error(self, message: str) -> None:
-        await self.send(text_data=json.dumps({"type": "error", "message": message}, ensure_ascii=False))
+    def _send_error(self, message: str) -> None:
+        self._outlet.write(text_frame(json.dumps({"type": "error", "message": message}, ensure_ascii=False)))
 
 
 def _phone_number(query_string: bytes) -> str:
