@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from prometheus_client import Counter
 
+from telcox.common.bucket import TokenBucket
 from telcox.common.stopping import SERVICE_RESTART, OrderlyServer, retry_hint
 
 CLOSED = Counter("telcox_live_closed_total", "Sockets that we closed, by the code they were told", ["code"])
@@ -19,6 +21,10 @@ CLOSED = Counter("telcox_live_closed_total", "Sockets that we closed, by the cod
 # What is on its way to one reader, in bytes: more than that in our buffer and it is behind. The system keeps
 # about as much again.
 BUFFERED_MAX = 16 * 1024
+# How many seconds' frames a client may send at once, after a quiet time.
+BURST_SECONDS = 5
+
+_CLOSE = 8
 
 
 def text_frame(text: str) -> bytes:
@@ -39,12 +45,14 @@ class Outlet:
 
     ASGI's own `send` never waits with daphne, and buffers for a stuck reader without end; and it makes the
     frame anew for each socket. While `clogged` nothing shall be written; `on_clear` is called when the
-    reader caught up, and one that does not within LIVE_STALLED_SECONDS is cut off.
+    reader caught up, and one that does not within LIVE_STALLED_SECONDS is cut off. `on_flood` is called when
+    the other end sent too many frames; nothing of it is read from then on.
     """
 
     def __init__(self, protocol: WebSocketProtocol) -> None:
         self.clogged = False
         self.on_clear: Callable[[], None] = lambda: None
+        self.on_flood: Callable[[], None] = lambda: None
         self._protocol = protocol
         self._transport = transport = protocol.transport
         self._cut: asyncio.TimerHandle | None = None
@@ -100,12 +108,21 @@ def outlet_of(scope: Any) -> Outlet:
 
 
 class Socket(WebSocketProtocol):
-    """daphne's WebSocket, which can be told that its process ends."""
+    """daphne's WebSocket, on which what the other end sends is bounded, and its silence, too."""
 
+    # RFC 6455: whoever breaks a rule is told by a close frame's code which one. By default autobahn drops
+    # the connection without a word.
+    failByDrop = False  # noqa: N815 - autobahn's names, here and below
     # How long the other end may take to answer a close frame, in seconds: a phone's network is slow at times.
-    closeHandshakeTimeout = 3  # noqa: N815 - autobahn's name
+    closeHandshakeTimeout = 3  # noqa: N815
 
     outlet: Outlet | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxMessagePayloadSize = self.maxFramePayloadSize = settings.LIVE_MESSAGE_BYTES
+        rate = settings.LIVE_MESSAGES_PER_SECOND
+        self._frames = TokenBucket(rate=rate, burst=max(1, rate * BURST_SECONDS), at=time.monotonic())
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
@@ -116,10 +133,31 @@ class Socket(WebSocketProtocol):
         if self.state == Autobahn.STATE_OPEN and self.outlet:
             self.outlet.close(SERVICE_RESTART, retry_hint())
 
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """What comes from an end that broke a rule is read, so that it can read in turn, and dropped."""
+        if not self.failedByMe:
+            super().dataReceived(data)
+
+    def onFrameBegin(self) -> None:  # noqa: N802
+        """Each frame counts: a message, a part of one, a ping. Parts that are empty fill memory, too."""
+        if self.current_frame.opcode != _CLOSE and not self._frames.take(time.monotonic()):
+            self.failedByMe = True
+            self.data = b""
+            if self.outlet:
+                self.outlet.on_flood()
+        super().onFrameBegin()
+
     def sendCloseFrame(self, code: int | None = None, *reason: Any, **how: Any) -> None:  # noqa: N802
         if self.state == Autobahn.STATE_OPEN and not how.get("isReply"):
             CLOSED.labels(code).inc()
         super().sendCloseFrame(code, *reason, **how)
+
+    def _sendAutoPing(self) -> None:  # noqa: N802
+        """Not while another ping is unanswered. autobahn would know the later one only: with pings that are
+        less apart than an answer may take, a slow answer to the first would not count, and the end that gave
+        it would be cut off."""
+        if self.autoPingTimeoutCall is None:
+            super()._sendAutoPing()
 
 
 class LiveServer(OrderlyServer):

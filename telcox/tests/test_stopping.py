@@ -114,7 +114,7 @@ def test_every_socket_is_told_to_come_back_and_the_process_ends_promptly(start: 
 
 
 def test_thousands_of_sockets_are_told_and_spread_though_none_answers(start: Start) -> None:
-    sockets = 2_500
+    sockets = 2_000
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     server = start(LIVE_SOCKETS_PER_LINE=str(sockets))

@@ -15,7 +15,7 @@ from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.sockets import Receive, Scope, Send, user_of
 from telcox.common.stopping import retry_hint
-from usage.live.hub import hub
+from usage.live.hub import TooManySockets, hub
 from usage.live.states import NOTHING, State, alert_frame, state_of
 from usage.periods import Alert
 from usage.services import NO_PLAN, WatchedLine, watched_line
@@ -25,6 +25,9 @@ NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
 PHONE_NUMBER_NEEDED = "phone_number es requerido y debe tener al menos 5 caracteres"
 NOT_A_PHONE_NUMBER = "phone_number debe ser un número de teléfono"
 NOT_NOW = "El servicio no está disponible, intente más tarde"
+TOO_MANY_SOCKETS = "Hay demasiadas conexiones abiertas, intente más tarde"
+TOO_MANY_OF_THE_LINE = "Esta línea tiene demasiadas conexiones abiertas, cierre alguna o intente más tarde"
+TOO_MANY_MESSAGES = "Demasiados mensajes en poco tiempo"
 TEXT_ONLY = "Solo se admiten mensajes de texto"
 
 NOOP = text_frame(json.dumps({"type": "noop"}))
@@ -64,8 +67,10 @@ class UsageConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         self._outlet = outlet_of(self.scope)
         self._outlet.on_clear = self._send_waiting
+        self._outlet.on_flood = lambda: self._refuse(Refused(TOO_MANY_MESSAGES, POLICY_VIOLATION))
         await self.accept()
         try:
+            hub().require_room()
             self.phone_number = _phone_number(self.scope["query_string"])
             await _require_visible(self.phone_number, self.scope)
             # What was crossed before is not said again.
@@ -77,6 +82,9 @@ class UsageConsumer(AsyncWebsocketConsumer):
             self._refuse(refused)
         except NotFound:
             self._refuse(Refused(NO_PLAN, NORMAL))
+        except TooManySockets as crowd:
+            sentence = TOO_MANY_OF_THE_LINE if crowd.of_line else TOO_MANY_SOCKETS
+            self._refuse(Refused(sentence, TRY_AGAIN_LATER))
         except DATABASE_UNAVAILABLE:
             self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
 

@@ -43,9 +43,18 @@ class Watcher(Protocol):
         """Takes a state of the line, ready to be sent; never waits, and may drop it for a newer one."""
 
 
+class TooManySockets(Exception):
+    """This process, or one line in it (`of_line`), has as many as it may."""
+
+    def __init__(self, *, of_line: bool) -> None:
+        super().__init__()
+        self.of_line = of_line
+
+
 class Hub:
     def __init__(self) -> None:
         self._layer = get_channel_layer()
+        self._sockets = 0
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
         self._newest: dict[str, Revision] = {}
         self._joined = asyncio.Event()
@@ -54,9 +63,11 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def watch(self, phone_number: str, watcher: Watcher) -> None:
-        """From the return on, no state of the line passes the watcher by for good."""
+        """From the return on, no state of the line passes the watcher by for good. Raises TooManySockets."""
+        self.require_room(phone_number)
         self._start()
         self._watchers[phone_number].add(watcher)
+        self._sockets += 1
         SOCKETS.inc()
         if not self._joined.is_set():
             try:
@@ -71,10 +82,18 @@ class Hub:
         if watcher not in watchers:
             return
         watchers.remove(watcher)
+        self._sockets -= 1
         SOCKETS.dec()
         if not watchers:
             del self._watchers[phone_number]
             self._newest.pop(phone_number, None)
+
+    def require_room(self, phone_number: str = "") -> None:
+        """Raises TooManySockets if there is none for one more, or none on this line."""
+        if self._sockets >= settings.LIVE_SOCKETS_MAX:
+            raise TooManySockets(of_line=False)
+        if len(self._watchers.get(phone_number, ())) >= settings.LIVE_SOCKETS_PER_LINE:
+            raise TooManySockets(of_line=True)
 
     def deliver(self, line: WatchedLine) -> None:
         phone_number, state = line.snapshot["phone_number"], state_of(line)
