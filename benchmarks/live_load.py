@@ -1,37 +1,36 @@
-"""Many sockets on one line while it changes some times a second: how long from a report being sent to each
-socket's frame being read, and what each socket saw last."""
+"""Sockets on lines that change: how long from a report being sent to each socket's frame being read, and what
+each socket saw last."""
 
-import json
 import re
 import select
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
-from multiprocessing.connection import Connection
-from typing import Any
 
 from benchmarks.processes import SPAWN, CpuMeter, in_own_process, memory
+from benchmarks.reporter import Reports, SentAt, send_reports
 
 _VERSION = re.compile(rb'"version":(\d+)')
 _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
 # Sockets opened before the first of them is answered: a listening queue of ours must not be what is measured.
 OPENED_AT_ONCE = 50
-OPENING = 60.0
+OPENING = 180.0
 LAST_FRAMES = 10.0
 
 
 @dataclass
 class LiveLoad:
-    """`sockets` are spread over `socket_ports`; the reports go to `http_port`."""
+    """`sockets` are spread over `socket_ports` and, in turn, over `phone_numbers`; the reports, of all these
+    numbers in turn, go to `http_port` over so many `connections`."""
 
     socket_ports: Sequence[int]
     http_port: int
     token: str
-    phone_number: str
+    phone_numbers: Sequence[str]
     sockets: int
     events_per_second: int
+    connections: int
     warm_up: float
     measured: float
     processes: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -39,9 +38,9 @@ class LiveLoad:
 
 @dataclass
 class LiveResult:
-    """Latencies in seconds. `delivered` is the share of frames that came, of sockets × events; a frame that
-    the next one overtook is not sent, and that is right. `final` counts the sockets that saw the last
-    state; `memory` is that of the processes that serve them, in bytes, while all are open."""
+    """Latencies in seconds. `delivered` is the share of frames that came, of those that the events make; a
+    frame that the next one overtook is not sent, and that is right. `final` counts the sockets that saw the
+    last state; `memory` is that of the processes that serve them, in bytes, while all are open."""
 
     sockets: int
     measured: float
@@ -63,20 +62,22 @@ def run_live_load(load: LiveLoad) -> LiveResult:
 
 
 class _Socket:
-    """One client: every state's version, and when it was read."""
+    """One client: every state's version, and when it was read. `line` is the place of its number."""
 
-    def __init__(self, port: int, load: LiveLoad) -> None:
+    def __init__(self, port: int, line: int, load: LiveLoad) -> None:
+        self.line = line
         self.connection = socket.create_connection(("127.0.0.1", port))
         self.connection.sendall(
             (
-                f"GET /ws/usage?phone_number={load.phone_number} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                f"GET /ws/usage?phone_number={load.phone_numbers[line]} HTTP/1.1\r\n"
+                f"Host: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Version: 13\r\n"
                 f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Token {load.token}\r\n\r\n"
             ).encode()
         )
         self.connection.setblocking(False)
         self.read_at: dict[int, float] = {}
-        self.version = 0
+        self.first = self.version = 0
         self.backwards = 0
         self.open = True
         self._upgraded = False
@@ -114,6 +115,7 @@ class _Socket:
         if opcode == _TEXT and (match := _VERSION.search(payload)):
             version = int(match[1])
             self.backwards += version < self.version
+            self.first = self.first or version
             self.version = version
             self.read_at[version] = now
         elif opcode == _PING:
@@ -128,22 +130,33 @@ def _run(load: LiveLoad) -> LiveResult:
     poll = select.epoll()
     sockets = _open(load, poll)
     pipe, theirs = SPAWN.Pipe()
-    reporter = SPAWN.Process(target=_report, args=(load, theirs), daemon=True)
+    reports = Reports(
+        port=load.http_port,
+        token=load.token,
+        phone_numbers=load.phone_numbers,
+        per_second=load.events_per_second,
+        connections=load.connections,
+        seconds=load.warm_up + load.measured,
+    )
+    reporter = SPAWN.Process(target=send_reports, args=(reports, theirs), daemon=True)
     reporter.start()
+    theirs.close()  # so that ours ends when the reporter does
     poll.register(pipe.fileno(), select.EPOLLIN)
     meter = CpuMeter(load.processes)
     while pipe.fileno() not in _read_ready(poll, sockets, 1.0):
         pass
-    sent_at: dict[int, float] = pipe.recv()
+    sent_at: SentAt = pipe.recv()
     poll.unregister(pipe.fileno())
     result.cpu = meter.shares()
     result.memory = memory(load.processes["live"])
-    last = max(sent_at)
+    clients = list(sockets.values())
+    bases = _bases(clients, len(load.phone_numbers))
+    last = [base + len(sent) for base, sent in zip(bases, sent_at, strict=True)]
     deadline = time.monotonic() + LAST_FRAMES
-    while time.monotonic() < deadline and any(s.open and s.version < last for s in sockets.values()):
+    while time.monotonic() < deadline and any(s.open and s.version < last[s.line] for s in clients):
         _read_ready(poll, sockets, 0.1)
-    _summarize(result, list(sockets.values()), sent_at, load)
-    for client in sockets.values():
+    _summarize(result, clients, sent_at, bases, load)
+    for client in clients:
         client.connection.close()
     return result
 
@@ -151,17 +164,19 @@ def _run(load: LiveLoad) -> LiveResult:
 def _open(load: LiveLoad, poll: select.epoll) -> dict[int, _Socket]:
     """All of them connected, and each sent its first state."""
     sockets: dict[int, _Socket] = {}
+    waiting: list[_Socket] = []
     deadline = time.monotonic() + OPENING
-    while time.monotonic() < deadline:
-        waiting = sum(client.open and not client.version for client in sockets.values())
-        if not waiting and len(sockets) == load.sockets:
-            break
-        if waiting < OPENED_AT_ONCE and len(sockets) < load.sockets:
-            client = _Socket(load.socket_ports[len(sockets) % len(load.socket_ports)], load)
+    while time.monotonic() < deadline and (waiting or len(sockets) < load.sockets):
+        if len(waiting) < OPENED_AT_ONCE and len(sockets) < load.sockets:
+            number = len(sockets)
+            port = load.socket_ports[number % len(load.socket_ports)]
+            client = _Socket(port, number % len(load.phone_numbers), load)
             sockets[client.connection.fileno()] = client
+            waiting.append(client)
             poll.register(client.connection.fileno(), select.EPOLLIN)
         else:
             _read_ready(poll, sockets, 0.1)
+            waiting = [client for client in waiting if client.open and not client.version]
     return sockets
 
 
@@ -179,43 +194,26 @@ def _read_ready(poll: select.epoll, sockets: dict[int, _Socket], seconds: float)
     return set(ready)
 
 
-def _report(load: LiveLoad, pipe: Connection) -> None:
-    """Sends reports on time, as the network would; then tells which version each made, and when it was
-    sent."""
-    connection = HTTPConnection("127.0.0.1", load.http_port)
-    sent_at: dict[int, float] = {}
-    interval = 1 / load.events_per_second
-    next_at = time.monotonic()
-    for _ in range(int((load.warm_up + load.measured) * load.events_per_second)):
-        time.sleep(max(0.0, next_at - time.monotonic()))
-        next_at += interval
-        now = time.monotonic()
-        sent_at[_send_report(connection, load)] = now
-    pipe.send(sent_at)
+def _bases(clients: Sequence[_Socket], lines: int) -> list[int]:
+    """Each line's version before anything was reported of it."""
+    bases = [0] * lines
+    for client in clients:
+        bases[client.line] = client.first
+    return bases
 
 
-def _send_report(connection: HTTPConnection, load: LiveLoad) -> int:
-    body: dict[str, Any] = {"phone_number": load.phone_number, "category": "SOCIAL", "bytes": 1024}
-    headers = {"Authorization": f"Token {load.token}", "Content-Type": "application/json"}
-    connection.request("POST", "/api/dev/usage-event", json.dumps(body), headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    if answer.status != 202:
-        raise RuntimeError(f"usage-event answered {answer.status}: {content[:200]!r}")
-    return int(json.loads(content)["snapshot"]["version"])
-
-
-def _summarize(result: LiveResult, sockets: list[_Socket], sent_at: dict[int, float], load: LiveLoad) -> None:
-    last = max(sent_at)
-    begin = min(sent_at.values()) + load.warm_up
-    counted = {version: at for version, at in sent_at.items() if at >= begin}
-    result.latencies = [
-        client.read_at[version] - at
-        for version, at in counted.items()
-        for client in sockets
-        if version in client.read_at
-    ]
-    result.delivered = len(result.latencies) / (len(counted) * load.sockets)
-    result.final = sum(client.version == last for client in sockets)
-    result.backwards = sum(client.backwards for client in sockets)
-    result.closed = load.sockets - sum(client.open for client in sockets)
+def _summarize(
+    result: LiveResult, clients: Sequence[_Socket], sent_at: SentAt, bases: Sequence[int], load: LiveLoad
+) -> None:
+    begin = min(sent[0] for sent in sent_at if sent) + load.warm_up
+    expected = 0
+    for client in clients:
+        for version, at in enumerate(sent_at[client.line], start=bases[client.line] + 1):
+            if at >= begin:
+                expected += 1
+                if version in client.read_at:
+                    result.latencies.append(client.read_at[version] - at)
+    result.delivered = len(result.latencies) / expected
+    result.final = sum(c.version == bases[c.line] + len(sent_at[c.line]) for c in clients)
+    result.backwards = sum(client.backwards for client in clients)
+    result.closed = load.sockets - sum(client.open for client in clients)

@@ -5,6 +5,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from benchmarks.raw_limits import (
     python_loops_per_second,
     updates_per_second,
 )
-from benchmarks.report import Row, http_row, import_row, live_row, memory_row
+from benchmarks.report import Row, http_row, import_row, live_row, memory_row, sockets_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
 
@@ -222,29 +223,47 @@ class Bench:
     # --- The live feed ---
 
     def _live_feed(self) -> Iterator[Row]:
+        scale, numbers = self.scale, self.seeded.phone_numbers
         direct = [process.port for process in self.stack.live]
-        about = f"live feed, {self.scale.sockets} sockets × {self.scale.events_per_second}/s"
-        yield self._memory("one live process, no socket", "live")
-        result = self._live([self.stack.proxy.port])
-        yield live_row(about, "p99 ≤ 100 ms, all final", result)
-        each = self.scale.sockets // len(direct)
-        yield memory_row(f"one live process, {each} sockets", result.memory / len(direct))
-        yield live_row(f"{about}, no proxy", "", self._live(direct))
+        base = memory(self.groups["live"]) / len(direct)
+        yield memory_row("one live process, no socket", base)
 
-    def _live(self, socket_ports: Sequence[int]) -> LiveResult:
-        scale = self.scale
+        about = f"live feed, {scale.sockets} sockets × {scale.events_per_second}/s"
+        one_line = partial(self._live, numbers[:1], scale.sockets, scale.events_per_second)
+        result = one_line([self.stack.proxy.port])
+        yield live_row(about, "p99 ≤ 70 ms, all final", result)
+        yield self._sockets("on one line", result, base)
+        yield live_row(f"{about}, no proxy", "", one_line(direct))
+
+        sockets, events = scale.spread_sockets, scale.spread_events_per_second
+        result = self._live(numbers[:sockets], sockets, events, [self.stack.proxy.port])
+        about = f"live feed, {sockets} sockets on as many lines, {events} events/s"
+        yield live_row(about, "p99 ≤ 250 ms, all final", result)
+        yield self._sockets("on as many lines", result, base, "≤ 40 kB a socket")
+
+    def _live(
+        self, phone_numbers: Sequence[str], sockets: int, events_per_second: int, ports: Sequence[int]
+    ) -> LiveResult:
         return run_live_load(
             LiveLoad(
-                socket_ports=socket_ports,
+                socket_ports=ports,
                 http_port=self.stack.proxy.port,
                 token=self.seeded.token,
-                phone_number=self.seeded.phone_numbers[0],
-                sockets=scale.sockets,
-                events_per_second=scale.events_per_second,
-                warm_up=scale.warm_up,
-                measured=scale.live,
+                phone_numbers=phone_numbers,
+                sockets=sockets,
+                events_per_second=events_per_second,
+                connections=2 * self.scale.connections,
+                warm_up=self.scale.warm_up,
+                measured=self.scale.live,
                 processes=self.groups,
             )
+        )
+
+    def _sockets(self, where: str, result: LiveResult, base: float, aim: str = "") -> Row:
+        processes = len(self.stack.live)
+        each = result.sockets // processes
+        return sockets_row(
+            f"one live process, {each} sockets {where}", aim, result.memory / processes, base, each
         )
 
     def _memory(self, name: str, group: str) -> Row:

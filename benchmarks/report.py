@@ -89,6 +89,14 @@ def memory_row(name: str, size: float) -> Row:
     return Row(name=f"memory: {name}", figure=f"{size / 2**20:.1f} MiB")
 
 
+def sockets_row(name: str, aim: str, size: float, base: float, sockets: int) -> Row:
+    """The memory of a process with so many sockets, and what each of them adds to the process without any."""
+    each = (size - base) / sockets
+    return Row(
+        name=f"memory: {name}", aim=aim, figure=f"{size / 2**20:.1f} MiB, {each / 1000:.1f} kB a socket"
+    )
+
+
 def machine() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT VERSION(), @@innodb_buffer_pool_size, @@innodb_flush_log_at_trx_commit")

@@ -8,7 +8,7 @@ EVENT_SOURCE = "benchmark-seed"
 
 @dataclass(frozen=True)
 class Scale:
-    """Counts of rows and sockets; times in seconds."""
+    """Counts of rows and sockets; times in seconds. `sockets` watch one line, `spread_sockets` one each."""
 
     lines: int
     billed_lines: int
@@ -17,6 +17,8 @@ class Scale:
     measured: float
     sockets: int
     events_per_second: int
+    spread_sockets: int
+    spread_events_per_second: int
     live: float
     raw: float
     batch: int
@@ -34,6 +36,8 @@ FULL = Scale(
     measured=10,
     sockets=1_000,
     events_per_second=10,
+    spread_sockets=5_000,
+    spread_events_per_second=500,
     live=15,
     raw=3,
     batch=1_000,
@@ -51,6 +55,8 @@ QUICK = Scale(
     measured=0.5,
     sockets=20,
     events_per_second=10,
+    spread_sockets=50,
+    spread_events_per_second=20,
     live=1,
     raw=0.2,
     batch=100,

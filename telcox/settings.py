@@ -178,6 +178,20 @@ LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
 # A socket whose reader takes nothing for so long, in seconds, is cut off.
 LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
 
+# The most sockets of one process, and of one line in it. More are told to come back later.
+LIVE_SOCKETS_MAX = env.int("LIVE_SOCKETS_MAX", default=10_000)
+LIVE_SOCKETS_PER_LINE = env.int("LIVE_SOCKETS_PER_LINE", default=2_000)
+
+# How many frames a client may send, a second and in the long run; five seconds' worth of them at once. And
+# how large a message of it may be, in bytes.
+LIVE_MESSAGES_PER_SECOND = env.float("LIVE_MESSAGES_PER_SECOND", default=10.0)
+LIVE_MESSAGE_BYTES = env.int("LIVE_MESSAGE_BYTES", default=16 * 1024)
+
+# How long a process that was asked to stop waits for its sockets and requests to end, in seconds; and over
+# how many seconds those who were closed by us are asked to spread their coming back.
+LIVE_STOP_SECONDS = env.float("LIVE_STOP_SECONDS", default=10.0)
+LIVE_RETRY_SECONDS = env.float("LIVE_RETRY_SECONDS", default=15.0)
+
 # --- Ports ---
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")

@@ -1,9 +1,10 @@
-"""A line's current period, with its line, its customer and what was used of it."""
+"""A line's current period, with its line, its customer, what was used of it and the alerts that made."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -26,6 +27,16 @@ class Period:
     expiration_at: datetime
     used: dict[str, int]
     changes: int
+
+
+class Alert(NamedTuple):
+    """A UsageAlert of a period: `plan_id`, as a snapshot calls the subscription, used `threshold` percent of
+    a resource."""
+
+    plan_id: int
+    resource: str
+    threshold: int
+    crossed_at: datetime
 
 
 _COLUMNS = (
@@ -57,10 +68,46 @@ def current_period(phone_number: str) -> Period | None:
     return _period(row) if row else None
 
 
-def current_periods(phone_numbers: Collection[str]) -> list[Period]:
+# Joined and not asked for afterwards: in one statement's answer alerts and counters are of the same moment,
+# so that no alert is known before the state that it belongs to, nor left out of it.
+_WITH_ALERTS = (
+    *_COLUMNS,
+    "usage_alerts__resource",
+    "usage_alerts__threshold",
+    "usage_alerts__crossed_at",
+)
+
+Watched = tuple[Period, tuple[Alert, ...]]
+
+
+@PreparedQuery
+def _watched_period(phone_number: Any) -> QuerySet[Subscription, Row]:
+    return Subscription.objects.current().filter(line__phone_number=phone_number).values(*_WITH_ALERTS)
+
+
+def watched_period(phone_number: str) -> Watched | None:
+    """The current period and its alerts; None as in `current_period`."""
+    return next(iter(_watched(_watched_period(phone_number=phone_number))), None)
+
+
+def watched_periods(phone_numbers: Collection[str]) -> list[Watched]:
     """Those of many lines at once, in no order."""
-    rows = Subscription.objects.current().filter(line__phone_number__in=phone_numbers).values(*_COLUMNS)
-    return [_period(row) for row in rows]
+    current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
+    return _watched(current.values(*_WITH_ALERTS))
+
+
+def _watched(rows: Iterable[Row]) -> list[Watched]:
+    """A period comes in as many rows as it has alerts, and in one if it has none."""
+    periods: dict[int, Period] = {}
+    alerts: defaultdict[int, list[Alert]] = defaultdict(list)
+    for row in rows:
+        key, resource = row["id"], row["usage_alerts__resource"]
+        if key not in periods:
+            periods[key] = _period(row)
+        if resource:
+            alert = Alert(key, resource, row["usage_alerts__threshold"], row["usage_alerts__crossed_at"])
+            alerts[key].append(alert)
+    return [(period, tuple(alerts.get(key, ()))) for key, period in periods.items()]
 
 
 def _period(row: Row) -> Period:

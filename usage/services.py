@@ -17,7 +17,7 @@ from usage.ingestion.rejected import keep_rejected, report_of, settle
 from usage.ingestion.reports import CategoryName, Result, UsageReport
 from usage.ingestion.together import apply_together
 from usage.models import COUNTER_FIELDS, Category, RejectedUsage, RejectionReason, UsageDay
-from usage.periods import Period, current_period, current_periods
+from usage.periods import Alert, Period, current_period, watched_period, watched_periods
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
 
 # Rejected reports of one transaction.
@@ -123,9 +123,26 @@ def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
     return _snapshot(period, at)
 
 
-def line_snapshots(*, phone_numbers: Collection[str], at: datetime) -> list[Snapshot]:
+@dataclass(frozen=True, slots=True)
+class WatchedLine:
+    """What who watches a line is shown: its snapshot, and the alerts of that period up to that very state."""
+
+    snapshot: Snapshot
+    alerts: tuple[Alert, ...]
+
+
+def watched_line(*, phone_number: str, at: datetime) -> WatchedLine:
+    """Raises NotFound for a line without a period, or no line at all."""
+    watched = watched_period(phone_number)
+    if watched is None:
+        raise NotFound(NO_PLAN, reason="no_subscription")
+    period, alerts = watched
+    return WatchedLine(_snapshot(period, at), alerts)
+
+
+def watched_lines(*, phone_numbers: Collection[str], at: datetime) -> list[WatchedLine]:
     """Of each of these lines that has a period."""
-    return [_snapshot(period, at) for period in current_periods(phone_numbers)]
+    return [WatchedLine(_snapshot(period, at), alerts) for period, alerts in watched_periods(phone_numbers)]
 
 
 def line_history(*, phone_number: str, since: date, until: date, by_month: bool) -> dict[str, dict[str, int]]:

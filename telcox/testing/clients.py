@@ -1,9 +1,11 @@
 """Talking to a process as its users do: over a socket."""
 
+import base64
 import json
+import os
 import socket
 from http.client import HTTPConnection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -65,3 +67,71 @@ def watch_with_small_buffer(port: int, query: str) -> ClientConnection:
 
 def next_frame(connection: ClientConnection, seconds: float = 20) -> Any:
     return json.loads(connection.recv(timeout=seconds))
+
+
+class RawSocket:
+    """A live-feed socket that does nothing by itself: it answers no ping and no close frame, and sends what
+    frames it is told, broken ones too."""
+
+    def __init__(self, port: int, query: str, *, connection: socket.socket | None = None) -> None:
+        self.connection = connection or socket.create_connection((LOOPBACK, port), timeout=20)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.connection.sendall(
+            f"GET /ws/usage?{query} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        self._file = self.connection.makefile("rb")
+        assert b"101" in self._file.readline()
+        while self._file.readline().strip():
+            pass
+
+    def send(self, payload: bytes, opcode: int = 1, *, last: bool = True) -> None:
+        self.connection.sendall(client_frame(payload, opcode, last=last))
+
+    def next_frame(self) -> tuple[int, bytes]:
+        """Opcode and payload. Raises ConnectionError when there will be none."""
+        head = self._exactly(2)
+        length = head[1]
+        if length == 126:
+            length = int.from_bytes(self._exactly(2))
+        return head[0] & 0x0F, self._exactly(length)
+
+    def last_frames(self) -> list[tuple[int, bytes]]:
+        """All that comes until the other end closes or drops the connection."""
+        frames = []
+        try:
+            while True:
+                frames.append(self.next_frame())
+        except ConnectionError:
+            return frames
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._file.read(size)
+        if len(data) < size:
+            raise ConnectionResetError
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._file.close()
+        self.connection.close()
+
+
+def client_frame(payload: bytes, opcode: int = 1, *, last: bool = True) -> bytes:
+    """As RFC 6455 has it, section 5.2; masked with zeros, which leave the payload as it is."""
+    length = len(payload)
+    head = bytes([opcode | (0x80 if last else 0)])
+    if length < 126:
+        head += bytes([0x80 | length])
+    elif length < 1 << 16:
+        head += b"\xfe" + length.to_bytes(2)
+    else:
+        head += b"\xff" + length.to_bytes(8)
+    return head + bytes(4) + payload
+
+
+def closing(payload: bytes) -> tuple[int, str]:
+    """A close frame's code and reason."""
+    return int.from_bytes(payload[:2]), payload[2:].decode()

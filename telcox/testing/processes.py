@@ -180,6 +180,12 @@ class Process:
         if self._popen and self.running:
             self._popen.terminate()
 
+    def wait(self, seconds: float) -> int:
+        """The code it ended with by itself. Raises ProcessFailed."""
+        wait_until(lambda: not self.running, seconds, f"{self.name} ended")
+        assert self.returncode is not None
+        return self.returncode
+
     def stop(self) -> None:
         """In good order, and by force when that takes too long. Stopping twice does nothing."""
         if self._popen is None:

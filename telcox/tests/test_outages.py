@@ -134,6 +134,22 @@ def test_redis_that_hangs_does_not_hold_up_events(running: Running) -> None:
         assert frames_until(socket, version)[-1]["version"] == version
 
 
+def test_an_alert_is_told_though_it_was_crossed_before_its_watcher_had_joined(running: Running) -> None:
+    web, live = running.stack.web[0], running.stack.live[1]
+    os.kill(running.redis.pid, signal.SIGSTOP)
+    try:
+        live.restart()
+        with running.watch(live.port) as socket:
+            time.sleep(0.5)  # it has read what was crossed before, and waits for Redis
+            crossing = running.report(web.port, bytes=16 * 2**30).body["snapshot"]
+            assert 50 < crossing["percent"] < 80
+            assert next_frame(socket) == crossing
+            alert = next_frame(socket)
+            assert (alert["type"], alert["resource"], alert["threshold"]) == ("alert", "DATA", 50)
+    finally:
+        os.kill(running.redis.pid, signal.SIGCONT)
+
+
 def test_without_the_database_requests_fail_cleanly_and_work_again_without_a_restart(
     running: Running,
 ) -> None:

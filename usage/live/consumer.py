@@ -9,23 +9,28 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
-from telcox.common.daphne import outlet_of
+from telcox.common.daphne import outlet_of, text_frame
 from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
-from telcox.common.sockets import Scope, user_of
-from usage.live.hub import hub
-from usage.live.states import NOTHING, Revision, frame_of, revision_of
-from usage.services import NO_PLAN, line_snapshot
+from telcox.common.sockets import Receive, Scope, Send, user_of
+from telcox.common.stopping import retry_hint
+from usage.live.hub import TooManySockets, hub
+from usage.live.states import NOTHING, State, alert_frame, state_of
+from usage.periods import Alert
+from usage.services import NO_PLAN, WatchedLine, watched_line
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
 
 PHONE_NUMBER_NEEDED = "phone_number es requerido y debe tener al menos 5 caracteres"
 NOT_A_PHONE_NUMBER = "phone_number debe ser un número de teléfono"
 NOT_NOW = "El servicio no está disponible, intente más tarde"
+TOO_MANY_SOCKETS = "Hay demasiadas conexiones abiertas, intente más tarde"
+TOO_MANY_OF_THE_LINE = "Esta línea tiene demasiadas conexiones abiertas, cierre alguna o intente más tarde"
+TOO_MANY_MESSAGES = "Demasiados mensajes en poco tiempo"
 TEXT_ONLY = "Solo se admiten mensajes de texto"
 
-NOOP = json.dumps({"type": "noop"})
+NOOP = text_frame(json.dumps({"type": "noop"}))
 
 
 class Refused(Exception):
@@ -38,70 +43,88 @@ class Refused(Exception):
 
 class UsageConsumer(AsyncWebsocketConsumer):
     """Sends the line's state at once and after each change, the newest one when the socket is slower than
-    the line."""
+    the line; and after a state, the alerts that were crossed by it since the socket was opened."""
 
     # No channel of its own: the process has one for all its sockets (hub).
     channel_layer_alias = ""
 
     def __init__(self) -> None:
         super().__init__()
-        self.phone_number: str | None = None
+        self.phone_number = ""
         self._newest = NOTHING
+        self._alerts: tuple[Alert, ...] = ()
+        # What waits for the reader: the newest state, and all alerts, of which a period has nine at the most.
         self._waiting: bytes | None = None
+        self._untold: tuple[bytes, ...] = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # however it ends: the server cancels those that take too long
+            if self.phone_number:
+                hub().unwatch(self.phone_number, self)
 
     async def connect(self) -> None:
         self._outlet = outlet_of(self.scope)
         self._outlet.on_clear = self._send_waiting
+        self._outlet.on_flood = lambda: self._refuse(Refused(TOO_MANY_MESSAGES, POLICY_VIOLATION))
         await self.accept()
         try:
+            hub().require_room()
             self.phone_number = _phone_number(self.scope["query_string"])
             await _require_visible(self.phone_number, self.scope)
+            # What was crossed before is not said again.
+            self._alerts = (await self._read()).alerts
             # Subscribed before the state is read: a change in between comes twice rather than never.
             await hub().watch(self.phone_number, self)
-            snapshot = await database_sync_to_async(line_snapshot)(
-                phone_number=self.phone_number, at=timezone.now()
-            )
+            self.offer(state_of(await self._read()))
         except Refused as refused:
-            await self._refuse(refused)
+            self._refuse(refused)
         except NotFound:
-            await self._refuse(Refused(NO_PLAN, NORMAL))
+            self._refuse(Refused(NO_PLAN, NORMAL))
+        except TooManySockets as crowd:
+            sentence = TOO_MANY_OF_THE_LINE if crowd.of_line else TOO_MANY_SOCKETS
+            self._refuse(Refused(sentence, TRY_AGAIN_LATER))
         except DATABASE_UNAVAILABLE:
-            await self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
-        else:
-            self.offer(revision_of(snapshot), frame_of(snapshot))
-
-    async def disconnect(self, code: int) -> None:
-        if self.phone_number:
-            hub().unwatch(self.phone_number, self)
+            self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
-            await self._send_error(TEXT_ONLY)
+            self._send_error(TEXT_ONLY)
         else:
-            await self.send(text_data=NOOP)
+            self._outlet.write(NOOP)
 
-    def offer(self, revision: Revision, frame: bytes) -> None:
+    def offer(self, state: State) -> None:
         """Called by the hub. A state that is not newer is dropped; one that waits for the reader is
-        replaced."""
-        if revision <= self._newest:
+        replaced, and alerts are added to those that wait."""
+        if state.revision <= self._newest:
             return
-        self._newest = revision
-        if self._outlet.clogged:
-            self._waiting = frame
-        else:
-            self._outlet.write(frame)
+        self._newest = state.revision
+        self._waiting = state.frame
+        if state.alerts != self._alerts:
+            news = (alert for alert in state.alerts if alert not in self._alerts)
+            self._untold += tuple(alert_frame(self.phone_number, alert) for alert in sorted(news))
+            self._alerts = state.alerts
+        if not self._outlet.clogged:
+            self._send_waiting()
 
     def _send_waiting(self) -> None:
         if self._waiting:
             self._outlet.write(self._waiting)
             self._waiting = None
+        if self._untold:
+            self._outlet.write(b"".join(self._untold))
+            self._untold = ()
 
-    async def _refuse(self, refused: Refused) -> None:
-        await self._send_error(refused.message)
-        await self.close(refused.code)
+    async def _read(self) -> WatchedLine:
+        return await database_sync_to_async(watched_line)(phone_number=self.phone_number, at=timezone.now())
 
-    async def _send_error(self, message: str) -> None:
-        await self.send(text_data=json.dumps({"type": "error", "message": message}, ensure_ascii=False))
+    def _refuse(self, refused: Refused) -> None:
+        self._send_error(refused.message)
+        self._outlet.close(refused.code, retry_hint() if refused.code == TRY_AGAIN_LATER else "")
+
+    def _send_error(self, message: str) -> None:
+        self._outlet.write(text_frame(json.dumps({"type": "error", "message": message}, ensure_ascii=False)))
 
 
 def _phone_number(query_string: bytes) -> str:

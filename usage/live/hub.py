@@ -22,9 +22,8 @@ from prometheus_client import Gauge
 from telcox.common.bulk import chunks
 from telcox.common.errors import DATABASE_UNAVAILABLE
 from usage.live import broadcast
-from usage.live.states import NOTHING, Revision, frame_of, revision_of
-from usage.services import line_snapshots, line_states
-from usage.snapshot import Snapshot
+from usage.live.states import NOTHING, Revision, State, state_of
+from usage.services import WatchedLine, line_states, watched_lines
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +33,28 @@ SOCKETS = Gauge("telcox_live_sockets", "Open live-feed sockets", multiprocess_mo
 JOIN_TIMEOUT = 2.0
 # How long the channel layer is left alone after it failed, in seconds.
 RETRY_SECONDS = 1.0
+# How long what changes is gathered after a reading of the database, in seconds. Where many lines change, they
+# are read by tens at once; a change that comes alone is read at once.
+PAUSE = 0.02
 
 
 class Watcher(Protocol):
-    def offer(self, revision: Revision, frame: bytes) -> None:
+    def offer(self, state: State) -> None:
         """Takes a state of the line, ready to be sent; never waits, and may drop it for a newer one."""
+
+
+class TooManySockets(Exception):
+    """This process, or one line in it (`of_line`), has as many as it may."""
+
+    def __init__(self, *, of_line: bool) -> None:
+        super().__init__()
+        self.of_line = of_line
 
 
 class Hub:
     def __init__(self) -> None:
         self._layer = get_channel_layer()
+        self._sockets = 0
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
         self._newest: dict[str, Revision] = {}
         self._joined = asyncio.Event()
@@ -52,9 +63,11 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def watch(self, phone_number: str, watcher: Watcher) -> None:
-        """From the return on, no state of the line passes the watcher by for good."""
+        """From the return on, no state of the line passes the watcher by for good. Raises TooManySockets."""
+        self.require_room(phone_number)
         self._start()
         self._watchers[phone_number].add(watcher)
+        self._sockets += 1
         SOCKETS.inc()
         if not self._joined.is_set():
             try:
@@ -69,18 +82,25 @@ class Hub:
         if watcher not in watchers:
             return
         watchers.remove(watcher)
+        self._sockets -= 1
         SOCKETS.dec()
         if not watchers:
             del self._watchers[phone_number]
             self._newest.pop(phone_number, None)
 
-    def deliver(self, snapshot: Snapshot) -> None:
-        phone_number, revision = snapshot["phone_number"], revision_of(snapshot)
-        if phone_number in self._watchers and revision > self._newest.get(phone_number, NOTHING):
-            self._newest[phone_number] = revision
-            frame = frame_of(snapshot)
+    def require_room(self, phone_number: str = "") -> None:
+        """Raises TooManySockets if there is none for one more, or none on this line."""
+        if self._sockets >= settings.LIVE_SOCKETS_MAX:
+            raise TooManySockets(of_line=False)
+        if len(self._watchers.get(phone_number, ())) >= settings.LIVE_SOCKETS_PER_LINE:
+            raise TooManySockets(of_line=True)
+
+    def deliver(self, line: WatchedLine) -> None:
+        phone_number, state = line.snapshot["phone_number"], state_of(line)
+        if phone_number in self._watchers and state.revision > self._newest.get(phone_number, NOTHING):
+            self._newest[phone_number] = state.revision
             for watcher in self._watchers[phone_number]:
-                watcher.offer(revision, frame)
+                watcher.offer(state)
 
     def _start(self) -> None:
         if not self._tasks:
@@ -115,6 +135,7 @@ class Hub:
             self._something_changed.clear()
             changed, self._changed = self._changed, set()
             await self._try(self._deliver_states(changed))
+            await asyncio.sleep(PAUSE)
 
     async def _compare_forever(self) -> None:
         while True:
@@ -144,9 +165,9 @@ class Hub:
 
     async def _deliver_states(self, phone_numbers: Collection[str]) -> None:
         for chunk in chunks(list(phone_numbers)):
-            snapshots = await database_sync_to_async(line_snapshots)(phone_numbers=chunk, at=timezone.now())
-            for snapshot in snapshots:
-                self.deliver(snapshot)
+            lines = await database_sync_to_async(watched_lines)(phone_numbers=chunk, at=timezone.now())
+            for line in lines:
+                self.deliver(line)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

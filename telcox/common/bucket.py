@@ -1,0 +1,21 @@
+"""How much of something is let through: so much a second, and after a quiet time some of it at once."""
+
+
+class TokenBucket:
+    """Holds `burst` tokens at the most and gains `rate` of them a second. Moments are seconds of any clock
+    that does not go back."""
+
+    __slots__ = ("_burst", "_rate", "_since", "_tokens")
+
+    def __init__(self, *, rate: float, burst: float, at: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._since = burst, at
+
+    def take(self, at: float) -> bool:
+        """Whether there was one."""
+        self._tokens = min(self._burst, self._tokens + (at - self._since) * self._rate)
+        self._since = at
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
