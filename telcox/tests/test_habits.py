@@ -20,7 +20,10 @@ COMMANDS: dict[str, list[str]] = {
     "verify_usage": [],
     "purge_usage": ["--before=2026-01-01"],
 }
-STARTED_ELSEWHERE = {"run_bss_standin"}  # it listens: customers/tests/test_api.py
+STARTED_ELSEWHERE = {
+    "run_bss_standin",  # it listens: customers/tests/test_api.py
+    "simulate_usage",  # it talks to a server: usage/tests/test_simulate_usage.py
+}
 
 OURS = ("telcox.backoffice", "customers", "usage", "billing")
 

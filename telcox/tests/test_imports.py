@@ -21,6 +21,7 @@ ROOMS = {
     "bills": 1,
     "services": 2,
     "purging": 2,
+    "simulation": 2,
 }
 DOORS = 3
 
@@ -87,7 +88,7 @@ def test_within_an_app_doors_know_services_and_services_know_models(name: str) -
     assert not too_high
 
 
-@pytest.mark.parametrize("name", ["usage.snapshot", "billing.rating"])
+@pytest.mark.parametrize("name", ["usage.snapshot", "billing.rating", "usage.simulation.traffic"])
 def test_pure_modules_know_no_database_no_clock_and_no_settings(name: str) -> None:
     assert not [other for other in imported(MODULES[name]) if other.startswith("django")]
 
