@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from customers.models import Subscription
+from customers.models import Line, Subscription
 from telcox.common.prepared import PreparedQuery, Row
 from usage.models import DATA_FIELDS
 
@@ -82,7 +82,8 @@ Watched = tuple[Period, tuple[Alert, ...]]
 
 @PreparedQuery
 def _watched_period(phone_number: Any) -> QuerySet[Subscription, Row]:
-    return Subscription.objects.current().filter(line__phone_number=phone_number).values(*_WITH_ALERTS)
+    current = Subscription.objects.current().filter(line__phone_number=phone_number)
+    return current.order_by().values(*_WITH_ALERTS)
 
 
 def watched_period(phone_number: str) -> Watched | None:
@@ -92,8 +93,12 @@ def watched_period(phone_number: str) -> Watched | None:
 
 def watched_periods(phone_numbers: Collection[str]) -> list[Watched]:
     """Those of many lines at once, in no order."""
-    current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
-    return _watched(current.values(*_WITH_ALERTS))
+    # The lines first: periods of lines that are given, MariaDB finds in the index. Joined with numbers, it
+    # goes by its statistics, and while those are of the table when it was small, it reads the periods of all
+    # lines for those of five.
+    lines = list(Line.objects.filter(phone_number__in=phone_numbers).values_list("pk", flat=True))
+    current = Subscription.objects.current().filter(line__in=lines)
+    return _watched(current.order_by().values(*_WITH_ALERTS))
 
 
 def _watched(rows: Iterable[Row]) -> list[Watched]:

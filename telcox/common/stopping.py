@@ -1,4 +1,4 @@
-"""How a process with sockets ends: nobody is told in the middle of a sentence.
+"""How a process with sockets ends: nobody is cut off in the middle of a sentence.
 
 Stock daphne, asked to stop, cancels every request and drops every socket where they are.
 """
