@@ -26,8 +26,9 @@ class Crowd:
     """`bodies` are dealt out to the connections, and sent again and again, each time as another batch; one
     that is refused comes again when Retry-After says.
 
-    `letter` begins the names of its batches. `answers` is how often each status came, `acknowledged` by a
-    batch's name how many of its events are, by its receipt; `slowest` is how long an answer took at most.
+    `letter` begins the names of its batches. `answers` is how often each status came, `reasons` which ones
+    refusals gave; `acknowledged` by a batch's name how many of its events were, by its receipt; `slowest` is
+    how long an answer took at most.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Crowd:
         self.network, self.port, self.bodies, self.connections = network, port, bodies, connections
         self.letter = letter
         self.answers: Counter[int] = Counter()
+        self.reasons: set[str | None] = set()
         self.acknowledged: dict[str, int] = {}
         self.slowest = 0.0
 
@@ -66,6 +68,7 @@ class Crowd:
                 made += 1
             else:
                 assert headers["content-type"].startswith("application/problem+json"), headers
+                self.reasons.add(json.loads(body).get("reason"))
                 await asyncio.sleep(float(headers["retry-after"]))
             if headers.get("connection") == "close":
                 writer.close()

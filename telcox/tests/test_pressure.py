@@ -110,6 +110,7 @@ def test_with_a_slow_database_300_senders_are_served_or_refused_and_nothing_is_l
         f" meanwhile {watch.answers} in {watch.slowest}\n"
     )
     assert crowd.answers.keys() == {200, 503}
+    assert crowd.reasons == {"too_busy"}
     assert watch.memory < MEMORY
     assert watch.answers["healthz"] == {200}
     assert watch.answers["summary"] <= {200, 503}

@@ -1,0 +1,112 @@
+"""Threads that report usage as networks do: each batch again and again until it is acknowledged."""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from telcox.testing.network import Account, Event, Network, Source
+from telcox.testing.processes import LOOPBACK
+
+PATH = "/api/usage/events"
+# What says "later"; so does a connection that breaks.
+LATER = frozenset({429, 503})
+
+
+class Sender(threading.Thread):
+    """One element's events, in batches of these `sizes` (the least and the most), to one of these ports or
+    another, with at most `pause` seconds between them.
+
+    `account` holds what was acknowledged, `answers` how often each status or broken connection came. With
+    anything but an acknowledgement or "later" it stops, and `failure` says what came.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        network: Network,
+        ports: Sequence[int],
+        *,
+        sizes: tuple[int, int],
+        pause: float,
+        seed: int,
+    ) -> None:
+        super().__init__(name=source.name, daemon=True)
+        self.source, self.sizes, self.pause = source, sizes, pause
+        self.account = Account()
+        self.acknowledged = 0
+        self.asking = False
+        self.answers: Counter[str] = Counter()
+        self.failure: str | None = None
+        self._headers = {**network.authorization, "Content-Type": "application/json"}
+        self._ports, self._port = list(ports), seed
+        self._chosen = random.Random(seed)  # noqa: S311
+        self._ending = threading.Event()
+        self._connection: HTTPConnection | None = None
+
+    def end(self) -> None:
+        """After what is under way is acknowledged."""
+        self._ending.set()
+
+    def run(self) -> None:
+        while not self._ending.is_set() and self.failure is None:
+            batch = self.source.events(self._chosen.randint(*self.sizes))
+            if self._send(batch):
+                self.account.book(batch)
+                self.acknowledged = self.source.made
+            time.sleep(self._chosen.uniform(0, self.pause))
+
+    def _send(self, batch: Sequence[Event]) -> bool:
+        body = json.dumps([event._asdict() for event in batch]).encode()
+        while self.failure is None:
+            try:
+                status, answer = self._ask(body)
+            except (OSError, HTTPException) as error:
+                self.answers[type(error).__name__] += 1
+                self._connection = None
+            else:
+                self.answers[str(status)] += 1
+                if status == 200:
+                    return self._acknowledges(answer, len(batch))
+                if status not in LATER:
+                    self.failure = f"{status}: {answer!r}"
+            self._port += 1
+            time.sleep(self._chosen.uniform(0.05, 0.3))
+        return False
+
+    def _ask(self, body: bytes) -> tuple[int, bytes]:
+        if self._connection is None:
+            port = self._ports[self._port % len(self._ports)]
+            self._connection = HTTPConnection(LOOPBACK, port, timeout=30)
+        self.asking = True
+        try:
+            self._connection.request("POST", PATH, body=body, headers=self._headers)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        finally:
+            self.asking = False
+
+    def _acknowledges(self, answer: bytes, sent: int) -> bool:
+        receipt: dict[str, Any] = json.loads(answer)
+        self.answers["duplicates"] += receipt["duplicates"]
+        if receipt["received"] == sent == receipt["applied"] + receipt["duplicates"]:
+            return True
+        self.failure = f"{sent} sent: {receipt}"
+        return False
+
+
+def finish(senders: Sequence[Sender]) -> Account:
+    """Ends them all, and adds up what they were acknowledged. Raises AssertionError with what else came."""
+    for sender in senders:
+        sender.end()
+    total = Account()
+    for sender in senders:
+        sender.join(60)
+        assert not sender.is_alive(), f"{sender.name} is not acknowledged"
+        assert sender.failure is None, f"{sender.name}: {sender.failure}"
+        total.add(sender.account)
+    return total
