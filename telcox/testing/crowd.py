@@ -27,8 +27,8 @@ class Crowd:
     that is refused comes again when Retry-After says.
 
     `letter` begins the names of its batches. `answers` is how often each status came, `reasons` which ones
-    refusals gave; `acknowledged` by a batch's name how many of its events were, by its receipt; `slowest` is
-    how long an answer took at most.
+    refusals gave; `acknowledged` by a batch's name how many of its events were counted, by its receipt;
+    `slowest` is how long an answer took at most.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Crowd:
             self.slowest = max(self.slowest, time.monotonic() - sent_at)
             self.answers[status] += 1
             if status == 200:
-                self.acknowledged[name] = json.loads(body)["applied"]
+                receipt = json.loads(body)
+                self.acknowledged[name] = receipt["applied"] + receipt["duplicates"]
                 made += 1
             else:
                 assert headers["content-type"].startswith("application/problem+json"), headers

@@ -78,12 +78,13 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _session(process: Path) -> int:
-    """Of a process of /proc; 0 if it is gone."""
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
-    except OSError:
-        return 0
+def _memory(process: Path, *, session: int) -> int:
+    """Bytes of a process of /proc, if it belongs to this session and is still there."""
+    with contextlib.suppress(OSError):
+        if int((process / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+            lines = (process / "smaps_rollup").read_text().splitlines()
+            return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return 0
 
 
 class Process:
@@ -167,13 +168,7 @@ class Process:
     def memory(self) -> int:
         """Bytes that it and what it started have in memory; of a page that several share, each has its part
         (PSS)."""
-        return sum(
-            int(line.split()[1]) * 1024
-            for process in Path("/proc").glob("[0-9]*")
-            if _session(process) == self.pid
-            for line in (process / "smaps_rollup").read_text().splitlines()
-            if line.startswith("Pss:")
-        )
+        return sum(_memory(process, session=self.pid) for process in Path("/proc").glob("[0-9]*"))
 
     def terminate(self) -> None:
         """Ask it to stop, and don't wait: stop() does. Useful where several shall stop at the same time."""
