@@ -4,10 +4,12 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from telcox.common.collector import spare_the_server
-from telcox.common.gate import gated
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
-application = gated(get_wsgi_application())
+django = get_wsgi_application()
+
+from telcox.common.collector import spare_the_server  # noqa: E402 - needs the settings
+from telcox.common.gate import gated  # noqa: E402
+
+application = gated(django)
 spare_the_server()

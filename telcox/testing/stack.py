@@ -43,6 +43,8 @@ class Served(Server):
     ) -> None:
         super().__init__(kind, [str(ROOT / "bin" / kind)], port=port, to_terminal=to_terminal)
         self.env |= env
+        # A test run has set it; who starts `bin/web` has not.
+        self.env.pop("DJANGO_SETTINGS_MODULE", None)
         self.env |= {"BIND": LOOPBACK, "PORT": str(self.port), "TMPDIR": str(self.folder)}
 
     def is_ready(self) -> bool:
