@@ -23,7 +23,7 @@ stack: ## Production without Docker: web, live and proxy on PORT, with DATABASE_
 
 bench: ## What it can carry: one table, measured now on this machine
 	@bin/venv dev
-	@MARIADB_BUFFER_POOL=2G bin/with-servers .venv/bin/python -m benchmarks $(ARGS)
+	@MARIADB_BUFFER_POOL=2G MARIADB_LOG_FILE=1G bin/with-servers .venv/bin/python -m benchmarks $(ARGS)
 
 fmt: ## Format the code and mend what can be mended
 	@bin/lint --fix

@@ -62,10 +62,12 @@ def run_import(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    held = []
+    held: list[int] = []
+    cpu: Mapping[str, float] = {}
     while importing.poll() is None:
         held.append(memory([importing.pid]))
+        cpu = meter.shares()  # of a process that has ended nothing can be told any more
         time.sleep(LOOKED_EVERY)
-    seconds, cpu = time.monotonic() - begin, meter.shares()
+    seconds = time.monotonic() - begin
     assert importing.stdout
     return Imported(records, seconds, held, cpu, importing.stdout.read().strip())

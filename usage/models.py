@@ -140,12 +140,16 @@ class UsageEvent(models.Model):
 class UsageTotals(models.Model):
     """The sums of events, by category."""
 
-    used_social_bytes = models.PositiveBigIntegerField(_("social networks"), default=0)
-    used_entertainment_bytes = models.PositiveBigIntegerField(_("entertainment"), default=0)
-    used_system_updates_bytes = models.PositiveBigIntegerField(_("system updates"), default=0)
-    used_navigation_search_bytes = models.PositiveBigIntegerField(_("browsing and search"), default=0)
-    used_voice_seconds = models.PositiveBigIntegerField(_("voice"), default=0, help_text=_("In seconds"))
-    used_sms = models.PositiveBigIntegerField(_("SMS"), default=0)
+    used_social_bytes = models.PositiveBigIntegerField(_("social networks"), default=0, db_default=0)
+    used_entertainment_bytes = models.PositiveBigIntegerField(_("entertainment"), default=0, db_default=0)
+    used_system_updates_bytes = models.PositiveBigIntegerField(_("system updates"), default=0, db_default=0)
+    used_navigation_search_bytes = models.PositiveBigIntegerField(
+        _("browsing and search"), default=0, db_default=0
+    )
+    used_voice_seconds = models.PositiveBigIntegerField(
+        _("voice"), default=0, db_default=0, help_text=_("In seconds")
+    )
+    used_sms = models.PositiveBigIntegerField(_("SMS"), default=0, db_default=0)
 
     class Meta:
         abstract = True
@@ -179,7 +183,7 @@ class UsageCounter(UsageTotals):
         primary_key=True,
         related_name="usage_counter",
     )
-    version = models.PositiveBigIntegerField(_("version"), default=0)
+    version = models.PositiveBigIntegerField(_("version"), default=0, db_default=0)
     purged_before = models.DateField(_("events purged before"), null=True, blank=True)
     # Counters are written by statements of our own, which name what they add to and nothing else.
     purged_events = models.PositiveBigIntegerField(_("events purged"), default=0, db_default=0)

@@ -78,6 +78,9 @@ class MariaDB(Server):
             "--max-connections=500",
             "--innodb-flush-log-at-trx-commit=1",
             f"--innodb-buffer-pool-size={buffer_pool or os.environ.get('MARIADB_BUFFER_POOL', '256M')}",
+            f"--innodb-log-file-size={os.environ.get('MARIADB_LOG_FILE', '96M')}",
+            # As in docker-compose.yml: an event is mostly looking up rows by their keys (8 % more of them).
+            "--innodb-adaptive-hash-index=ON",
         ]
 
     @property

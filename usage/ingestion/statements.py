@@ -81,22 +81,21 @@ def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: 
 
 
 @cache
-def _upsert(
-    vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...], added: tuple[str, ...]
-) -> tuple[str, str]:
-    """What stands before and after the values of an upsert that adds up the columns `added`."""
+def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str]:
+    """What stands before and after the values of an upsert that adds up."""
     head = f"INSERT INTO {table} ({', '.join([*keys, *columns])}) VALUES "  # noqa: S608
     if vendor == "mysql":
         # VALUES() is the one form that MariaDB and MySQL share.
-        sums = ", ".join(f"{column} = {column} + VALUES({column})" for column in added)
+        sums = ", ".join(f"{column} = {column} + VALUES({column})" for column in columns)
         return head, f" ON DUPLICATE KEY UPDATE {sums}"
-    sums = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in added)
+    sums = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in columns)
     return head, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
 
 
-def _touched(amounts: Collection[Amounts]) -> tuple[str, ...]:
-    """The columns that something is added to: as a rule half of them, and each costs time in every row."""
-    return tuple(column for position, column in enumerate(COLUMNS) if any(sums[position] for sums in amounts))
+def _touched(amounts: Collection[Amounts]) -> list[int]:
+    """Where something is added, as positions of COLUMNS: half of them as a rule, and each costs time in every
+    row."""
+    return [position for position in range(len(COLUMNS)) if any(sums[position] for sums in amounts)]
 
 
 def add_to_counters(
@@ -109,22 +108,16 @@ def add_to_counters(
     the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
     if a counter would pass COUNTER_MAX.
     """
-    table = UsageCounter._meta.db_table
-    columns = (*COLUMNS, "version")
-    head, tail = _upsert(
-        connection.vendor,
-        table,
-        ("subscription_id",),
-        columns,
-        (*_touched(amounts.values()), "version"),
-    )
+    table, touched = UsageCounter._meta.db_table, _touched(amounts.values())
+    columns = (*(COLUMNS[position] for position in touched), "version")
+    head, tail = _upsert(connection.vendor, table, ("subscription_id",), columns)
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
     held: dict[int, Held] = {}
     purged: dict[int, date] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
-            values = ",".join([f"({key},{_numbers(amounts[key])},{changes[key]})" for key in chunk])
+            values = ",".join([f"({key},{_numbers(amounts[key], touched)},{changes[key]})" for key in chunk])
             cursor.execute(f"{head}{values}{tail}{f' RETURNING {_HELD}' if answers else ''}")
             if not answers:
                 cursor.execute(
@@ -139,23 +132,19 @@ def add_to_counters(
 
 
 def add_to_days(amounts: Mapping[tuple[int, date], Amounts]) -> None:
-    head, tail = _upsert(
-        connection.vendor,
-        UsageDay._meta.db_table,
-        ("subscription_id", "day"),
-        tuple(COLUMNS),
-        _touched(amounts.values()),
-    )
+    touched = _touched(amounts.values())
+    columns = tuple(COLUMNS[position] for position in touched)
+    head, tail = _upsert(connection.vendor, UsageDay._meta.db_table, ("subscription_id", "day"), columns)
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
             values = ",".join(
-                [f"({key[0]},{date_literal(key[1])},{_numbers(amounts[key])})" for key in chunk]
+                [f"({key[0]},{date_literal(key[1])},{_numbers(amounts[key], touched)})" for key in chunk]
             )
             cursor.execute(f"{head}{values}{tail}")
 
 
-def _numbers(amounts: Amounts) -> str:
-    return ",".join(map(str, amounts))
+def _numbers(amounts: Amounts, touched: Sequence[int]) -> str:
+    return ",".join([str(amounts[position]) for position in touched])
 
 
 def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
