@@ -21,7 +21,7 @@ def main() -> int:
         "--quick", action="store_true", help="seconds long: shows that it works, measures nothing"
     )
     parser.add_argument(
-        "--large", action="store_true", help="half an hour more: ten million records, twenty million events"
+        "--large", action="store_true", help="ten minutes more: ten million records, twenty million events"
     )
     parser.add_argument("--markdown", action="store_true", help="the table for a README")
     arguments = parser.parse_args()

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from customers.models import Subscription
-from telcox.common.calendar import local_date
+from telcox.common.calendar import LocalDates
 from usage.ingestion.statements import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 
@@ -75,10 +75,11 @@ def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
             counted[pk] = list(map(add, counted[pk], [*sums, 0]))
         else:
             held_by_day[pk, day] = sums
+    local_dates = LocalDates()
     events = UsageEvent.objects.filter(**of_these).order_by()
     rows = events.values_list("subscription_id", "category", "quantity", "occurred_at")
     for pk, category, quantity, occurred_at in rows.iterator(chunk_size=10_000):
-        day = local_date(occurred_at)
+        day = local_dates.of(occurred_at)
         counted[pk][-1] += 1
         if day >= purged.get(pk, day):
             counted[pk][POSITION[category]] += quantity

@@ -1,12 +1,7 @@
 """What operators purge: only what is billed, in any number of attempts."""
 
 import io
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -21,8 +16,7 @@ from billing.periods import invoiced_periods
 from billing.services import draft_invoice, issue_invoice
 from customers.models import Subscription
 from telcox.common.calendar import local_date
-from telcox.testing.databases import fresh_database, manage
-from telcox.testing.processes import ROOT
+from telcox.testing.databases import fresh_database, manage, manage_and_kill
 from usage.ingestion.reports import UsageReport
 from usage.models import Category, IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
@@ -174,24 +168,14 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
     """kill -9 in the middle of its work, again and again; then once undisturbed."""
     chosen = random.Random(4)
     with two_billed_lines(tmp_path) as env:
-        command = [sys.executable, "manage.py", "purge_usage", f"--before={latest()}"]
+        command = ["purge_usage", f"--before={latest()}"]
         left = [24_005]
         for _ in range(5):
-            run = subprocess.Popen(
-                [*command, "--chunk=10"],
-                cwd=ROOT,
-                env={**os.environ, **env},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            time.sleep(1.2 + chosen.random())
-            if run.poll() is None:
-                os.kill(run.pid, signal.SIGKILL)
-            run.wait()
+            manage_and_kill(env, *command, "--chunk=10", after=1.2 + chosen.random())
             left.append(int(manage(env, "shell", "--verbosity=0", "-c", LEFT).split()[0]))
             assert manage(env, "verify_usage") == "Counters and days are the sums of their events.\n"
         assert len({count for count in left if 0 < count < 24_005}) >= 2  # it was killed half-way
-        assert "deleted" in manage(env, *command[2:])
-        assert ": 0 events of 0 periods" in manage(env, *command[2:])
+        assert "deleted" in manage(env, *command)
+        assert ": 0 events of 0 periods" in manage(env, *command)
         assert manage(env, "shell", "--verbosity=0", "-c", LEFT).split() == ["0", "12001"]
         assert manage(env, "verify_usage") == "Counters and days are the sums of their events.\n"

@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -49,6 +50,22 @@ def manage(env: Mapping[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def manage_and_kill(env: Mapping[str, str], *arguments: str, after: float) -> bool:
+    """`kill -9` of `manage.py` so many seconds after it was started; whether it was still running then."""
+    run = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(after)
+    running = run.poll() is None
+    run.kill()
+    run.wait()
+    return running
 
 
 @contextmanager

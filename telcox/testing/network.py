@@ -2,12 +2,15 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from telcox.testing.databases import manage, rows
+from telcox.testing.servers import MariaDB, Redis
+from telcox.testing.stack import Stack, production_env
 
 ZONE = ZoneInfo("America/Guayaquil")
 # How long ago the lines' periods began, in days; what is reported happened since.
@@ -55,6 +58,17 @@ def make_network(env: Mapping[str, str], *, lines: int) -> Network:
     numbers = [f"09{number:08d}" for number in range(lines)]
     script = _MAKE_LINES.format(numbers=numbers, begun=BEGUN)
     return Network(numbers, manage(env, "shell", "--verbosity=0", "-c", script).strip())
+
+
+@contextmanager
+def network_stack() -> Iterator[tuple[MariaDB, Stack, Network]]:
+    """Two `web` behind a proxy on a MariaDB of their own, with the lines of a network."""
+    with (
+        MariaDB() as mariadb,
+        Redis() as redis,
+        Stack(production_env(mariadb.url, redis.url), live=1) as stack,
+    ):
+        yield mariadb, stack, make_network(stack.env, lines=60)
 
 
 class Event(NamedTuple):

@@ -14,9 +14,9 @@ import pytest
 from telcox.testing.clients import ask
 from telcox.testing.crowd import Crowd, batch
 from telcox.testing.databases import connected, manage, rows
-from telcox.testing.network import Network, Source, make_network
-from telcox.testing.servers import MariaDB, Redis
-from telcox.testing.stack import Stack, production_env
+from telcox.testing.network import Network, Source, network_stack
+from telcox.testing.servers import MariaDB
+from telcox.testing.stack import Stack
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -69,10 +69,8 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with MariaDB() as mariadb, Redis() as redis:
-        env = production_env(mariadb.url, redis.url)
-        with Stack(env, live=1) as stack:
-            yield Running(mariadb, stack, make_network(stack.env, lines=60))
+    with network_stack() as parts:
+        yield Running(*parts)
 
 
 @contextlib.contextmanager

@@ -60,24 +60,17 @@ def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: 
     received = moment_literal(at)
     with connection.cursor() as cursor:
         for chunk in chunks(rows, ROWS_AT_ONCE):
-            if is_plain(chain.from_iterable(row[:2] for row in chunk)):
-                values = ",".join(
-                    [
-                        f"('{source}','{event_id}',{subscription_id},'{category}',{quantity},"
-                        f"{moment_literal(occurred_at)},{received})"
-                        for source, event_id, subscription_id, category, quantity, occurred_at in chunk
-                    ]
-                )
-                cursor.execute(_EVENTS + values)
-            else:
-                values = ",".join(
-                    [
-                        f"(%s,%s,{subscription_id},'{category}',{quantity},"
-                        f"{moment_literal(occurred_at)},{received})"
-                        for _, _, subscription_id, category, quantity, occurred_at in chunk
-                    ]
-                )
-                cursor.execute(_EVENTS + values, [text for row in chunk for text in row[:2]])
+            plain = is_plain(chain.from_iterable(row[:2] for row in chunk))
+            keys = [f"'{row[0]}','{row[1]}'" for row in chunk] if plain else ["%s,%s"] * len(chunk)
+            values = ",".join(
+                [
+                    f"({key},{subscription_id},'{category}',{quantity},{moment_literal(occurred_at)},{received})"
+                    for key, (_, _, subscription_id, category, quantity, occurred_at) in zip(
+                        keys, chunk, strict=True
+                    )
+                ]
+            )
+            cursor.execute(_EVENTS + values, None if plain else [text for row in chunk for text in row[:2]])
 
 
 @cache

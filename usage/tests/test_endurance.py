@@ -19,10 +19,10 @@ from django.db.models import F
 
 from telcox.testing.databases import manage, rows
 from telcox.testing.killer import Importer, Killer
-from telcox.testing.network import Account, Network, Source, events_held, held_by, make_network
+from telcox.testing.network import Account, Network, Source, events_held, held_by, network_stack
 from telcox.testing.senders import Sender, finish
-from telcox.testing.servers import MariaDB, Redis
-from telcox.testing.stack import Stack, production_env
+from telcox.testing.servers import MariaDB
+from telcox.testing.stack import Stack
 from telcox.testing.threads import in_threads
 from usage.models import UsageCounter
 
@@ -71,10 +71,8 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with MariaDB() as mariadb, Redis() as redis:
-        env = production_env(mariadb.url, redis.url)
-        with Stack(env, live=1) as stack:
-            yield Running(mariadb, stack, make_network(stack.env, lines=60))
+    with network_stack() as parts:
+        yield Running(*parts)
 
 
 def answers(senders: list[Sender]) -> Counter[str]:

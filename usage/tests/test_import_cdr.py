@@ -2,12 +2,8 @@
 
 import gzip
 import io
-import os
 import random
-import signal
-import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from telcox.testing.databases import fresh_database, manage
-from telcox.testing.processes import ROOT
+from telcox.testing.databases import fresh_database, manage, manage_and_kill
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import differences
 
@@ -183,21 +178,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
         manage(env, "migrate", "--verbosity=0")
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers")
-        command = [sys.executable, "manage.py", "import_cdr", file]
-        killed = 0
-        for _ in range(8):
-            run = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**os.environ, **env},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            time.sleep(1.2 + chosen.random())
-            if run.poll() is None:
-                os.kill(run.pid, signal.SIGKILL)
-                killed += 1
-            run.wait()
+        killed = sum(manage_and_kill(env, "import_cdr", file, after=1.2 + chosen.random()) for _ in range(8))
         assert killed >= 4
         assert f"60000 records: 0 counted, {known} counted before" in (
             manage(env, "import_cdr", file) and manage(env, "import_cdr", file)

@@ -18,7 +18,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from customers.models import Line, LineStatus
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import manage
+from telcox.testing.embedded import demo_env
 from telcox.testing.processes import ROOT, free_port, wait_until
 from telcox.testing.stack import Served
 
@@ -30,12 +31,8 @@ EVENTS = "from usage.models import *; print(UsageEvent.objects.filter(source__st
 
 
 def serve(folder: Path, **settings: str) -> Iterator[Served]:
-    with fresh_database(folder) as url:
-        env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1", **settings}
-        manage(env, "migrate", "--verbosity=0")
-        manage(env, "demo")
-        with Served("live", env) as server:
-            yield server
+    with demo_env(folder, **settings) as env, Served("live", env) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
