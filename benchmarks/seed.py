@@ -24,7 +24,7 @@ from billing.models import (
     Wallet,
 )
 from billing.rating import Used, rate_period, total_up
-from customers.models import PRICES, Customer, Line, Plan, ProductType, Subscription
+from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
 from telcox.common.calendar import local_date
 from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
 
@@ -104,12 +104,15 @@ def _periods(line: Line, plan: Plan, past: int, at: datetime) -> Iterator[Subscr
             sequence=sequence,
             plan=plan,
             plan_name=plan.name,
+            is_last=True if sequence > past else None,
             start_at=first + (sequence - 1) * PERIOD,
             expiration_at=first + sequence * PERIOD,
+            cycle_start_at=first + (sequence - 1) * PERIOD,
+            cycle_end_at=first + sequence * PERIOD,
             limit_bytes=plan.data_bytes,
             minutes_limit=plan.voice_minutes,
             sms_limit=plan.sms,
-            **{price: getattr(plan, price) for price in PRICES},
+            **{field: getattr(plan, field) for field in TERMS},
         )
 
 

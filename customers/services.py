@@ -7,8 +7,9 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from customers.models import PRICES, Line, LineStatus, Plan, Subscription
-from telcox.common.calendar import add_days
+from customers.cycles import full_period
+from customers.models import TERMS, Line, LineStatus, Plan, Subscription
+from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime) -> Subscripti
     line = Line.objects.select_for_update().get(pk=line.pk)
     if line.status != LineStatus.ACTIVE:
         raise DomainError(_("The line is not in service"), reason="line_not_active")
-    if not plan.on_sale:
+    if not plan.is_on_sale(local_date(at)):
         raise DomainError(_("The plan is not on sale"), reason="plan_not_on_sale")
     if plan.product_type != line.product_type:
         raise DomainError(_("The plan is not for this kind of line"), reason="plan_of_other_product_type")
@@ -37,6 +38,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime) -> Subscripti
     subscription = _period(
         line=line, plan=plan, sequence=previous.sequence + 1 if previous else 1, start_at=at
     )
+    line.subscriptions.filter(is_last=True).update(is_last=None)
     subscription.save(force_insert=True)
     return subscription
 
@@ -70,7 +72,14 @@ def _renew_once(line_ids: list[int], at: datetime) -> int:
     """One more period for each of these lines that is still due, now that nobody else can touch them."""
     lines = Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")
     locked = [line.pk for line in lines]
-    due = Subscription.objects.renewing().current().ended(at).filter(line__in=locked)
+    due = list(
+        Subscription.objects.renewing()
+        .current()
+        .ended(at)
+        .filter(line__in=locked)
+        .select_related("line", "plan")
+        .order_by("line_id")
+    )
     periods = [
         _period(
             line=previous.line,
@@ -79,8 +88,9 @@ def _renew_once(line_ids: list[int], at: datetime) -> int:
             start_at=previous.expiration_at,
             renewed_from=previous,
         )
-        for previous in due.select_related("line", "plan").order_by("line_id")
+        for previous in due
     ]
+    Subscription.objects.filter(pk__in=[previous.pk for previous in due]).update(is_last=None)
     Subscription.objects.bulk_create(periods)
     return len(periods)
 
@@ -89,16 +99,20 @@ def _period(
     *, line: Line, plan: Plan, sequence: int, start_at: datetime, renewed_from: Subscription | None = None
 ) -> Subscription:
     """A period of `line` on the terms that `plan` has now."""
+    cycle_start_at, cycle_end_at = full_period(validity_days=plan.validity_days, at=start_at)
     return Subscription(
         line=line,
         plan=plan,
         plan_name=plan.name,
+        prepaid=line.prepaid,
         sequence=sequence,
         start_at=start_at,
-        expiration_at=add_days(start_at, plan.validity_days),
+        expiration_at=cycle_end_at,
+        cycle_start_at=cycle_start_at,
+        cycle_end_at=cycle_end_at,
         limit_bytes=plan.data_bytes,
         minutes_limit=plan.voice_minutes,
         sms_limit=plan.sms,
         renewed_from=renewed_from,
-        **{field: getattr(plan, field) for field in PRICES},
+        **{field: getattr(plan, field) for field in TERMS},
     )

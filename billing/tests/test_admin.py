@@ -117,7 +117,7 @@ def test_saving_a_plan_as_it_is_shown_changes_nothing(boss: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"price": "-1"}, {"data_bytes": "-1"}, {"validity_days": "0"}, {"data_bytes": "9" * 20}]
+    "wrong", [{"price": "-1"}, {"data_bytes": "-1"}, {"validity_days": "-1"}, {"data_bytes": "9" * 20}]
 )
 def test_a_plan_nobody_could_sell_is_refused_in_the_form(boss: Client, wrong: dict[str, str]) -> None:
     plan = Plan.objects.get(code="movil-30")

@@ -28,7 +28,12 @@ JESUS, CARLA = "0969786985", "0934567890"
 def use_long_ago(events_of_each: int) -> None:
     """Moves the fixtures' periods, and what was used of them, seventy days back; and uses more of them."""
     begun = timezone.now() - timedelta(days=70)
-    Subscription.objects.update(start_at=begun, expiration_at=begun + timedelta(days=30))
+    Subscription.objects.update(
+        start_at=begun,
+        expiration_at=begun + timedelta(days=30),
+        cycle_start_at=begun,
+        cycle_end_at=begun + timedelta(days=30),
+    )
     UsageEvent.objects.update(occurred_at=begun)
     UsageDay.objects.update(day=local_date(begun))
     for number in Subscription.objects.values_list("line__phone_number", flat=True):

@@ -1,3 +1,4 @@
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -8,6 +9,7 @@ from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from customers.api.serializers import CustomerSummaryOutput, PlanListOutput, PlanOutput
 from customers.bss import UnknownSubscriber, gateway
 from customers.models import Plan
+from telcox.common.calendar import local_date
 from telcox.common.openapi import PHONE_NUMBER, problems
 
 
@@ -38,4 +40,6 @@ class PlanViewSet(ViewSet):
     @extend_schema(operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problems()})
     def list(self, request: Request) -> Response:
         """The plans on sale."""
-        return Response({"items": PlanOutput(Plan.objects.on_sale(), many=True).data})
+        return Response(
+            {"items": PlanOutput(Plan.objects.on_sale(local_date(timezone.now())), many=True).data}
+        )

@@ -114,19 +114,23 @@ class TestRenewing:
         self, seeded: None, now: datetime
     ) -> None:
         Line.objects.filter(phone_number=JESUS).update(auto_renew=False)
-        Line.objects.filter(phone_number="0923456789").update(status=LineStatus.SUSPENDED)
+        Line.objects.filter(phone_number="0923456789").update(status=LineStatus.TERMINATED)
         renew_subscriptions(at=now + timedelta(days=30))
         assert (len(periods()), len(periods("0923456789")), len(periods("0934567890"))) == (1, 1, 2)
 
-    def test_the_seed_can_be_loaded_again_after_a_renewal(self, seeded: None, now: datetime) -> None:
+    def test_the_seed_is_not_loaded_over_what_happened_since(self, seeded: None, now: datetime) -> None:
         renew_subscriptions(at=now + timedelta(days=30))
         before = list(Subscription.objects.order_by("pk").values())
-        call_command("loaddata", "catalogue", "customers", "groups", "invoices", verbosity=0)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            call_command("loaddata", "catalogue", "customers", "groups", "invoices", verbosity=0)
         assert list(Subscription.objects.order_by("pk").values()) == before
 
     def test_the_command_renews_as_of_now(self, seeded: None, capsys: pytest.CaptureFixture[str]) -> None:
+        now = timezone.now()
         Subscription.objects.update(
-            start_at=timezone.now() - timedelta(days=31), expiration_at=timezone.now() - timedelta(days=1)
+            start_at=now - timedelta(days=31),
+            expiration_at=now - timedelta(days=1),
+            cycle_start_at=now - timedelta(days=31),
         )
         call_command("renew_subscriptions")
         call_command("renew_subscriptions")
@@ -137,7 +141,9 @@ class TestRenewing:
         zone = ZoneInfo("Europe/Madrid")
         with timezone.override(zone):
             Subscription.objects.update(
-                start_at=datetime(2026, 2, 28, tzinfo=zone), expiration_at=datetime(2026, 3, 28, tzinfo=zone)
+                start_at=datetime(2026, 2, 28, tzinfo=zone),
+                expiration_at=datetime(2026, 3, 28, tzinfo=zone),
+                cycle_start_at=datetime(2026, 2, 28, tzinfo=zone),
             )
             renew_subscriptions(at=datetime(2026, 3, 28, tzinfo=zone))
             assert periods()[-1].expiration_at == datetime(2026, 4, 26, 22, tzinfo=UTC)

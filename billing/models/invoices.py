@@ -1,4 +1,4 @@
-"""What is owed."""
+"""What is owed: invoices, their lines, and the series they are numbered from."""
 
 from __future__ import annotations
 
@@ -11,72 +11,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Line, Subscription, at_least_zero
-
-
-class WalletManager(models.Manager["Wallet"]):
-    def get_by_natural_key(self, phone_number: str) -> Wallet:
-        return self.get(line__phone_number=phone_number)
-
-
-class Wallet(models.Model):
-    """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period."""
-
-    line = models.OneToOneField(Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet")
-    balance_usd = models.DecimalField(_("balance"), max_digits=12, decimal_places=2, default=0)
-    balance_limit_usd = models.DecimalField(_("spending limit"), max_digits=12, decimal_places=2, default=0)
-
-    objects: ClassVar[WalletManager] = WalletManager()
-
-    class Meta:
-        verbose_name = _("wallet")
-        verbose_name_plural = _("wallets")
-        ordering = ("line",)
-        constraints = [*at_least_zero("wallet", "balance_limit_usd")]
-
-    def __str__(self) -> str:
-        return str(self.line)
-
-    def natural_key(self) -> tuple[str]:
-        return (self.line.phone_number,)
-
-    natural_key.dependencies = ["customers.line"]  # type: ignore[attr-defined]
-
-
-class TaxRateQuerySet(models.QuerySet["TaxRate"]):
-    def valid_on(self, day: date) -> TaxRateQuerySet:
-        """The rate in force on `day` comes first."""
-        return self.filter(valid_from__lte=day).order_by("-valid_from")
-
-
-class TaxRateManager(models.Manager.from_queryset(TaxRateQuerySet)):  # type: ignore[misc]
-    def get_by_natural_key(self, name: str, valid_from: str) -> TaxRate:
-        return self.get(name=name, valid_from=valid_from)
-
-
-class TaxRate(models.Model):
-    """A tax on what is sold and from when it is due: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo 198)."""
-
-    name = models.CharField(_("name"), max_length=30)
-    rate = models.DecimalField(_("rate"), max_digits=5, decimal_places=4, help_text=_("0.15 for 15 %"))
-    valid_from = models.DateField(_("valid from"))
-
-    objects: ClassVar[TaxRateManager] = TaxRateManager()
-
-    class Meta:
-        verbose_name = _("tax rate")
-        verbose_name_plural = _("tax rates")
-        ordering = ("-valid_from",)
-        constraints = [
-            models.UniqueConstraint(fields=("name", "valid_from"), name="tax_rate_one_from_a_day"),
-            models.CheckConstraint(condition=Q(rate__gte=0) & Q(rate__lt=1), name="tax_rate_is_a_share"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.rate:.2%}"
-
-    def natural_key(self) -> tuple[str, date]:
-        return (self.name, self.valid_from)
+from customers.models import Customer, Subscription
+from telcox.common.constraints import at_least_zero
 
 
 class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
@@ -226,6 +162,9 @@ class Invoice(models.Model):
     tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2)
     tax_rate = models.DecimalField(_("tax rate"), max_digits=5, decimal_places=4)
     total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
+    # What the lines were reckoned from (billing.rating.RatingInputs), so that anybody can do it again. A
+    # document taken over from the former system has none.
+    rated_from = models.JSONField(_("reckoned from"), null=True, blank=True, editable=False)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
 
@@ -301,6 +240,7 @@ class Unit(models.TextChoices):
     """What a line's quantity counts."""
 
     PERIOD = "PERIOD", _("period")
+    PACK = "PACK", _("pack")
     GB = "GB", _("GB")
     MINUTE = "MINUTE", _("minute")
     SMS = "SMS", _("SMS")
@@ -312,7 +252,10 @@ class InvoiceLineManager(models.Manager["InvoiceLine"]):
 
 
 class InvoiceLine(models.Model):
-    """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB beyond the allowance at 1.20."""
+    """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB beyond the allowance at 1.20.
+
+    Discount and tax are reckoned line by line (docs/rating.md), and an invoice's are their sums.
+    """
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="lines"
@@ -323,6 +266,8 @@ class InvoiceLine(models.Model):
     unit = models.CharField(_("unit"), max_length=10, choices=Unit)
     unit_price = models.DecimalField(_("unit price"), max_digits=18, decimal_places=6)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
+    tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2, default=0)
 
     objects: ClassVar[InvoiceLineManager] = InvoiceLineManager()
 
@@ -332,7 +277,7 @@ class InvoiceLine(models.Model):
         ordering = ("invoice", "position")
         constraints = [
             models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position_once"),
-            *at_least_zero("invoice_line", "quantity", "unit_price", "amount"),
+            *at_least_zero("invoice_line", "quantity", "unit_price", "amount", "discount", "tax"),
         ]
 
     def __str__(self) -> str:
@@ -340,50 +285,5 @@ class InvoiceLine(models.Model):
 
     def natural_key(self) -> tuple[str | None, int | None, int]:
         return (*self.invoice.natural_key(), self.position)
-
-    natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]
-
-
-class PaymentMethod(models.TextChoices):
-    TRANSFERENCIA = "TRANSFERENCIA", _("Bank transfer")
-    TARJETA = "TARJETA", _("Card")
-    EFECTIVO = "EFECTIVO", _("Cash")
-    MONEDEROS_DIGITALES = "MONEDEROS DIGITALES", _("Digital wallet")
-
-
-class PaymentManager(models.Manager["Payment"]):
-    def get_by_natural_key(self, reference: str) -> Payment:
-        return self.get(reference=reference)
-
-
-class Payment(models.Model):
-    """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711."""
-
-    invoice = models.ForeignKey(
-        Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="payments"
-    )
-    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
-    payment_method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod)
-    paid_at = models.DateTimeField(_("paid"))
-    reference = models.CharField(_("reference"), max_length=64, unique=True)
-
-    objects: ClassVar[PaymentManager] = PaymentManager()
-
-    class Meta:
-        verbose_name = _("payment")
-        verbose_name_plural = _("payments")
-        ordering = ("-paid_at", "-id")
-        constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
-            models.CheckConstraint(
-                condition=Q(payment_method__in=PaymentMethod.values), name="payment_method_known"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.reference
-
-    def natural_key(self) -> tuple[str]:
-        return (self.reference,)
 
     natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]

@@ -1,0 +1,114 @@
+"""What is added to and taken off prices: taxes and discounts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer, Plan
+from telcox.common.constraints import at_least_zero
+
+
+class TaxRateQuerySet(models.QuerySet["TaxRate"]):
+    def valid_on(self, day: date) -> TaxRateQuerySet:
+        """The rate in force on `day` comes first."""
+        return self.filter(valid_from__lte=day).order_by("-valid_from")
+
+
+class TaxRateManager(models.Manager.from_queryset(TaxRateQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, name: str, valid_from: str) -> TaxRate:
+        return self.get(name=name, valid_from=valid_from)
+
+
+class TaxRate(models.Model):
+    """A tax on what is sold and from when it is due: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo 198)."""
+
+    name = models.CharField(_("name"), max_length=30)
+    rate = models.DecimalField(_("rate"), max_digits=5, decimal_places=4, help_text=_("0.15 for 15 %"))
+    valid_from = models.DateField(_("valid from"))
+
+    objects: ClassVar[TaxRateManager] = TaxRateManager()
+
+    class Meta:
+        verbose_name = _("tax rate")
+        verbose_name_plural = _("tax rates")
+        ordering = ("-valid_from",)
+        constraints = [
+            models.UniqueConstraint(fields=("name", "valid_from"), name="tax_rate_one_from_a_day"),
+            models.CheckConstraint(condition=Q(rate__gte=0) & Q(rate__lt=1), name="tax_rate_is_a_share"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rate:.2%}"
+
+    def natural_key(self) -> tuple[str, date]:
+        return (self.name, self.valid_from)
+
+
+class DiscountQuerySet(models.QuerySet["Discount"]):
+    def valid_on(self, day: date) -> DiscountQuerySet:
+        return self.filter(Q(valid_until=None) | Q(valid_until__gte=day), valid_from__lte=day)
+
+
+class Discount(models.Model):
+    """Something off the periods that begin while it is valid: 10 % of "Móvil 30 GB" until the end of the
+    year, or 5.00 a period for Jesus Jacome, or for Jesus Jacome as long as he has that plan.
+
+    A period keeps what it was sold with: editing or ending a discount is for the periods to come.
+    """
+
+    name = models.CharField(_("name"), max_length=100)
+    percent = models.DecimalField(
+        _("percent"), max_digits=5, decimal_places=2, default=0, help_text=_("10 for 10 %")
+    )
+    amount = models.DecimalField(
+        _("amount"),
+        max_digits=12,
+        decimal_places=2,
+        default=0,
+        help_text=_("In dollars, before tax, of a full period; part of a period gets its share."),
+    )
+    plan = models.ForeignKey(
+        Plan, verbose_name=_("plan"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    customer = models.ForeignKey(
+        Customer,
+        verbose_name=_("customer"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="discounts",
+    )
+    valid_from = models.DateField(_("valid from"))
+    valid_until = models.DateField(_("valid until"), null=True, blank=True, help_text=_("The last day of it"))
+
+    objects: ClassVar[models.Manager[Discount]] = models.Manager.from_queryset(DiscountQuerySet)()
+
+    class Meta:
+        verbose_name = _("discount")
+        verbose_name_plural = _("discounts")
+        ordering = ("-valid_from", "-id")
+        constraints = [
+            *at_least_zero("discount", "amount"),
+            models.CheckConstraint(
+                condition=Q(percent__gte=0) & Q(percent__lte=100), name="discount_percent_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0) | Q(amount__gt=0), name="discount_takes_something_off"
+            ),
+            models.CheckConstraint(
+                condition=Q(plan__isnull=False) | Q(customer__isnull=False), name="discount_is_for_somebody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.valid_until and self.valid_from and self.valid_until < self.valid_from:
+            raise ValidationError({"valid_until": _("It ends before it begins.")})

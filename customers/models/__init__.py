@@ -1,0 +1,27 @@
+"""Who the customers are and what they hold."""
+
+from customers.models.catalogue import PRICES, TERMS, Allowances, Pack, Plan, PlanRevision, Terms
+from customers.models.history import LineEvent, LineStep, PlanChange, Suspension, SuspensionReason
+from customers.models.people import Customer, Line, LineStatus, ProductType
+from customers.models.subscriptions import SoldPack, Subscription
+
+__all__ = [
+    "PRICES",
+    "TERMS",
+    "Allowances",
+    "Customer",
+    "Line",
+    "LineEvent",
+    "LineStatus",
+    "LineStep",
+    "Pack",
+    "Plan",
+    "PlanChange",
+    "PlanRevision",
+    "ProductType",
+    "SoldPack",
+    "Subscription",
+    "Suspension",
+    "SuspensionReason",
+    "Terms",
+]

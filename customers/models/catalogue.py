@@ -1,0 +1,235 @@
+"""What is offered: plans, what they were before, and packs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models.people import ProductType
+from telcox.common.constraints import at_least_zero
+
+
+class Allowances(models.Model):
+    """An amount of each thing that is sold."""
+
+    data_bytes = models.PositiveBigIntegerField(_("data"), default=0, help_text=_("In bytes"))
+    voice_minutes = models.PositiveIntegerField(_("voice minutes"), default=0)
+    sms = models.PositiveIntegerField(_("SMS"), default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Terms(Allowances):
+    """What is sold, at what price: a plan offers these terms, and a subscription keeps the copy it was sold
+    with. docs/rating.md says how a bill is reckoned from them.
+
+    Prices in dollars before tax; price and allowances are of a full period. Overage is what is used beyond
+    the allowance; a GB is 2**30 bytes.
+    """
+
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
+    overage_price_per_gb = models.DecimalField(
+        _("overage price per GB"), max_digits=18, decimal_places=6, default=0
+    )
+    overage_price_per_minute = models.DecimalField(
+        _("overage price per minute"), max_digits=18, decimal_places=6, default=0
+    )
+    overage_price_per_sms = models.DecimalField(
+        _("overage price per SMS"), max_digits=18, decimal_places=6, default=0
+    )
+    overage_per_started_gb = models.BooleanField(
+        _("each started GB"), default=False, help_text=_("Otherwise to the millionth of a GB")
+    )
+    overage_per_started_minute = models.BooleanField(
+        _("each started minute"), default=True, help_text=_("Otherwise by the second")
+    )
+    data_stops = models.BooleanField(
+        _("data stops"), default=False, help_text=_("Nothing is charged beyond the allowance.")
+    )
+    voice_stops = models.BooleanField(
+        _("voice stops"), default=False, help_text=_("Nothing is charged beyond the allowance.")
+    )
+    sms_stops = models.BooleanField(
+        _("SMS stop"), default=False, help_text=_("Nothing is charged beyond the allowance.")
+    )
+    overage_beyond_spend_limit = models.BooleanField(
+        _("overage beyond the spending limit"),
+        default=False,
+        help_text=_("Otherwise overage stops where the line's spending limit is reached."),
+    )
+    rollover_share = models.DecimalField(
+        _("rollover"),
+        max_digits=5,
+        decimal_places=4,
+        default=0,
+        help_text=_("The share of what is unused that goes to the next period: 0.5 for half"),
+    )
+    rollover_cap = models.DecimalField(
+        _("rollover at most"),
+        max_digits=7,
+        decimal_places=4,
+        default=1,
+        help_text=_("As a share of the plan's allowance: 1 for as much as one full period has"),
+    )
+    zero_rated_social = models.BooleanField(_("social networks free"), default=False)
+    zero_rated_entertainment = models.BooleanField(_("entertainment free"), default=False)
+    zero_rated_system_updates = models.BooleanField(_("system updates free"), default=False)
+    zero_rated_navigation_search = models.BooleanField(_("browsing and search free"), default=False)
+
+    class Meta:
+        abstract = True
+
+
+TERMS = tuple(field.name for field in Terms._meta.fields)
+PRICES = tuple(name for name in TERMS if "price" in name)
+
+
+def terms_are_sound(model: str) -> list[models.CheckConstraint]:
+    return [
+        *at_least_zero(model, *PRICES, "rollover_cap"),
+        models.CheckConstraint(
+            condition=Q(rollover_share__gte=0) & Q(rollover_share__lte=1),
+            name=f"{model}_rollover_is_a_share",
+        ),
+    ]
+
+
+class Offer(models.Model):
+    """How something of the catalogue is called, and when it can be bought."""
+
+    code = models.SlugField(_("code"), max_length=50, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    product_type = models.CharField(_("product type"), max_length=5, choices=ProductType)
+    on_sale = models.BooleanField(_("on sale"), default=True)
+    on_sale_from = models.DateField(_("on sale from"), null=True, blank=True)
+    on_sale_until = models.DateField(
+        _("on sale until"), null=True, blank=True, help_text=_("The last day of it")
+    )
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def natural_key(self) -> tuple[str]:
+        return (self.code,)
+
+    def is_on_sale(self, on: date) -> bool:
+        return (
+            self.on_sale
+            and (self.on_sale_from is None or self.on_sale_from <= on)
+            and (self.on_sale_until is None or on <= self.on_sale_until)
+        )
+
+
+def _sold_on(on: date) -> Q:
+    return (
+        Q(on_sale=True)
+        & (Q(on_sale_from=None) | Q(on_sale_from__lte=on))
+        & (Q(on_sale_until=None) | Q(on_sale_until__gte=on))
+    )
+
+
+class PlanQuerySet(models.QuerySet["Plan"]):
+    def on_sale(self, on: date) -> PlanQuerySet:
+        return self.filter(_sold_on(on))
+
+
+class PlanManager(models.Manager.from_queryset(PlanQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, code: str) -> Plan:
+        return self.get(code=code)
+
+
+class Validity(models.Model):
+    """How long a period is: so many days, or, with 0, as long as the calendar's month."""
+
+    validity_days = models.PositiveSmallIntegerField(
+        _("validity"),
+        default=30,
+        validators=[MaxValueValidator(3660)],
+        help_text=_("In days; 0 for the calendar month"),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Plan(Terms, Validity, Offer):
+    """An offer in the catalogue: "Móvil 30 GB", 25.00 for 30 days, 30 GB and 600 minutes.
+
+    Staff edit it freely (customers/catalogue.py): what was sold from it keeps its own terms, and what it
+    offered before is kept as a PlanRevision.
+    """
+
+    objects: ClassVar[PlanManager] = PlanManager()
+
+    class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
+        ordering = ("product_type", "price", "code")
+        constraints = [
+            *terms_are_sound("plan"),
+            models.CheckConstraint(
+                condition=Q(product_type__in=ProductType.values), name="plan_product_type_known"
+            ),
+        ]
+
+
+class PlanRevision(Terms, Validity):
+    """What a plan offered until `replaced_at`, when `replaced_by` edited it. Never changed once written."""
+
+    plan = models.ForeignKey(Plan, verbose_name=_("plan"), on_delete=models.PROTECT, related_name="revisions")
+    name = models.CharField(_("name"), max_length=100)
+    replaced_at = models.DateTimeField(_("until"))
+    replaced_by = models.CharField(_("changed by"), max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("former terms of a plan")
+        verbose_name_plural = _("former terms of plans")
+        ordering = ("-id",)
+        indexes = [models.Index(fields=("plan", "replaced_at"), name="plan_revision_until")]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} {self.replaced_at:%Y-%m-%d}"
+
+
+class PackQuerySet(models.QuerySet["Pack"]):
+    def on_sale(self, on: date) -> PackQuerySet:
+        return self.filter(_sold_on(on))
+
+
+class PackManager(models.Manager.from_queryset(PackQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, code: str) -> Pack:
+        return self.get(code=code)
+
+
+class Pack(Allowances, Offer):
+    """More of something for the rest of a period: "5 GB más", 4.00."""
+
+    price = models.DecimalField(
+        _("price"), max_digits=12, decimal_places=2, help_text=_("In dollars, before tax")
+    )
+
+    objects: ClassVar[PackManager] = PackManager()
+
+    class Meta:
+        verbose_name = _("pack")
+        verbose_name_plural = _("packs")
+        ordering = ("product_type", "price", "code")
+        constraints = [
+            *at_least_zero("pack", "price"),
+            models.CheckConstraint(
+                condition=Q(product_type__in=ProductType.values), name="pack_product_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(data_bytes__gt=0) | Q(voice_minutes__gt=0) | Q(sms__gt=0),
+                name="pack_has_something_in_it",
+            ),
+        ]

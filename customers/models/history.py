@@ -1,0 +1,140 @@
+"""What happened to lines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models.catalogue import Plan
+from customers.models.people import Line
+from customers.models.subscriptions import Subscription
+
+
+class LineStep(models.TextChoices):
+    """What may happen to a line (customers/lifecycle.py)."""
+
+    ACTIVATE = "ACTIVATE", _("Plan sold")
+    RENEW = "RENEW", _("Renewed")
+    RENEWAL_REFUSED = "RENEWAL_REFUSED", _("Not renewed")
+    CHANGE_PLAN = "CHANGE_PLAN", _("Plan changed")
+    SCHEDULE_CHANGE = "SCHEDULE_CHANGE", _("Plan change planned")
+    CANCEL_CHANGE = "CANCEL_CHANGE", _("Plan change called off")
+    BUY_PACK = "BUY_PACK", _("Pack bought")
+    SUSPEND = "SUSPEND", _("Suspended")
+    RESUME = "RESUME", _("Resumed")
+    TERMINATE = "TERMINATE", _("Terminated")
+    SCHEDULE_END = "SCHEDULE_END", _("End planned")
+
+
+class LineEvent(models.Model):
+    """One step of a line, written once: 0969786985 was suspended on the 3rd by ana, for it was not paid."""
+
+    line = models.ForeignKey(
+        Line,
+        verbose_name=_("line"),
+        on_delete=models.PROTECT,
+        related_name="events",
+        db_index=False,  # the index below begins with it
+    )
+    step = models.CharField(_("step"), max_length=16, choices=LineStep)
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=150, blank=True, help_text=_("Empty: the system itself"))
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    detail = models.CharField(_("detail"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("event of a line")
+        verbose_name_plural = _("history of lines")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(condition=Q(step__in=LineStep.values), name="line_event_step_known")
+        ]
+        indexes = [models.Index(fields=("line", "at"), name="line_event_of_line")]
+
+    def __str__(self) -> str:
+        return f"{self.get_step_display()} {self.at:%Y-%m-%d %H:%M}"
+
+
+class SuspensionReason(models.TextChoices):
+    CUSTOMER = "CUSTOMER", _("The customer's wish")
+    NON_PAYMENT = "NON_PAYMENT", _("Not paid")
+    OPERATOR = "OPERATOR", _("Ours: its days are not charged")
+
+
+class Suspension(models.Model):
+    """A line out of service for a time, from `start_at` up to and not including `end_at`.
+
+    `is_open`: yes, or nothing once it has ended; a line has one open at the most.
+    """
+
+    line = models.ForeignKey(
+        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="suspensions"
+    )
+    reason = models.CharField(_("reason"), max_length=12, choices=SuspensionReason)
+    start_at = models.DateTimeField(_("from"))
+    end_at = models.DateTimeField(_("until"), null=True, blank=True)
+    is_open = models.BooleanField(_("goes on"), null=True, default=True)
+
+    class Meta:
+        verbose_name = _("suspension")
+        verbose_name_plural = _("suspensions")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("line", "is_open"), name="suspension_one_open_per_line"),
+            models.CheckConstraint(
+                condition=Q(is_open=True, end_at=None) | Q(is_open=None, end_at__gte=F("start_at")),
+                name="suspension_open_or_ended",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__in=SuspensionReason.values), name="suspension_reason_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line_id} {self.start_at:%Y-%m-%d}"
+
+
+class PlanChangeQuerySet(models.QuerySet["PlanChange"]):
+    def pending(self) -> PlanChangeQuerySet:
+        return self.filter(is_pending=True)
+
+
+class PlanChange(models.Model):
+    """A line's change to another plan: at once, or when its period ends, until when it is pending.
+
+    `is_pending`: yes, or nothing once it was carried out (`done_at`) or called off; a line has one at the
+    most.
+    """
+
+    line = models.ForeignKey(
+        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="plan_changes"
+    )
+    plan = models.ForeignKey(Plan, verbose_name=_("new plan"), on_delete=models.PROTECT, related_name="+")
+    at_period_end = models.BooleanField(_("when the period ends"), default=False)
+    asked_at = models.DateTimeField(_("asked"))
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    is_pending = models.BooleanField(_("pending"), null=True, default=True)
+
+    objects: ClassVar[models.Manager[PlanChange]] = models.Manager.from_queryset(PlanChangeQuerySet)()
+
+    class Meta:
+        verbose_name = _("plan change")
+        verbose_name_plural = _("plan changes")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("line", "is_pending"), name="plan_change_one_pending_per_line")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line_id} → {self.plan_id}"

@@ -1,0 +1,123 @@
+"""Customers and their lines."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class ProductType(models.TextChoices):
+    FIJO = "FIJO", _("Fixed")
+    MOVIL = "MOVIL", _("Mobile")
+
+
+class LineStatus(models.TextChoices):
+    ACTIVE = "ACTIVE", _("Active")
+    SUSPENDED = "SUSPENDED", _("Suspended")
+    TERMINATED = "TERMINATED", _("Terminated")
+
+
+class CustomerManager(models.Manager["Customer"]):
+    def get_by_natural_key(self, dni: str) -> Customer:
+        return self.get(dni=dni)
+
+
+class Customer(models.Model):
+    """Somebody the operator has a contract with, known by their identity card: Jesus Jacome, 0929668846.
+
+    A customer holds one line or more. `user` is their login, where they have one.
+    """
+
+    dni = models.CharField(_("DNI"), max_length=13, unique=True, help_text=_("Identity card or RUC number"))
+    full_name = models.CharField(_("full name"), max_length=150)
+    email = models.EmailField(_("e-mail"), blank=True)
+    address = models.CharField(_("address"), max_length=250, blank=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("login"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="customer",
+    )
+
+    objects: ClassVar[CustomerManager] = CustomerManager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        ordering = ("full_name", "id")
+
+    def __str__(self) -> str:
+        return f"{self.full_name} ({self.dni})"
+
+    def natural_key(self) -> tuple[str]:
+        return (self.dni,)
+
+
+class LineQuerySet(models.QuerySet["Line"]):
+    def visible_to(self, user: Any) -> LineQuerySet:
+        """The user's own lines."""
+        return self.filter(customer__user=user.pk) if user and user.pk else self.none()
+
+
+class LineManager(models.Manager.from_queryset(LineQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, phone_number: str) -> Line:
+        return self.get(phone_number=phone_number)
+
+
+class Line(models.Model):
+    """A phone number in service: 0969786985, mobile, held by Jesus Jacome.
+
+    The number is kept in its national form. What happens to a line is a step of customers/lifecycle.py, and
+    `version` counts the steps, so that two who decide on one state do not both act on it. Usage is refused
+    of what happened while the line was suspended, and after it was terminated.
+    """
+
+    customer = models.ForeignKey(
+        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="lines"
+    )
+    phone_number = models.CharField(_("phone number"), max_length=15, unique=True)
+    product_type = models.CharField(_("product type"), max_length=5, choices=ProductType)
+    prepaid = models.BooleanField(
+        _("prepaid"),
+        default=False,
+        help_text=_("Plans and packs are paid from the wallet when they are bought, and not by invoice."),
+    )
+    status = models.CharField(_("status"), max_length=10, choices=LineStatus, default=LineStatus.ACTIVE)
+    auto_renew = models.BooleanField(
+        _("renews itself"),
+        default=True,
+        help_text=_("The next period begins by itself when the present one has ended."),
+    )
+    ends_with_period = models.BooleanField(
+        _("ends with its period"), default=False, help_text=_("It is terminated when its period has ended.")
+    )
+    version = models.PositiveIntegerField(_("version"), default=0, editable=False)
+    resumed_at = models.DateTimeField(_("last resumed"), null=True, blank=True, editable=False)
+    terminated_at = models.DateTimeField(_("terminated"), null=True, blank=True, editable=False)
+
+    objects: ClassVar[LineManager] = LineManager()
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ("phone_number",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(product_type__in=ProductType.values), name="line_product_type_known"
+            ),
+            models.CheckConstraint(condition=Q(status__in=LineStatus.values), name="line_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.phone_number
+
+    def natural_key(self) -> tuple[str]:
+        return (self.phone_number,)
+
+    natural_key.dependencies = ["customers.customer"]  # type: ignore[attr-defined]

@@ -1,0 +1,162 @@
+"""What was sold: the periods of plans on lines, and the packs added to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models.catalogue import Allowances, Pack, Plan, Terms, terms_are_sound
+from customers.models.people import Line, LineStatus
+from telcox.common.constraints import at_least_zero
+from telcox.common.fields import KeyField
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def current(self) -> SubscriptionQuerySet:
+        """The last period of each line: the one usage of now is counted to, even when it has run out."""
+        return self.filter(is_last=True)
+
+    def ended(self, at: datetime) -> SubscriptionQuerySet:
+        return self.filter(expiration_at__lte=at)
+
+    def renewing(self) -> SubscriptionQuerySet:
+        """Of lines that want their next period. One that is prepaid pays for it first, so not while it is
+        suspended; the contract of the others goes on."""
+        going_on = Q(line__status=LineStatus.ACTIVE) | Q(
+            line__status=LineStatus.SUSPENDED, line__prepaid=False
+        )
+        return self.filter(going_on, line__auto_renew=True, line__ends_with_period=False)
+
+    def to_bill(self) -> SubscriptionQuerySet:
+        """Those that no invoice was made for."""
+        return self.filter(unbilled=True)
+
+
+class SubscriptionManager(models.Manager.from_queryset(SubscriptionQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, phone_number: str, sequence: int) -> Subscription:
+        return self.get(line__phone_number=phone_number, sequence=sequence)
+
+
+class Subscription(Terms):
+    """One validity period of a plan on a line, from `start_at` up to and not including `expiration_at`.
+
+    A line's periods are numbered from 1 without a gap (`sequence`); the last is the current one (`is_last`).
+    The terms are the plan's as they were when the period was sold. It is a part, as a rule the whole, of a
+    full period of the plan (`cycle_start_at` to `cycle_end_at`): the first month of who came on the 24th, or
+    what was left when the plan was changed, has its share of price and allowances. What may be used of it in
+    all (`limit_bytes`, `minutes_limit`, `sms_limit`) is that share, what came over from the period before,
+    and packs.
+    """
+
+    line = models.ForeignKey(
+        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    sequence = models.PositiveIntegerField(_("period no."))
+    plan = models.ForeignKey(
+        Plan, verbose_name=_("plan"), on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    plan_name = models.CharField(_("plan name"), max_length=100)
+    prepaid = models.BooleanField(_("prepaid"), default=False)
+    start_at = models.DateTimeField(_("start"))
+    expiration_at = models.DateTimeField(_("expiration"))
+    cycle_start_at = models.DateTimeField(_("full period from"))
+    cycle_end_at = models.DateTimeField(_("full period until"))
+    limit_bytes = models.PositiveBigIntegerField(_("data"), default=0, help_text=_("In bytes"))
+    minutes_limit = models.PositiveIntegerField(_("voice minutes"), default=0)
+    sms_limit = models.PositiveIntegerField(_("SMS"), default=0)
+    carried_in_bytes = models.PositiveBigIntegerField(_("data from before"), default=0)
+    carried_in_minutes = models.PositiveIntegerField(_("minutes from before"), default=0)
+    carried_in_sms = models.PositiveIntegerField(_("SMS from before"), default=0)
+    # What a billing.Discount said when the period was sold: [{"name": …, "percent": "10", "amount": "0"}].
+    discounts = models.JSONField(_("discounts"), default=list, blank=True)
+    # How often the limits grew since it was sold; part of a snapshot's version.
+    changes = models.PositiveIntegerField(_("changes"), default=0, editable=False)
+    renewed_from = models.OneToOneField(
+        "self",
+        verbose_name=_("follows"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="renewed_by",
+    )
+    # Markers, yes or nothing: what is looked for daily is found without going through all the past.
+    is_last = models.BooleanField(_("the line's last"), null=True, default=True)
+    unbilled = models.BooleanField(_("to be billed"), null=True, default=True)
+
+    objects: ClassVar[SubscriptionManager] = SubscriptionManager()
+
+    class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        ordering = ("line", "-sequence")
+        constraints = [
+            models.UniqueConstraint(fields=("line", "sequence"), name="subscription_one_per_line_and_period"),
+            models.UniqueConstraint(fields=("line", "is_last"), name="subscription_one_last_per_line"),
+            models.CheckConstraint(
+                condition=Q(start_at__lt=F("expiration_at")), name="subscription_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(cycle_start_at__lte=F("start_at")) & Q(expiration_at__lte=F("cycle_end_at")),
+                name="subscription_within_its_full_period",
+            ),
+            *terms_are_sound("subscription"),
+        ]
+        indexes = [
+            models.Index(fields=("is_last", "expiration_at"), name="subscription_to_renew"),
+            models.Index(fields=("unbilled", "expiration_at"), name="subscription_to_bill"),
+            # All that usage needs to know to find its period (usage/ingestion/places.py), without the rows.
+            models.Index(
+                fields=(
+                    "line",
+                    "expiration_at",
+                    "start_at",
+                    "limit_bytes",
+                    "minutes_limit",
+                    "sms_limit",
+                    "zero_rated_social",
+                    "zero_rated_entertainment",
+                    "zero_rated_system_updates",
+                    "zero_rated_navigation_search",
+                ),
+                name="subscription_of_usage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line} · {self.plan_name} · {self.sequence}"
+
+    def natural_key(self) -> tuple[str, int]:
+        return (self.line.phone_number, self.sequence)
+
+    natural_key.dependencies = ["customers.line", "customers.plan"]  # type: ignore[attr-defined]
+
+    def is_expired(self, at: datetime) -> bool:
+        return self.expiration_at <= at
+
+
+class SoldPack(Allowances):
+    """A pack that was bought for a period, as it was offered then."""
+
+    subscription = models.ForeignKey(
+        Subscription, verbose_name=_("subscription"), on_delete=models.PROTECT, related_name="packs"
+    )
+    pack = models.ForeignKey(Pack, verbose_name=_("pack"), on_delete=models.PROTECT, related_name="sold")
+    name = models.CharField(_("name"), max_length=100)
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
+    bought_at = models.DateTimeField(_("bought"))
+    reference = KeyField(
+        _("reference"), max_length=64, unique=True, help_text=_("Bought again under it, it is bought once.")
+    )
+
+    class Meta:
+        verbose_name = _("sold pack")
+        verbose_name_plural = _("sold packs")
+        ordering = ("-id",)
+        constraints = [*at_least_zero("sold_pack", "price")]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} · {self.name}"
