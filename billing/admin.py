@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate, Wallet
+from billing.sales.services import activate_subscription
 from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
 from customers.models import Subscription
-from customers.services import activate_subscription
 from telcox.common.admin import (
     CappedPaginator,
     MadeByService,

@@ -122,10 +122,10 @@ def _used(periods: Sequence[Subscription]) -> dict[int, Used]:
 def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
     found = defaultdict(list)
     sold = SoldPack.objects.filter(subscription__in=_saved(periods))
-    for subscription_id, *pack in sold.values_list(
-        "subscription_id", "name", "price", "data_bytes", "voice_minutes", "sms"
-    ):
-        found[subscription_id].append(Pack(*pack))
+    for pack in sold:
+        found[pack.subscription_id].append(
+            Pack(pack.name, pack.price, pack.data_bytes, pack.voice_minutes, pack.sms)
+        )
     return found
 
 

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from billing.sales.renewal import renew_subscriptions
 from customers.bss import _gateway
 from customers.bss.standin import BssStandin, Failure, Switches
 from customers.models import Customer, Line, Plan, Subscription
-from customers.services import renew_subscriptions
 from telcox.testing.processes import ROOT, Process, free_port, wait_for_port
 from usage.models import Category, UsageCounter
 from usage.services import record_usage

@@ -37,8 +37,8 @@ class Step:
     """Something the office does with one row: a button on its page, and an action on the list.
 
     `run(obj, at, by)` calls the one service for whoever is logged in, and that raises DomainError to refuse;
-    it returns the row to show next, or None for the list. `done` tells what happened, `%s` being the row. `when` says for which rows
-    the button is there. The service decides, whatever the button said.
+    it returns the row to show next, or None for the list. `done` tells what happened, `%s` being the row.
+    `when` says for which rows the button is there. The service decides, whatever the button said.
     """
 
     name: str

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from customers.services import renew_subscriptions
+from billing.sales.renewal import renew_subscriptions
 
 
 class Command(BaseCommand):
