@@ -1,0 +1,49 @@
+"""The Celery app: of `bin/worker`, of `bin/beat`, and of every process that sends a task."""
+
+import os
+import signal
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutting_down
+from django.conf import settings
+
+from telcox.common import pulse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
+
+app = Celery("telcox")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery adds no handlers of its own, which would mask nothing, while somebody listens to this signal."""
+
+
+@worker_init.connect
+def worker_begins(**_: Any) -> None:
+    pulse.forget("worker")
+
+
+@heartbeat_sent.connect
+def worker_works(**_: Any) -> None:
+    """Every few seconds while it is connected to Redis (`bin/worker` says how many)."""
+    pulse.show("worker")
+
+
+@beat_init.connect
+def beat_begins(**_: Any) -> None:
+    pulse.forget("beat")  # how it goes on: telcox/beat.py
+
+
+@worker_shutting_down.connect
+def lose_patience(how: str, **_: Any) -> None:
+    """Asked to stop, Celery waits for the tasks under way without end. After WORKER_STOP_SECONDS they are
+    cut off and put back into the queue."""
+    if how == "Warm":
+        timer = threading.Timer(settings.WORKER_STOP_SECONDS, os.kill, (os.getpid(), signal.SIGQUIT))
+        timer.daemon = True
+        timer.start()
