@@ -5,6 +5,7 @@ import signal
 import threading
 from typing import Any
 
+from billiard.util import get_logger
 from celery import Celery
 from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutting_down
 from django.conf import settings
@@ -20,7 +21,9 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_our_logging(**_: Any) -> None:
-    """Celery adds no handlers of its own, which would mask nothing, while somebody listens to this signal."""
+    """Celery adds no handlers of its own, which would mask nothing, while somebody listens to this signal.
+    What its pool of processes says goes the way of everything else."""
+    get_logger().propagate = True
 
 
 @worker_init.connect

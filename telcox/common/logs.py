@@ -23,6 +23,8 @@ class RequestIdFilter(logging.Filter):
         record.request_id = request_id.get()
         # Django attaches the request, whose representation names the path.
         record.__dict__.pop("request", None)
+        # Celery attaches what a task was told.
+        record.__dict__.pop("data", None)
         return True
 
 
