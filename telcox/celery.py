@@ -5,6 +5,7 @@ import signal
 import threading
 from typing import Any
 
+from billiard import active_children
 from billiard.util import get_logger
 from celery import Celery
 from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutting_down
@@ -44,9 +45,15 @@ def beat_begins(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def lose_patience(how: str, **_: Any) -> None:
-    """Asked to stop, Celery waits for the tasks under way without end. After WORKER_STOP_SECONDS they are
-    cut off and put back into the queue."""
+    """Asked to stop, Celery waits without end for the task under way. After WORKER_STOP_SECONDS it is cut off
+    here, and so goes back into the queue."""
     if how == "Warm":
-        timer = threading.Timer(settings.WORKER_STOP_SECONDS, os.kill, (os.getpid(), signal.SIGQUIT))
+        timer = threading.Timer(settings.WORKER_STOP_SECONDS, _kill_tasks)
         timer.daemon = True
         timer.start()
+
+
+def _kill_tasks() -> None:
+    """By force: who waits for the database hears nothing milder."""
+    for process in active_children():
+        os.kill(process.pid, signal.SIGKILL)

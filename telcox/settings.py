@@ -202,8 +202,9 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL.split(
 CELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL
 CELERY_TASK_EAGER_PROPAGATES = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # No socket_timeout: a worker that stops waiting for Redis' answer when it says that a task is done counts
+    # it as under way, and asks for no other.
     "socket_connect_timeout": 2,
-    "socket_timeout": 10,
     "socket_keepalive": True,
     # A worker that vanished with its machine is believed to be at work for so long, in seconds; a task that
     # takes longer is begun beside itself.

@@ -70,5 +70,6 @@ def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": False},
             "daphne": {"level": "WARNING"},
+            "multiprocessing": {"level": "WARNING"},
         },
     }
