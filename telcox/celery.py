@@ -56,4 +56,5 @@ def lose_patience(how: str, **_: Any) -> None:
 def _kill_tasks() -> None:
     """By force: who waits for the database hears nothing milder."""
     for process in active_children():
-        os.kill(process.pid, signal.SIGKILL)
+        if process.pid:
+            os.kill(process.pid, signal.SIGKILL)
