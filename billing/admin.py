@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate, Wallet
+import billing.admin_wallets  # noqa: F401  # registers its pages
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate
 from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
 from customers.models import Subscription
 from customers.services import activate_subscription
@@ -96,7 +97,7 @@ class SubscriptionAdmin(UsedMixin, MadeByService):
             label=_("Draft invoice"),
             done=_("Drafted: %s"),
             permission="billing.add_invoice",
-            run=lambda subscription, at: draft_invoice(subscription=subscription, at=at),
+            run=lambda subscription, at, by: draft_invoice(subscription=subscription, at=at),
             when=lambda subscription: not subscription.invoices.filter(in_force=True).exists(),
         ),
     )
@@ -105,7 +106,7 @@ class SubscriptionAdmin(UsedMixin, MadeByService):
         in_force = Invoice.objects.filter(in_force=True).select_related("series")
         return super().get_queryset(request).prefetch_related(Prefetch("invoices", in_force, "in_force"))
 
-    def make(self, given: dict[str, Any], at: datetime) -> Model:
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return activate_subscription(line=given["line"], plan=given["plan"], at=at)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
@@ -196,7 +197,7 @@ class InvoiceAdmin(MadeByService):
             label=_("Issue"),
             done=_("Issued: %s"),
             permission="billing.change_invoice",
-            run=lambda invoice, at: issue_invoice(invoice=invoice, at=at),
+            run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at),
             when=lambda invoice: invoice.is_draft,
             confirm=_("Issue this invoice? It gets its number and never changes again."),
         ),
@@ -205,13 +206,13 @@ class InvoiceAdmin(MadeByService):
             label=_("Discard draft"),
             done=_("Discarded: %s"),
             permission="billing.delete_invoice",
-            run=lambda invoice, at: discard_draft(invoice=invoice),
+            run=lambda invoice, at, by: discard_draft(invoice=invoice),
             when=lambda invoice: invoice.is_draft,
             confirm=_("Discard this draft?"),
         ),
     )
 
-    def make(self, given: dict[str, Any], at: datetime) -> Model:
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return draft_invoice(subscription=given["subscription"], discount=given["discount"], at=at)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
@@ -258,7 +259,7 @@ class PaymentAdmin(MadeByService):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"paid_at": timezone.now(), **super().get_changeform_initial_data(request)}
 
-    def make(self, given: dict[str, Any], at: datetime) -> Model:
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return record_payment(
             invoice=given["invoice"],
             amount=given["amount"],
@@ -266,18 +267,6 @@ class PaymentAdmin(MadeByService):
             reference=given["reference"],
             at=given["paid_at"],
         )
-
-
-@admin.register(Wallet)
-class WalletAdmin(OfficeAdmin):
-    list_display = ("line", "balance_usd", "balance_limit_usd")
-    list_select_related = ("line",)
-    search_fields = ("line__phone_number", "line__customer__full_name")
-    search_help_text = _("Phone number or name")
-    autocomplete_fields = ("line",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("line",) if obj else ()
 
 
 @admin.register(TaxRate)

@@ -1,5 +1,6 @@
 """One file for every deployment: what differs comes from the environment (README: Configuration)."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -198,11 +199,17 @@ BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")
 BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
 BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 
+# Who collects the money of top-ups, as a dotted path.
+PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGateway")
+
 # --- Billing ---
 
 # Establishment and emission point, as Ecuador's SRI numbers its documents.
 INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
+
+# The most dollars of one top-up.
+TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
 
 # --- REST ---
 
@@ -241,6 +248,7 @@ SPECTACULAR_SETTINGS = {
         "DataCategory": "usage.models.DATA_CATEGORIES",
         "UsageCategory": "usage.ingestion.reports.CATEGORY_NAMES",
         "PaymentMethod": "billing.models.PaymentMethod",
+        "WalletEntryKind": "billing.models.EntryKind",
     },
 }
 

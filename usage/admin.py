@@ -174,7 +174,7 @@ class UsageAlertAdmin(ReadOnly):
     paginator = CappedPaginator
 
 
-def _redrive(rejected: RejectedUsage, at: datetime) -> None:
+def _redrive(rejected: RejectedUsage, at: datetime, by: str) -> None:
     redriven = redrive_usage(rejected=RejectedUsage.objects.filter(pk=rejected.pk), at=at)
     if redriven.rejected:
         rejected.refresh_from_db()

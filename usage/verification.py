@@ -2,16 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from operator import add
 from typing import Any
 
-from django.db import connection, transaction
-
 from customers.models import Subscription
 from telcox.common.calendar import LocalDates
+from telcox.common.moments import one_moment
 from usage.ingestion.statements import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 
@@ -39,19 +37,10 @@ def differences() -> Iterator[Difference]:
     last = 0
     pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
     while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
-        with _one_moment():
+        with one_moment():
             found = list(_compare(chunk))
         yield from found
         last = chunk[-1]
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    if connection.vendor == "mysql" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    with transaction.atomic():
-        yield
 
 
 def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:

@@ -11,10 +11,11 @@ from billing.models.invoices import (
 )
 from billing.models.payments import Payment, PaymentMethod
 from billing.models.prices import Discount, TaxRate
-from billing.models.wallets import Wallet
+from billing.models.wallets import EntryKind, Wallet, WalletEntry
 
 __all__ = [
     "Discount",
+    "EntryKind",
     "Invoice",
     "InvoiceKind",
     "InvoiceLine",
@@ -25,5 +26,6 @@ __all__ = [
     "TaxRate",
     "Unit",
     "Wallet",
+    "WalletEntry",
     "written_number",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Line
+from customers.models import Line, Subscription
 from telcox.common.constraints import at_least_zero
+from telcox.common.fields import KeyField
+
+# Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
+VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Visible characters only, without spaces."))
 
 
 class WalletManager(models.Manager["Wallet"]):
@@ -17,7 +24,10 @@ class WalletManager(models.Manager["Wallet"]):
 
 
 class Wallet(models.Model):
-    """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period."""
+    """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period.
+
+    The balance is what the last of its entries says, and only an entry changes it.
+    """
 
     line = models.OneToOneField(Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet")
     balance_usd = models.DecimalField(_("balance"), max_digits=12, decimal_places=2, default=0)
@@ -38,3 +48,89 @@ class Wallet(models.Model):
         return (self.line.phone_number,)
 
     natural_key.dependencies = ["customers.line"]  # type: ignore[attr-defined]
+
+    def floor(self, *, prepaid: bool) -> Decimal:
+        """What the balance may not go below: a prepaid line spends what is there, the others up to their
+        limit more."""
+        return Decimal(0) if prepaid else -self.balance_limit_usd
+
+
+class EntryKind(models.TextChoices):
+    TOP_UP = "TOP_UP", _("Top-up")
+    CHARGE = "CHARGE", _("Charge")
+    REFUND = "REFUND", _("Refund")
+    ADJUSTMENT = "ADJUSTMENT", _("Adjustment")
+
+
+class WalletEntryQuerySet(models.QuerySet["WalletEntry"]):
+    def newest_first(self) -> WalletEntryQuerySet:
+        return self.order_by("-position")
+
+
+class WalletEntryManager(models.Manager.from_queryset(WalletEntryQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, reference: str) -> WalletEntry:
+        return self.get(reference=reference)
+
+
+class WalletEntry(models.Model):
+    """One movement of a wallet's money: entry 17, a top-up of 10.00 under the bank's reference TR-4711, which
+    made the balance 22.75. Never changed or deleted: what was wrong gets another entry that makes up for it.
+
+    A wallet's entries are numbered from 1 without a gap (`position`), and each says what the balance was
+    after it. The reference names a movement once and for all, whatever wallet it is of.
+    """
+
+    wallet = models.ForeignKey(
+        Wallet,
+        verbose_name=_("wallet"),
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,  # the constraint below begins with it
+    )
+    position = models.PositiveIntegerField(_("entry no."))
+    kind = models.CharField(_("kind"), max_length=10, choices=EntryKind)
+    amount = models.DecimalField(
+        _("amount"), max_digits=12, decimal_places=2, help_text=_("In dollars; less than nothing takes away.")
+    )
+    balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
+    reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=150, blank=True, help_text=_("Empty: the system itself"))
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("paid for"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wallet_entries",
+    )
+
+    objects: ClassVar[WalletEntryManager] = WalletEntryManager()
+
+    class Meta:
+        verbose_name = _("wallet entry")
+        verbose_name_plural = _("wallet entries")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("wallet", "position"), name="wallet_entry_position_once"),
+            models.CheckConstraint(condition=Q(position__gte=1), name="wallet_entry_position_from_1"),
+            models.CheckConstraint(condition=Q(kind__in=EntryKind.values), name="wallet_entry_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=(EntryKind.TOP_UP, EntryKind.REFUND), amount__gt=0)
+                | Q(kind=EntryKind.CHARGE, amount__lt=0)
+                | (Q(kind=EntryKind.ADJUSTMENT) & ~Q(amount=0)),
+                name="wallet_entry_amount_is_of_its_kind",
+                violation_error_message=_(
+                    "A top-up or a refund adds money, a charge takes it, an adjustment is not nothing."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def natural_key(self) -> tuple[str]:
+        return (self.reference,)
+
+    natural_key.dependencies = ["billing.wallet", "customers.subscription"]  # type: ignore[attr-defined]

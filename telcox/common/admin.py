@@ -36,16 +36,16 @@ REFUSALS_TOLD = 5
 class Step:
     """Something the office does with one row: a button on its page, and an action on the list.
 
-    `run(obj, at)` calls the one service, which raises DomainError to refuse; it returns the row to show
-    next, or None for the list. `done` tells what happened, `%s` being the row. `when` says for which rows
-    the button is there. The service decides, whatever the button said.
+    `run(obj, at, by)` calls the one service, which raises DomainError to refuse; it returns the row to show
+    next, or None for the list. `by` is the user's name. `done` tells what happened, `%s` being the row.
+    `when` says for which rows the button is there. The service decides, whatever the button said.
     """
 
     name: str
     label: Any
     done: Any
     permission: str
-    run: Callable[[Any, datetime], Model | None]
+    run: Callable[[Any, datetime, str], Model | None]
     when: Callable[[Any], bool] = lambda obj: True
     confirm: Any = ""
 
@@ -115,7 +115,7 @@ class OfficeAdmin(admin.ModelAdmin):
         return redirect(page_of(shown) if shown else list_of(self.model))
 
     def _run(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
-        shown = step.run(obj, timezone.now())
+        shown = step.run(obj, timezone.now(), request.user.get_username())
         self.log_change(request, obj, str(step.label))
         return shown
 
@@ -172,8 +172,8 @@ class MadeByService(NeverChanged, OfficeAdmin):
 
     asks: tuple[str, ...] = ()
 
-    def make(self, given: dict[str, Any], at: datetime) -> Model:
-        """Calls the service with what was filled in."""
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        """Calls the service with what was filled in; `by` is the user's name."""
         raise NotImplementedError
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -195,7 +195,7 @@ class MadeByService(NeverChanged, OfficeAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        made = self.make(form.cleaned_data, timezone.now())
+        made = self.make(form.cleaned_data, timezone.now(), request.user.get_username())
         obj.pk = made.pk
         obj.refresh_from_db()
 

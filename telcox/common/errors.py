@@ -17,6 +17,13 @@ class DomainError(Exception):
         self.reason = reason or self.reason
 
 
+class PaymentDeclined(DomainError):
+    """Whoever was to collect the money did not."""
+
+    status = 402
+    reason = "payment_declined"
+
+
 class NotFound(DomainError):
     status = 404
     reason = "not_found"

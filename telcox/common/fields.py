@@ -1,10 +1,13 @@
 """Fields whose stock version believes too much: a model field for keys, serializer fields for strict
 input."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from rest_framework import serializers
+
+from telcox.common.money import MONEY_MAX, cents
 
 
 class KeyField(models.CharField):
@@ -76,6 +79,35 @@ class StrictBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid")
         return data
+
+
+class StrictMoneyField(serializers.DecimalField):
+    """Dollars that were sent as a JSON number, in whole cents and more than nothing: no `"5"`, no `1.005`."""
+
+    default_error_messages = {
+        "number_type": "Input should be a valid number",
+        "greater_than": "Input should be greater than 0",
+        "max_value": "Input should be less than or equal to {max_value}",
+        "whole_cents": "Input should have no more than 2 decimal places",
+        "required": "Field required",
+        "null": "Input should be a valid number",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=12, decimal_places=2, coerce_to_string=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, int | Decimal) or isinstance(data, bool):
+            self.fail("number_type")
+        amount = Decimal(data)
+        # Compared before anything is reckoned: a number may be of a million digits.
+        if amount <= 0:
+            self.fail("greater_than")
+        if amount > MONEY_MAX:
+            self.fail("max_value", max_value=MONEY_MAX)
+        if amount != cents(amount):
+            self.fail("whole_cents")
+        return cents(amount)
 
 
 class MoneyField(serializers.DecimalField):

@@ -3,6 +3,8 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
+# What a column of money holds.
+MONEY_MAX = Decimal("9999999999.99")
 
 
 def cents(amount: Decimal) -> Decimal:

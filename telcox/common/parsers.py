@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
@@ -32,6 +33,14 @@ class UnsupportedEncoding(APIException):
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _exactly(text: str) -> Decimal:
+    """A number with a point or an exponent as it was written: 10.10 is no binary fraction."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # an exponent of twenty digits
+        raise ValueError("a number beyond all bounds") from error
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
@@ -109,7 +118,7 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 class StrictJSONParser(BaseParser):
     """JSON as RFC 8259 has it (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx naming the
-    place."""
+    place. Numbers that are not whole come as Decimal."""
 
     media_type = "application/json"
 
@@ -122,7 +131,7 @@ class StrictJSONParser(BaseParser):
         body = read_limited(stream, settings.MAX_BODY_BYTES)
         _require_whole(body, parser_context)
         try:
-            return json.loads(body.decode(), parse_constant=_refuse_constant)
+            return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_exactly)
         except json.JSONDecodeError as error:
             raise InvalidInput("JSON decode error", loc=("body", error.pos), type="json_invalid") from error
         except (ValueError, RecursionError) as error:

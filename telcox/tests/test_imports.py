@@ -19,6 +19,8 @@ ROOMS = {
     "ingestion": 1,
     "periods": 1,
     "bills": 1,
+    "collecting": 1,
+    "wallets": 1,
     "services": 2,
     "purging": 2,
     "simulation": 2,

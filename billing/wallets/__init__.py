@@ -1,0 +1,25 @@
+"""The money on lines: a wallet is a ledger, and what may happen to it is an entry more (docs/wallet.md)."""
+
+from billing.wallets.posting import (
+    Posted,
+    Posting,
+    adjust_wallet,
+    charge_wallet,
+    post_entries,
+    refund_wallet,
+)
+from billing.wallets.reading import Statement, wallet_statement
+from billing.wallets.topping_up import TopUp, top_up
+
+__all__ = [
+    "Posted",
+    "Posting",
+    "Statement",
+    "TopUp",
+    "adjust_wallet",
+    "charge_wallet",
+    "post_entries",
+    "refund_wallet",
+    "top_up",
+    "wallet_statement",
+]

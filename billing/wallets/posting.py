@@ -1,0 +1,304 @@
+"""Entries: the one way by which money comes onto a wallet or goes off it, one at a time or many at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
+
+from billing.models import EntryKind, Wallet, WalletEntry
+from customers.models import Line, Subscription
+from telcox.common.bulk import chunks
+from telcox.common.errors import DomainError, NotFound, Unprocessable
+from telcox.common.money import MONEY_MAX, cents
+from telcox.common.patience import patiently
+
+
+@dataclass(frozen=True)
+class Posting:
+    """An entry that is wanted: `amount` in dollars, more than nothing; an ADJUSTMENT's has its sign."""
+
+    line_id: int
+    kind: EntryKind
+    amount: Decimal
+    reference: str
+    description: str = ""
+    subscription_id: int | None = None
+
+    @property
+    def change(self) -> Decimal:
+        """What it does to the balance."""
+        return -self.amount if self.kind == EntryKind.CHARGE else self.amount
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What became of a posting: its entry, which is an older one if it is `repeated`; or the refusal."""
+
+    posting: Posting
+    entry: WalletEntry | None = None
+    refusal: DomainError | None = None
+    repeated: bool = False
+
+    def taken(self) -> WalletEntry:
+        """The entry. Raises the refusal."""
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.entry is not None
+        return self.entry
+
+
+def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> list[Posted]:
+    """Writes these entries, those of one wallet in their order, and says of each what became of it.
+
+    One that is refused costs the others nothing: `reference_used`, if the reference names another movement
+    already; `insufficient_balance`, if the wallet would go below its floor; `wallet_inconsistent`, if the
+    wallet's balance is not what its entries say. The same posting again is `repeated`, and nothing happens.
+    The wallets stay locked until the transaction ends: this one, or the caller's.
+    """
+    return patiently(lambda: _post(postings, at, by))
+
+
+def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
+    """What would become of it now; nothing is written but the wallet itself, if it was missing."""
+    return patiently(lambda: _foresee(posting, at))
+
+
+def charge_wallet(
+    *,
+    line: Line,
+    amount: Decimal,
+    reference: str,
+    at: datetime,
+    by: str = "",
+    description: str = "",
+    subscription: Subscription | None = None,
+) -> WalletEntry:
+    """Takes `amount` dollars. Raises DomainError as `post_entries` tells."""
+    subscription_id = subscription.pk if subscription else None
+    posting = Posting(line.pk, EntryKind.CHARGE, amount, reference, description, subscription_id)
+    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
+def refund_wallet(
+    *,
+    line: Line,
+    amount: Decimal,
+    reference: str,
+    at: datetime,
+    by: str = "",
+    description: str = "",
+    subscription: Subscription | None = None,
+) -> WalletEntry:
+    """Gives `amount` dollars back. Raises DomainError as `post_entries` tells."""
+    subscription_id = subscription.pk if subscription else None
+    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description, subscription_id)
+    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
+def adjust_wallet(
+    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
+) -> WalletEntry:
+    """Sets a balance right: adds `amount` dollars, or takes them if it is less than nothing. Raises
+    DomainError as `post_entries` tells."""
+    posting = Posting(line.pk, EntryKind.ADJUSTMENT, amount, reference, description)
+    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
+@dataclass
+class _Account:
+    """A locked wallet, as it is after what was decided so far."""
+
+    wallet_id: int
+    floor: Decimal
+    position: int
+    balance: Decimal
+    sound: bool
+
+
+@transaction.atomic
+def _post(postings: Sequence[Posting], at: datetime, by: str) -> list[Posted]:
+    accounts = _locked_accounts({posting.line_id for posting in postings})
+    references = {posting.reference for posting in postings}
+    known = _known_entries(references)
+    while True:
+        posted = _decide(postings, accounts, known, at, by)
+        try:
+            with transaction.atomic():
+                _write([item.entry for item in posted if item.entry and not item.repeated])
+        except IntegrityError:
+            # Another transaction has used one of the references meanwhile, on a wallet that we have not
+            # locked. Now that this is committed, it is an entry as any other.
+            newly_known = _known_entries(references)
+            if newly_known.keys() == known.keys():
+                raise
+            known = newly_known
+        else:
+            return posted
+
+
+@transaction.atomic
+def _foresee(posting: Posting, at: datetime) -> Posted:
+    accounts = _locked_accounts({posting.line_id})
+    known = _known_entries({posting.reference})
+    return _decide([posting], accounts, known, at, by="")[0]
+
+
+# --- What is there ---
+
+
+def _locked_accounts(line_ids: set[int]) -> dict[int, _Account]:
+    """By line; a line that does not exist is left out.
+
+    The lock and the last entries are two statements: while one waits for a lock, it goes on seeing what was
+    there when it began.
+    """
+    wallet_ids = _wallet_ids(line_ids)
+    if missing := line_ids - wallet_ids.keys():
+        _make_wallets(sorted(missing))
+        wallet_ids = _wallet_ids(line_ids)
+    accounts = {}
+    last = WalletEntry.objects.filter(wallet=OuterRef("pk")).newest_first()
+    for chunk in chunks(sorted(wallet_ids.values())):
+        of_these = Wallet.objects.filter(pk__in=chunk)
+        wallets = {wallet.pk: wallet for wallet in of_these.select_for_update().order_by("pk")}
+        rows = of_these.order_by().values_list(
+            "pk",
+            "line__prepaid",
+            Subquery(last.values("position")[:1]),
+            Subquery(last.values("balance_after")[:1]),
+        )
+        for pk, prepaid, position, balance_after in rows:
+            wallet, balance = wallets[pk], balance_after or Decimal(0)
+            accounts[wallet.line_id] = _Account(
+                wallet_id=pk,
+                floor=wallet.floor(prepaid=prepaid),
+                position=position or 0,
+                balance=balance,
+                sound=balance == wallet.balance_usd,
+            )
+    return accounts
+
+
+def _wallet_ids(line_ids: Iterable[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for chunk in chunks(sorted(line_ids)):
+        found.update(Wallet.objects.filter(line__in=chunk).order_by().values_list("line_id", "pk"))
+    return found
+
+
+def _make_wallets(line_ids: Sequence[int]) -> None:
+    """Under the lines' locks, which whoever else makes one of these wallets waits for: its row refers to the
+    line's."""
+    for chunk in chunks(line_ids):
+        there = set(
+            Line.objects.select_for_update().filter(pk__in=chunk).order_by("pk").values_list("pk", flat=True)
+        )
+        Wallet.objects.bulk_create(
+            Wallet(line_id=line_id) for line_id in sorted(there - _wallet_ids(there).keys())
+        )
+
+
+def _known_entries(references: Iterable[str]) -> dict[str, WalletEntry]:
+    """The entries that have these references, whatever wallets they are of; with their wallets."""
+    return {
+        entry.reference: entry
+        for chunk in chunks(sorted(references))
+        for entry in WalletEntry.objects.filter(reference__in=chunk).select_related("wallet")
+    }
+
+
+# --- What becomes of it ---
+
+
+def _decide(
+    postings: Sequence[Posting],
+    accounts: Mapping[int, _Account],
+    known: Mapping[str, WalletEntry],
+    at: datetime,
+    by: str,
+) -> list[Posted]:
+    accounts = {line_id: replace(account) for line_id, account in accounts.items()}
+    lines = {entry.reference: entry.wallet.line_id for entry in known.values()}
+    entries = dict(known)
+    decided = []
+    for posting in postings:
+        if entry := entries.get(posting.reference):
+            content = (lines[posting.reference], entry.kind, entry.amount)
+            if content == (posting.line_id, posting.kind, posting.change):
+                decided.append(Posted(posting, entry=entry, repeated=True))
+            else:
+                refusal = DomainError(
+                    _("The reference was used for another movement already"), reason="reference_used"
+                )
+                decided.append(Posted(posting, refusal=refusal))
+            continue
+        account = accounts.get(posting.line_id)
+        if account is None:
+            decided.append(
+                Posted(posting, refusal=NotFound(_("The line does not exist"), reason="unknown_line"))
+            )
+            continue
+        if (refused := _refusal(posting, account)) is not None:
+            decided.append(Posted(posting, refusal=refused))
+            continue
+        account.position += 1
+        account.balance += posting.change
+        entry = WalletEntry(
+            wallet_id=account.wallet_id,
+            position=account.position,
+            kind=posting.kind,
+            amount=posting.change,
+            balance_after=account.balance,
+            reference=posting.reference,
+            description=posting.description,
+            at=at,
+            by=by,
+            subscription_id=posting.subscription_id,
+        )
+        entries[posting.reference], lines[posting.reference] = entry, posting.line_id
+        decided.append(Posted(posting, entry=entry))
+    return decided
+
+
+def _refusal(posting: Posting, account: _Account) -> DomainError | None:
+    """Why this is not done to this wallet, if it is not."""
+    amount = posting.amount
+    if not amount.is_finite() or amount == 0 or (amount < 0 and posting.kind != EntryKind.ADJUSTMENT):
+        return Unprocessable(_("An amount is more than nothing"), reason="amount_not_positive")
+    if (
+        not -MONEY_MAX <= amount <= MONEY_MAX
+        or not -MONEY_MAX <= account.balance + posting.change <= MONEY_MAX
+    ):
+        return Unprocessable(_("The amount is too large"), reason="amount_too_large")
+    if amount != cents(amount):
+        return Unprocessable(_("An amount is in whole cents"), reason="amount_not_in_cents")
+    if not account.sound:
+        return DomainError(
+            _("The wallet's balance is not what its entries say: nothing was done"),
+            reason="wallet_inconsistent",
+        )
+    if posting.change < 0 and account.balance + posting.change < account.floor:
+        available = max(Decimal(0), account.balance - account.floor)
+        return DomainError(
+            _("The balance is not enough: %(needed)s dollars are needed, %(available)s are available")
+            % {"needed": f"{-posting.change:.2f}", "available": f"{available:.2f}"},
+            reason="insufficient_balance",
+        )
+    return None
+
+
+def _write(entries: Sequence[WalletEntry]) -> None:
+    if not entries:
+        return
+    WalletEntry.objects.bulk_create(entries)
+    if not connection.features.can_return_rows_from_bulk_insert:  # MySQL does not say which keys it gave
+        written = _known_entries(entry.reference for entry in entries)
+        for entry in entries:
+            entry.pk = written[entry.reference].pk
+    last = WalletEntry.objects.filter(wallet=OuterRef("pk")).newest_first()
+    for chunk in chunks(sorted({entry.wallet_id for entry in entries})):
+        Wallet.objects.filter(pk__in=chunk).update(balance_usd=Subquery(last.values("balance_after")[:1]))

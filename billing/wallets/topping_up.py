@@ -1,0 +1,71 @@
+"""Money that a customer pays in advance."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from billing.collecting import gateway
+from billing.models import EntryKind, PaymentMethod, WalletEntry
+from billing.wallets.posting import Posting, foresee_entry, post_entries
+from customers.models import Line, LineStatus
+from telcox.common.errors import DomainError, Unprocessable
+
+logger = logging.getLogger(__name__)
+
+
+class TopUp(NamedTuple):
+    """`repeated`: it had been done before, and nothing happened now."""
+
+    entry: WalletEntry
+    repeated: bool
+
+
+def top_up(
+    *,
+    line: Line,
+    amount: Decimal,
+    method: PaymentMethod,
+    reference: str,
+    at: datetime,
+    by: str = "",
+    description: str = "",
+    staff: bool,
+) -> TopUp:
+    """Collects `amount` dollars by the payment port and puts them on the line's wallet.
+
+    `reference` names it once and for all: however often it is asked for, it is collected and posted once.
+    `staff`: one of the operator's, who may, asks for it. To be called outside any transaction, because the
+    provider may take its time; what is decided beforehand is whether the wallet would take it.
+
+    Raises Unprocessable for an amount that cannot be or is over TOP_UP_MAX_USD; DomainError if the line is
+    terminated or the reference names another movement; PaymentDeclined, BadGateway or GatewayTimeout as the
+    port does.
+    """
+    description = description or f"Recarga, {PaymentMethod(method).value}"
+    posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, description)
+    foreseen = foresee_entry(posting=posting, at=at)
+    if foreseen.repeated:
+        return TopUp(foreseen.taken(), repeated=True)
+    foreseen.taken()
+    if amount > settings.TOP_UP_MAX_USD:
+        raise Unprocessable(
+            _("A top-up is %(most)s dollars at the most") % {"most": settings.TOP_UP_MAX_USD},
+            reason="amount_too_large",
+        )
+    if line.status == LineStatus.TERMINATED:
+        raise DomainError(_("The line is terminated"), reason="line_terminated")
+    receipt = gateway().collect(
+        phone_number=line.phone_number, amount=amount, method=method, reference=reference, staff=staff
+    )
+    if receipt.confirmation:
+        posting = replace(posting, description=f"{posting.description}, {receipt.confirmation}"[:200])
+    posted = post_entries(postings=[posting], at=at, by=by)[0]
+    if posted.refusal is not None:
+        # Somebody was quicker with this reference and other content, or the wallet was tampered with.
+        logger.error("top-up %s was collected and refused: %s", reference, posted.refusal.reason)
+    return TopUp(posted.taken(), posted.repeated)
