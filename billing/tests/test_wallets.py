@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
@@ -324,3 +327,25 @@ def test_tampering_is_found_and_the_first_that_is_wrong_named(
     assert not list(wallet_faults())
     tamper(line.wallet.entries)
     assert [str(fault) for fault in wallet_faults()] == [f"wallet of {JESUS}, {told}"]
+
+
+def test_what_was_in_a_wallet_before_there_were_entries_becomes_its_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    migration = import_module("billing.migrations.0007_opening_entries")
+    monkeypatch.setattr(migration, "AT_ONCE", 1)
+    WalletEntry.objects.all().delete()
+    migration.open_wallets(apps, None)
+    assert WalletEntry.objects.count() == 2
+    jesus = Wallet.objects.get(line__phone_number=JESUS)
+    assert WalletEntry.objects.get(reference=f"opening-{jesus.pk}").balance_after == D("12.75")
+    assert not list(wallet_faults())
+
+
+def test_the_command_prints_what_is_wrong_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("verify_wallets")
+    assert "sums of their entries" in capsys.readouterr().out
+    Wallet.objects.filter(line__phone_number=CARLA).update(balance_usd=1)
+    with pytest.raises(CommandError):
+        call_command("verify_wallets")
+    assert f"wallet of {CARLA}, balance 1.00, by its last entry 0" in capsys.readouterr().out
