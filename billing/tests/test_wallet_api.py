@@ -1,6 +1,6 @@
 """Wallets and top-ups through the front door."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +19,17 @@ from telcox.common.errors import DomainError, GatewayTimeout, PaymentDeclined
 
 D = Decimal
 JESUS, BRUNO = "0969786985", "0923456789"
+# As they stand in the body.
+WRONG_AMOUNTS = (
+    *("0", "-1", "0.001", "10.005", "500.01", "1e10", "1e400", "1e-400", "1e1000000"),
+    *("1e99999999999999999999", "1" * 5000, "0." + "1" * 5000),
+    *("true", "null", '"10.00"', "[]", "{}", "NaN", "Infinity", "", "1.", "+1"),
+)
+WRONG_REFERENCES: tuple[Any, ...] = (
+    *("", " ", "a b", " a", "a\n", "á", "a\x00", "x" * 65, "\ud800", "a\u200b"),
+    *(None, 5, [], {}),
+)
+WRONG_METHODS: tuple[Any, ...] = ("", "tarjeta", "BITCOIN", None, 1, [])
 Queries = Callable[[int], AbstractContextManager[Any]]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
@@ -48,7 +59,7 @@ PROVIDER = Provider()
 
 
 @pytest.fixture
-def provider(settings: Any) -> Iterator[Provider]:
+def provider(settings: Any) -> Provider:
     settings.PAYMENT_GATEWAY = "billing.tests.test_wallet_api.the_provider"
     PROVIDER.__init__()  # type: ignore[misc]
     return PROVIDER
@@ -192,10 +203,9 @@ class TestToppingUp:
 
     @pytest.mark.parametrize(
         "amount",
-        ["0", "-1", "0.001", "10.005", "500.01", "1e10", "1e400", "1e-400", "1e1000000", "1e99999999999999999999",
-         "true", "null", '"10.00"', "[]", "{}", "NaN", "Infinity", "1" * 5000, "0." + "1" * 5000, "", "1.", "+1"],
+        WRONG_AMOUNTS,
         ids=lambda amount: amount[:20],
-    )  # fmt: skip
+    )
     def test_an_amount_that_cannot_be_is_422(self, open_api: None, client: Client, amount: str) -> None:
         body = f'{{"amount": {amount}, "reference": "TR-1"}}'
         answer = client.post(f"/api/customers/{JESUS}/top-ups", body, content_type="application/json")
@@ -205,12 +215,8 @@ class TestToppingUp:
     @pytest.mark.parametrize(
         "changes",
         [
-            *(
-                {"reference": reference}
-                for reference in ("", " ", "a b", " a", "a\n", "á", "a\x00", "x" * 65)
-            ),
-            *({"reference": reference} for reference in (None, 5, [], {}, "\ud800", "a\u200b")),
-            *({"payment_method": method} for method in ("", "tarjeta", "BITCOIN", None, 1, [])),
+            *({"reference": wrong} for wrong in WRONG_REFERENCES),
+            *({"payment_method": wrong} for wrong in WRONG_METHODS),
         ],
         ids=repr,
     )

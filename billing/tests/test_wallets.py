@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -275,7 +276,7 @@ def test_any_sequence_however_it_is_cut_is_what_a_ledger_says(wanted: list[Wante
     edges = sorted({0, len(wanted), *(cut for cut in cuts if cut < len(wanted))})
     with transaction.atomic():
         came_of_it = []
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             batch = [
                 Posting(lines[number].pk, EntryKind(kind), amount, reference)
                 for number, kind, amount, reference in wanted[start:end]
@@ -349,3 +350,11 @@ def test_the_command_prints_what_is_wrong_and_fails(capsys: pytest.CaptureFixtur
     with pytest.raises(CommandError):
         call_command("verify_wallets")
     assert f"wallet of {CARLA}, balance 1.00, by its last entry 0" in capsys.readouterr().out
+
+
+def test_where_the_database_does_not_say_which_keys_it_gave_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)  # as on MySQL
+    entry = charge_wallet(line=line_of(JESUS), amount=D(1), reference="c-1", at=NOW)
+    assert entry.pk == WalletEntry.objects.get(reference="c-1").pk
