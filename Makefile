@@ -2,7 +2,7 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test endure stack bench fmt lint migrations ci clean
+.PHONY: help run test nightly endure stack bench fmt lint migrations ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ run: ## Try it: everything on SQLite, with demo data, at http://127.0.0.1:8000 (
 
 test: ## The whole suite: on SQLite, then on a MariaDB and Redis of its own (ARGS= for pytest)
 	@bin/test $(ARGS)
+
+nightly: ## The property tests of money at 10,000 examples each (ARGS= for pytest)
+	@bin/venv dev
+	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 billing/tests/test_rating_properties.py $(ARGS)
 
 endure: ## Promise 1 at length: 100 times kill -9, a minute of clients that collide (ROUNDS=, SECONDS=)
 	@bin/venv dev

@@ -1,7 +1,7 @@
 """A believable operator: customers with lines, money and a current period; some of them for a year, with
 bills."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,24 +13,11 @@ from django.db import models
 from rest_framework.authtoken.models import Token
 
 from benchmarks.scale import EVENT_SOURCE, Scale
-from billing.models import (
-    EntryKind,
-    Invoice,
-    InvoiceLine,
-    InvoiceSeries,
-    InvoiceStatus,
-    Payment,
-    PaymentMethod,
-    Unit,
-    Wallet,
-    WalletEntry,
-)
-from billing.rating import Used, rate_period, total_up
+from billing.closing import bills
+from billing.models import EntryKind, Invoice, InvoiceStatus, Payment, PaymentMethod, Wallet, WalletEntry
 from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
-from telcox.common.calendar import local_date
 from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
 
-TAX_RATE = Decimal("0.15")
 BALANCE = Decimal("12.75")
 PAST_PERIODS = 12
 PERIOD = timedelta(days=30)
@@ -64,7 +51,8 @@ def seed(*, scale: Scale, at: datetime) -> Seeded:
     _create([*past, *current])
     _create(map(_counter, current))
     _create(event for period in current for event in _events(period, at))
-    _bill(past)
+    if past:
+        _bill(at)
     numbers = [line.phone_number for line in lines]
     return Seeded(_staff_token(), numbers, numbers[: scale.billed_lines])
 
@@ -162,55 +150,20 @@ def _events(period: Subscription, at: datetime) -> Iterator[UsageEvent]:
         )
 
 
-def _bill(periods: Sequence[Subscription]) -> None:
-    """One issued invoice a period, paid three days after."""
-    series = InvoiceSeries.objects.get_or_create(prefix="001-001")[0]
-    series.last_number = len(periods)
-    series.save(update_fields=["last_number"])
-    billed = [(period, _invoice(period, series, number)) for number, period in enumerate(periods, start=1)]
-    _create(invoice for _, invoice in billed)
-    _create(
-        InvoiceLine(
-            invoice=invoice,
-            position=1,
-            description=period.plan_name,
-            quantity=1,
-            unit=Unit.PERIOD,
-            unit_price=invoice.subtotal,
-            amount=invoice.subtotal,
-        )
-        for period, invoice in billed
-    )
+def _bill(at: datetime) -> None:
+    """An issued invoice for each period that is over, paid three days after that."""
+    for _ in bills(at=at):
+        pass
+    invoices = Invoice.objects.select_related("subscription")
     _create(
         Payment(
             invoice=invoice,
             amount=invoice.total,
             payment_method=PaymentMethod.TRANSFERENCIA,
-            paid_at=period.expiration_at + timedelta(days=3),
+            paid_at=invoice.subscription.expiration_at + timedelta(days=3),
             reference=f"TR-{invoice.number}",
         )
-        for period, invoice in billed
+        for invoice in invoices
+        if invoice.subscription
     )
-
-
-def _invoice(period: Subscription, series: InvoiceSeries, number: int) -> Invoice:
-    line, customer = period.line, period.line.customer
-    totals = total_up(rate_period(period, Used()), tax_rate=TAX_RATE)
-    return Invoice(
-        status=InvoiceStatus.PAID,
-        series=series,
-        number=number,
-        customer=customer,
-        subscription=period,
-        period=f"{local_date(period.start_at):%Y-%m}",
-        customer_dni=customer.dni,
-        customer_name=customer.full_name,
-        phone_number=line.phone_number,
-        subtotal=totals.subtotal,
-        discount=totals.discount,
-        tax=totals.tax,
-        tax_rate=TAX_RATE,
-        total=totals.total,
-        issued_at=period.expiration_at,
-        due_on=local_date(period.expiration_at) + timedelta(days=15),
-    )
+    invoices.update(status=InvoiceStatus.PAID)

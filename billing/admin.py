@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 import billing.admin_wallets  # noqa: F401  # registers its pages
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate
+from billing.sales.services import activate_subscription
 from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
 from customers.models import Subscription
-from customers.services import activate_subscription
 from telcox.common.admin import (
     CappedPaginator,
     MadeByService,

@@ -1,114 +1,60 @@
 """What may happen to invoices."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from msgspec.structs import replace
 
-from billing.models import (
-    Invoice,
-    InvoiceLine,
-    InvoiceSeries,
-    InvoiceStatus,
-    Payment,
-    PaymentMethod,
-    TaxRate,
-    Unit,
-)
-from billing.rating import RatedLine, Used, rate_period, total_up
+from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets
+from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
+from billing.sales.facts import Priced, facts_of
+from billing.sales.settlement import paid_for
 from customers.models import Subscription
-from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
-from usage.models import UsageCounter
+from telcox.common.money import cents
 
 
 @transaction.atomic
 def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal = Decimal(0)) -> Invoice:
-    """A draft of the bill for one period: its price and its overage so far, taxed at the rate of the day.
+    """A draft of the bill for one period, with what was used of it until `at`; `discount` (dollars) is given
+    for this bill alone.
 
     Raises DomainError if the period has an invoice in force already, or no tax rate is known for the day.
     """
     subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
-    line, customer = subscription.line, subscription.line.customer
-    if subscription.invoices.filter(in_force=True).exists():
+    if not subscription.unbilled:
         raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
-    tax_rate = TaxRate.objects.valid_on(local_date(at)).first()
-    if tax_rate is None:
-        raise DomainError(_("No tax rate is known for the day"), reason="no_tax_rate")
-    rated = rate_period(subscription, _used(subscription))
-    totals = total_up(rated, tax_rate=tax_rate.rate, discount=discount)
-    invoice = Invoice.objects.create(
-        customer=customer,
-        subscription=subscription,
-        period=f"{local_date(subscription.start_at):%Y-%m}",
-        customer_dni=customer.dni,
-        customer_name=customer.full_name,
-        phone_number=line.phone_number,
-        subtotal=totals.subtotal,
-        discount=totals.discount,
-        tax=totals.tax,
-        tax_rate=tax_rate.rate,
-        total=totals.total,
-    )
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            invoice=invoice,
-            position=position,
-            description=_describe(subscription, item),
-            quantity=item.quantity,
-            unit=item.unit,
-            unit_price=item.unit_price,
-            amount=item.amount,
-        )
-        for position, item in enumerate(rated, start=1)
-    )
+    [facts] = facts_of([subscription], at=at)
+    if discount:
+        facts = replace(facts, changes=replace(facts.changes, extra_discount=cents(discount)))
+    rated = facts.rate()
+    line = subscription.line
+    invoice = draft_of(Priced(subscription, facts, rated), line=line, customer=line.customer)
+    invoice.save(force_insert=True)
+    InvoiceLine.objects.bulk_create(lines_of(invoice, facts, rated))
+    Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
     return invoice
-
-
-def _used(subscription: Subscription) -> Used:
-    counter = UsageCounter.objects.filter(pk=subscription.pk).first() or UsageCounter()
-    return Used(data_bytes=counter.total_bytes, voice_minutes=counter.voice_minutes, sms=counter.used_sms)
-
-
-def _describe(subscription: Subscription, item: RatedLine) -> str:
-    """In the language of the customer's documents, whoever drafts them."""
-    if item.unit == Unit.PERIOD:
-        first, end = local_date(subscription.start_at), local_date(subscription.expiration_at)
-        return f"{subscription.plan_name}, {first:%d/%m/%Y} – {end:%d/%m/%Y}"
-    return {
-        Unit.GB: "Datos adicionales",
-        Unit.MINUTE: "Minutos adicionales",
-        Unit.SMS: "SMS adicionales",
-    }[Unit(item.unit)]
 
 
 @transaction.atomic
 def issue_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     """Gives a draft its number; from then on it is a document and never changes.
 
-    The series' row stays locked until the transaction ends: numbers are given one after the other, and one
-    whose transaction is rolled back is given to the next. Raises DomainError if it is no draft.
+    A prepaid period's is paid by what its line's wallet paid for it. The series' row stays locked until the
+    transaction ends: numbers are given one after the other, and one whose transaction is rolled back is given
+    to the next. Raises DomainError if it is no draft.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     _require_transition(invoice, InvoiceStatus.ISSUED)
-    series = _locked_series(settings.INVOICE_SERIES)
-    series.last_number += 1
-    series.save(update_fields=["last_number"])
-    invoice.series, invoice.number = series, series.last_number
-    invoice.issued_at = at
-    invoice.due_on = local_date(at) + timedelta(days=settings.INVOICE_DUE_DAYS)
-    invoice.status = InvoiceStatus.ISSUED
+    give_numbers([invoice], at)
+    period = invoice.subscription
+    prepaid = [period] if period and period.prepaid else []
+    payments = payments_of_wallets([invoice], paid_for(prepaid), at)
     invoice.save(update_fields=["series", "number", "issued_at", "due_on", "status"])
+    Payment.objects.bulk_create(payments)
     return invoice
-
-
-def _locked_series(prefix: str) -> InvoiceSeries:
-    series = InvoiceSeries.objects.select_for_update().filter(prefix=prefix).first()
-    if series is None:
-        raise DomainError(_("The invoice series does not exist"), reason="no_series")
-    return series
 
 
 @transaction.atomic
@@ -146,6 +92,8 @@ def discard_draft(*, invoice: Invoice) -> None:
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if not invoice.is_draft:
         raise DomainError(_("An issued invoice cannot be deleted"), reason="not_a_draft")
+    if invoice.subscription_id and invoice.in_force:
+        Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
     invoice.delete()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import ClassVar
 
@@ -51,8 +52,9 @@ class TaxRate(models.Model):
 
 
 class DiscountQuerySet(models.QuerySet["Discount"]):
-    def valid_on(self, day: date) -> DiscountQuerySet:
-        return self.filter(Q(valid_until=None) | Q(valid_until__gte=day), valid_from__lte=day)
+    def for_customers(self, customer_ids: Collection[int]) -> DiscountQuerySet:
+        """Those of any of them, and those of plans, which are everybody's."""
+        return self.filter(Q(customer=None) | Q(customer__in=customer_ids))
 
 
 class Discount(models.Model):

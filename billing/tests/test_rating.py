@@ -1,95 +1,153 @@
-from dataclasses import dataclass
+"""The price of a period: every worked case, and what a case cannot show."""
+
+import subprocess
+import sys
+from datetime import date
 from decimal import Decimal
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from billing.rating import GB, RatedLine, Used, rate_period, total_up
+from billing.rating import (
+    GB,
+    Pack,
+    Rated,
+    RatedLine,
+    Span,
+    Used,
+    carried_over,
+    included,
+)
+from billing.tests.worked_cases import CASES
+from billing.tests.worked_cases.case import MOVIL_30, Case, bill, nov, pack_of, used
+from billing.tests.worked_cases.document import DOCUMENT, with_cases
 
-D = Decimal
-
-
-@dataclass
-class Terms:
-    plan_name: str = "Móvil 30 GB"
-    price: Decimal = Decimal("22.00")
-    limit_bytes: int = 30 * GB
-    minutes_limit: int = 600
-    sms_limit: int = 200
-    overage_price_per_gb: Decimal = Decimal("1.00")
-    overage_price_per_minute: Decimal = Decimal("0.05")
-    overage_price_per_sms: Decimal = Decimal("0.05")
-
-
-def charged(used: Used, terms: Terms | None = None) -> dict[str, Decimal]:
-    return {line.unit: line.amount for line in rate_period(terms or Terms(), used)}
+CATEGORIES = ["social", "entertainment", "system_updates", "navigation_search"]
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 
 
-def test_within_the_allowance_only_the_price_is_charged() -> None:
-    assert charged(Used(30 * GB, 600, 200)) == {"PERIOD": D("22.00")}
+@each_case
+def test_worked_case(case: Case) -> None:
+    rated = case.inputs.rate()
+    assert [
+        (line.kind, line.name, line.quantity, line.unit_price, line.amount, line.discount, line.tax)
+        for line in rated.lines
+    ] == case.lines
+    assert str(rated.total) == case.total
 
 
-def test_use_beyond_the_allowance_is_charged_by_its_unit() -> None:
-    used = Used(data_bytes=32 * GB + GB // 2, voice_minutes=610, sms=203)
-    assert charged(used) == {"PERIOD": D("22.00"), "GB": D("2.50"), "MINUTE": D("0.50"), "SMS": D("0.15")}
+@each_case
+def test_worked_case_shows_money_in_cents(case: Case) -> None:
+    for line in case.inputs.rate().lines:
+        for amount in (line.amount, line.discount, line.tax, line.total):
+            assert amount.as_tuple().exponent == -2
 
 
-def test_overage_without_a_price_makes_no_line() -> None:
-    assert charged(Used(99 * GB), Terms(overage_price_per_gb=D(0))) == {"PERIOD": D("22.00")}
+@pytest.mark.parametrize("case", [case for case in CASES if case.includes], ids=lambda case: case.title)
+def test_worked_case_includes(case: Case) -> None:
+    assert included(case.inputs.terms, case.inputs.span) == case.includes
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.carries], ids=lambda case: case.title)
+def test_worked_case_carries_over(case: Case) -> None:
+    inputs = case.inputs
+    over = carried_over(inputs.terms, inputs.used, inputs.span, inputs.changes, cut=case.cut)
+    assert over == case.carries
+
+
+def test_the_document_shows_the_cases_as_they_are() -> None:
+    text = DOCUMENT.read_text()
+    assert text == with_cases(text), "python -m billing.tests.worked_cases writes them again"
+
+
+def test_units_are_named_as_the_invoice_names_them() -> None:
+    rated = bill(used=used("40", minutes=700, sms=300), packs=(pack_of("1 GB", "1.50", "1"),)).rate()
+    assert {line.kind: line.unit for line in rated.lines} == {
+        "PLAN": "PERIOD",
+        "PACK": "PACK",
+        "DATA": "GB",
+        "VOICE": "MINUTE",
+        "SMS": "SMS",
+    }
+
+
+def test_a_bill_is_the_sum_of_its_lines() -> None:
+    ten = RatedLine("PLAN", "A", "PERIOD", *map(Decimal, ("1", "10.00", "10.00", "1.00", "1.35")))
+    two = RatedLine("PACK", "B", "PACK", *map(Decimal, ("1", "2.00", "2.00", "0.50", "0.23")))
+    rated = Rated((ten, two))
+    assert (rated.subtotal, rated.discount, rated.tax, rated.total) == tuple(
+        map(Decimal, ("12.00", "1.50", "1.58", "12.08"))
+    )
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_each_category_can_be_zero_rated(category: str) -> None:
+    plan = replace(MOVIL_30, data_bytes=0, **{f"zero_rated_{category}": True})
+    use = {f"{name}_bytes": GB << at for at, name in enumerate(CATEGORIES)}
+    [_, data] = bill(used=Used(**use), plan=plan).rate().lines
+    assert data.quantity == 15 - (1 << CATEGORIES.index(category))
+
+
+@pytest.mark.parametrize("stops", ["data_stops", "voice_stops", "sms_stops"])
+def test_each_resource_can_stop(stops: str) -> None:
+    plan = replace(MOVIL_30, **{stops: True})
+    kinds = {line.kind for line in bill(used=used("40", minutes=700, sms=300), plan=plan).rate().lines}
+    assert kinds == {"PLAN", "DATA", "VOICE", "SMS"} - {stops.removesuffix("_stops").upper()}
+
+
+def test_a_packs_price_is_rounded_like_any_amount() -> None:
+    [_, line] = bill(packs=(Pack("Odd", Decimal("1.005")),)).rate().lines
+    assert (line.unit_price, line.amount) == (Decimal("1.01"), Decimal("1.01"))
+
+
+def test_a_line_that_fits_only_by_being_rounded_is_charged() -> None:
+    """Else a second message, which does not fit, would make the first one free."""
+    plan = replace(MOVIL_30, overage_price_per_sms=Decimal("0.014"))
+    for messages in (201, 202):
+        [_, line] = bill(used=used(sms=messages), plan=plan, spend_limit=Decimal("0.01")).rate().lines
+        assert (line.quantity, line.amount) == (1, Decimal("0.01"))
 
 
 @pytest.mark.parametrize(
-    ("amounts", "rate", "discount", "expected"),
+    "days",
     [
-        (["22.00"], "0.15", "0", ("22.00", "0.00", "3.30", "25.30")),
-        (["22.00", "2.50"], "0.15", "2.00", ("24.50", "2.00", "3.38", "25.88")),  # 3.375 goes up
-        (["0.10"], "0.15", "0", ("0.10", "0.00", "0.02", "0.12")),  # 0.015 goes up
-        (["5.00"], "0.15", "9.00", ("5.00", "5.00", "0.00", "0.00")),  # no discount below nothing
-        ([], "0.15", "0", ("0.00", "0.00", "0.00", "0.00")),
+        ("2026-11-02", "2026-11-01", "2026-11-01", "2026-12-01"),  # reversed
+        ("2026-10-31", "2026-11-02", "2026-11-01", "2026-12-01"),  # begins before its cycle
+        ("2026-11-01", "2026-12-02", "2026-11-01", "2026-12-01"),  # ends after it
+        ("2026-11-01", "2026-11-01", "2026-11-01", "2026-11-01"),  # a cycle of no days
     ],
 )
-def test_totals_are_the_lines_less_discount_plus_tax(
-    amounts: list[str], rate: str, discount: str, expected: tuple[str, ...]
-) -> None:
-    lines = [RatedLine("PERIOD", D(1), D(amount), D(amount)) for amount in amounts]
-    totals = total_up(lines, tax_rate=D(rate), discount=D(discount))
-    assert (totals.subtotal, totals.discount, totals.tax, totals.total) == tuple(map(D, expected))
+def test_a_span_outside_its_cycle_is_refused(days: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="cycle"):
+        Span(*map(date.fromisoformat, days))
 
 
-prices = st.decimals(0, 1000, places=6)
-uses = st.builds(Used, st.integers(0, 2**45), st.integers(0, 10**7), st.integers(0, 10**5))
-terms = st.builds(
-    Terms,
-    price=st.decimals(0, 1000, places=2),
-    limit_bytes=st.integers(0, 2**44),
-    minutes_limit=st.integers(0, 10**5),
-    sms_limit=st.integers(0, 10**5),
-    overage_price_per_gb=prices,
-    overage_price_per_minute=prices,
-    overage_price_per_sms=prices,
-)
+@pytest.mark.parametrize(("first", "resumed"), [(10, 10), (20, 15)])
+def test_a_suspension_of_no_days_costs_nothing(first: int, resumed: int) -> None:
+    lost = ((date(2026, 11, first), date(2026, 11, resumed)),)
+    assert bill(lost=lost).rate() == bill().rate()
+    assert bill(nov(12, 18), lost=lost).rate() == bill(nov(12, 18)).rate()
 
 
-@given(terms, uses, st.decimals(0, 1, places=4), st.decimals(0, 10_000, places=2))
-def test_lines_add_up_to_the_subtotal_and_nothing_is_negative(
-    sold: Terms, used: Used, rate: Decimal, discount: Decimal
-) -> None:
-    lines = rate_period(sold, used)
-    totals = total_up(lines, tax_rate=rate, discount=discount)
-    assert sum(line.amount for line in lines) == totals.subtotal
-    assert totals.total == totals.subtotal - totals.discount + totals.tax
-    assert min(totals.subtotal, totals.discount, totals.tax, totals.total) >= 0
-    assert all(amount == amount.quantize(D("0.01")) for amount in vars(totals).values())
+RATE_ELSEWHERE = """
+import sys
+from msgspec import json
+from billing.rating import RatingInputs
+bills = json.decode(sys.stdin.buffer.read(), type=list[RatingInputs])
+sys.stdout.buffer.write(json.encode([bill.rate() for bill in bills]))
+"""
 
 
-def cost(sold: Terms, used: Used) -> Decimal:
-    return sum((line.amount for line in rate_period(sold, used)), Decimal(0))
-
-
-@given(terms, uses, uses)
-def test_using_more_never_costs_less(sold: Terms, used: Used, more: Used) -> None:
-    greater = Used(
-        used.data_bytes + more.data_bytes, used.voice_minutes + more.voice_minutes, used.sms + more.sms
+@pytest.mark.parametrize("zone", ["America/Guayaquil", "Pacific/Kiritimati", "Pacific/Midway"])
+def test_the_machines_time_zone_does_not_matter(zone: str) -> None:
+    bills = [case.inputs for case in CASES]
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", RATE_ELSEWHERE],
+        input=msgspec.json.encode(bills),
+        capture_output=True,
+        check=True,
+        cwd=DOCUMENT.parents[1],
+        env={"TZ": zone},
     )
-    assert cost(sold, used) <= cost(sold, greater)
+    assert elsewhere.stdout == msgspec.json.encode([bill.rate() for bill in bills])

@@ -49,7 +49,7 @@ class TestDrafting:
         )
         assert (draft.status, draft.number, draft.period) == (InvoiceStatus.DRAFT, None, "2026-11")
         assert (draft.customer_name, draft.customer_dni) == ("Jesus Jacome", "0929668846")
-        assert [line.description for line in draft.lines.all()] == ["Móvil 30 GB, 23/11/2026 – 23/12/2026"]
+        assert [line.description for line in draft.lines.all()] == ["Móvil 30 GB, 23/11/2026 – 22/12/2026"]
 
     def test_overage_is_a_line_of_its_own(self, subscription: Subscription, now: datetime) -> None:
         record_usage(
@@ -108,7 +108,7 @@ class TestIssuing:
         TaxRate.objects.update(rate=0)
         again = Invoice.objects.get(pk=issued.pk)
         assert again.customer_name == "Jesus Jacome"
-        assert [line.description for line in again.lines.all()] == ["Móvil 30 GB, 23/11/2026 – 23/12/2026"]
+        assert [line.description for line in again.lines.all()] == ["Móvil 30 GB, 23/11/2026 – 22/12/2026"]
         assert (again.total, again.tax_rate) == (D("25.30"), D("0.15"))
 
     def test_an_issued_invoice_is_not_discarded(self, issued: Invoice) -> None:

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from rest_framework.authtoken.models import Token
 
+from billing.sales.renewal import renew_subscriptions
 from customers.models import Customer
-from customers.services import renew_subscriptions
 from usage.models import Category, UsageEvent
 from usage.services import record_usage
 

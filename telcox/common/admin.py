@@ -36,8 +36,8 @@ REFUSALS_TOLD = 5
 class Step:
     """Something the office does with one row: a button on its page, and an action on the list.
 
-    `run(obj, at, by)` calls the one service, which raises DomainError to refuse; it returns the row to show
-    next, or None for the list. `by` is the user's name. `done` tells what happened, `%s` being the row.
+    `run(obj, at, by)` calls the one service for whoever is logged in, and that raises DomainError to refuse;
+    it returns the row to show next, or None for the list. `done` tells what happened, `%s` being the row.
     `when` says for which rows the button is there. The service decides, whatever the button said.
     """
 
@@ -173,7 +173,7 @@ class MadeByService(NeverChanged, OfficeAdmin):
     asks: tuple[str, ...] = ()
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        """Calls the service with what was filled in; `by` is the user's name."""
+        """Calls the service with what was filled in, for whoever is logged in."""
         raise NotImplementedError
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -56,7 +56,7 @@ class Embedded:
         """The line's period ends and its next one begins, of which nothing is used."""
         self.shell(
             "from customers.models import Line, Subscription;"
-            "from customers.services import renew_subscriptions;"
+            "from billing.sales.renewal import renew_subscriptions;"
             "from django.utils import timezone; now = timezone.now();"
             f"lines = Line.objects.filter(phone_number={phone_number!r}); lines.update(auto_renew=True);"
             "Subscription.objects.current().filter(line__in=lines).update(expiration_at=now);"

@@ -31,7 +31,7 @@ from datetime import timedelta
 from django.core.management import call_command
 from django.utils import timezone
 from customers.models import Customer, Line, Plan
-from customers.services import activate_subscription
+from billing.sales.services import activate_subscription
 from telcox.backoffice.demo import make_login
 call_command("loaddata", "catalogue", verbosity=0)
 plan = Plan.objects.filter(product_type="MOVIL", on_sale=True).order_by("-validity_days").first()

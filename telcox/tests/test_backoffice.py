@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice
+from billing.sales.services import activate_subscription
 from billing.services import draft_invoice, record_payment
 from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
-from customers.services import activate_subscription
 from usage.ingestion.answers import answer_once
 from usage.ingestion.reports import UsageReport
 from usage.models import Category, UsageDay, UsageEvent

@@ -39,7 +39,8 @@ from datetime import timedelta
 from django.utils import timezone
 from customers.models import Subscription
 now = timezone.now()
-Subscription.objects.update(start_at=now, expiration_at=now + timedelta(days=30), cycle_start_at=now, cycle_end_at=now + timedelta(days=30))
+end = now + timedelta(days=30)
+Subscription.objects.update(start_at=now, expiration_at=end, cycle_start_at=now, cycle_end_at=end)
 """
 
 GUAYAQUIL = ZoneInfo("America/Guayaquil")

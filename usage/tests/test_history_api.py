@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from billing.sales.renewal import renew_subscriptions
 from customers.models import Customer
-from customers.services import renew_subscriptions
 from usage.ingestion.reports import UsageReport
 from usage.services import take_usage
 

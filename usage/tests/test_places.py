@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from billing.sales.renewal import renew_subscriptions
 from customers.models import Subscription
-from customers.services import renew_subscriptions
 from usage.models import UsageEvent
 from usage.tests.batches import CARLA, JESUS, MARIA, reasons, report, take
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.sales.renewal import renew_subscriptions
 from customers.models import Subscription
-from customers.services import renew_subscriptions
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.testing.threads import in_threads
 from usage.ingestion import apply

@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.sales.renewal import renew_subscriptions
 from customers.models import Line, LineStatus, Subscription
-from customers.services import renew_subscriptions
 from telcox.common.errors import DomainError, NotFound, Unprocessable
 from usage.models import (
     COUNTER_FIELDS,

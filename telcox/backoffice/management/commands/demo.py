@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from customers.services import renew_subscriptions
+from billing.sales.renewal import renew_subscriptions
 from telcox.backoffice.demo import Login, login_made_before, make_login, seed
 
 EVENT = '{"phone_number": "0969786985", "category": "SOCIAL", "bytes": 1048576}'

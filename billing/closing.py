@@ -1,0 +1,87 @@
+"""Billing the periods that have ended."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets, save_documents
+from billing.models import Payment
+from billing.sales.facts import priced
+from billing.sales.periods import in_chunks
+from billing.sales.settlement import paid_for, settle
+from customers.models import Line, Subscription
+from telcox.common.bulk import insert
+from telcox.common.errors import DomainError
+from telcox.common.patience import patiently
+
+logger = logging.getLogger(__name__)
+
+
+class Billed(NamedTuple):
+    """How many invoices were issued, what they are in all, and how many periods could not be billed."""
+
+    invoices: int = 0
+    total: Decimal = Decimal(0)
+    refused: int = 0
+
+
+def periods_to_bill(at: datetime) -> QuerySet[Subscription]:
+    return Subscription.objects.to_bill().ended(at)
+
+
+def bills(*, at: datetime) -> Iterator[Billed]:
+    """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
+    one step.
+
+    Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
+    are the invoice's. A period that cannot be billed is logged by its key and tried again the next time. Safe
+    to run twice, late, or in several places at once, and to be killed.
+    """
+    for keys in in_chunks(periods_to_bill(at), "pk"):
+        yield from _bill_patiently(keys, at)
+
+
+def _bill_patiently(keys: Sequence[int], at: datetime) -> Iterator[Billed]:
+    """All at once, or, where one of them cannot be billed, each by itself."""
+    try:
+        yield patiently(partial(_bill, keys, at))
+    except DomainError as refusal:
+        if len(keys) > 1:
+            for key in keys:
+                yield from _bill_patiently([key], at)
+        else:
+            logger.warning("period %d not billed: %s", keys[0], refusal.reason)
+            yield Billed(refused=1)
+
+
+@transaction.atomic
+def _bill(keys: Sequence[int], at: datetime) -> Billed:
+    periods = list(Subscription.objects.select_for_update().to_bill().filter(pk__in=keys).order_by("pk"))
+    if not periods:
+        return Billed()
+    found = priced(periods, at=at)
+    settle(found, at=at)
+    lines = Line.objects.select_related("customer").in_bulk({period.line_id for period in periods})
+    invoices = []
+    for bill in found:
+        line = lines[bill.period.line_id]
+        invoices.append(draft_of(bill, line=line, customer=line.customer))
+    give_numbers(invoices, at)
+    payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)
+    save_documents(invoices)
+    insert(
+        [
+            line
+            for invoice, (_, facts, rated) in zip(invoices, found, strict=True)
+            for line in lines_of(invoice, facts, rated)
+        ]
+    )
+    Payment.objects.bulk_create(payments)
+    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
+    return Billed(len(invoices), sum((invoice.total for invoice in invoices), Decimal(0)))

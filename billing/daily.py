@@ -1,0 +1,66 @@
+"""What the calendar brings: periods begin, lines end, what has ended is billed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.closing import bills, periods_to_bill
+from billing.sales.renewal import ends, lines_due, lines_ending, renewals
+
+
+@dataclass
+class DayRun:
+    """What a run did: periods begun, lines ended, invoices issued and what they are in all, periods that
+    could not be billed."""
+
+    begun: int = 0
+    ended: int = 0
+    invoices: int = 0
+    total: Decimal = Decimal(0)
+    refused: int = 0
+
+
+class Step(NamedTuple):
+    """How much more of one kind of work is done: `begun`, `ended` or `invoices`."""
+
+    work: str
+    done: int
+
+
+def run_day(*, at: datetime) -> DayRun:
+    """Does all that is due by `at`; see `day_run`."""
+    run = DayRun()
+    for _ in day_run(run, at=at):
+        pass
+    return run
+
+
+def day_run(run: DayRun, *, at: datetime) -> Iterator[Step]:
+    """Does all that is due by `at`, noting it in `run`; each committed transaction is one step.
+
+    Periods begin before those before them are billed, so that a bill knows what was carried over. Run twice,
+    late, in two places at once, or killed and run again, it comes to the same.
+    """
+    for begun in renewals(at=at):
+        run.begun += begun
+        yield Step("begun", begun)
+    for ended in ends(at=at):
+        run.ended += ended
+        yield Step("ended", ended)
+    for billed in bills(at=at):
+        run.invoices += billed.invoices
+        run.total += billed.total
+        run.refused += billed.refused
+        yield Step("invoices", billed.invoices + billed.refused)
+
+
+def work_due(*, at: datetime) -> dict[str, int]:
+    """How much of each work there is. Missed periods, of which each makes one more of the next, are not in
+    it."""
+    return {
+        "begun": lines_due(at).count(),
+        "ended": lines_ending(at).count(),
+        "invoices": periods_to_bill(at).count(),
+    }

@@ -1,0 +1,163 @@
+"""What a period is rated from, read from the rows that say so."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from billing.models import TaxRate, Wallet
+from billing.rating import Allowance, Changes, Discount, Pack, Rated, RatingInputs, Span, Terms, Used
+from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
+from telcox.common.calendar import local_date
+from telcox.common.errors import DomainError
+from usage.models import COUNTER_FIELDS, UsageCounter
+
+NOTHING = Allowance()
+_USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
+
+
+def terms_of(row: Any, plan_name: str) -> Terms:
+    """Those of a Subscription, Plan or PlanRevision."""
+    return _terms(plan_name, *[getattr(row, field) for field in TERMS])
+
+
+@lru_cache(maxsize=1024)
+def _terms(plan_name: str, *values: Any) -> Terms:
+    """One object for the many periods that were sold on the same terms."""
+    return Terms(plan_name=plan_name, **dict(zip(TERMS, values, strict=True)))
+
+
+def span_of(period: Subscription) -> Span:
+    return Span(
+        local_date(period.start_at),
+        local_date(period.expiration_at),
+        local_date(period.cycle_start_at),
+        local_date(period.cycle_end_at),
+    )
+
+
+def carried_in(period: Subscription) -> Allowance:
+    return Allowance(period.carried_in_bytes, period.carried_in_minutes, period.carried_in_sms)
+
+
+class Priced(NamedTuple):
+    """A period, what it is rated from, and what it costs."""
+
+    period: Subscription
+    facts: RatingInputs
+    rated: Rated
+
+
+def priced(periods: Sequence[Subscription], *, at: datetime) -> list[Priced]:
+    """Each of these, as `facts_of` has them."""
+    facts = facts_of(periods, at=at)
+    return [Priced(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
+
+
+def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInputs]:
+    """What each of these periods is rated from as of `at`: as if it went on to its end, and with what was
+    used until now. They may not be saved yet.
+
+    A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
+    day of one.
+    """
+    used = _used(periods)
+    packs = _packs(periods)
+    carried_out = _carried_out(periods)
+    lost = _lost_days(periods, at)
+    spend_limits = _spend_limits(periods)
+    tax_rates = TaxRates()
+    return [
+        RatingInputs(
+            terms=terms_of(period, period.plan_name),
+            used=used.get(period.pk, Used()),
+            span=span_of(period),
+            changes=Changes(
+                packs=tuple(packs.get(period.pk, ())),
+                lost=tuple(lost.get(period.line_id, ())),
+                carried_in=carried_in(period),
+                carried_out=carried_out.get(period.pk, NOTHING),
+                discounts=tuple(_discount(each) for each in period.discounts),
+                spend_limit=spend_limits.get(period.line_id),
+                prepaid=period.prepaid,
+            ),
+            tax_rate=tax_rates.on(_tax_day(period, at)),
+        )
+        for period in periods
+    ]
+
+
+def _tax_day(period: Subscription, at: datetime) -> date:
+    """What is paid in advance is taxed as of when it begins; the rest when its period has ended, however late
+    that is billed, or today if it goes on."""
+    return local_date(period.start_at if period.prepaid else min(at, period.expiration_at))
+
+
+class TaxRates:
+    def __init__(self) -> None:
+        self._rates = list(TaxRate.objects.order_by("-valid_from").values_list("valid_from", "rate"))
+
+    def on(self, day: date) -> Decimal:
+        """Raises DomainError if none is known for the day."""
+        for valid_from, rate in self._rates:
+            if valid_from <= day:
+                return rate
+        raise DomainError(_("No tax rate is known for the day"), reason="no_tax_rate")
+
+
+def _saved(periods: Sequence[Subscription]) -> list[int]:
+    return [period.pk for period in periods if period.pk]
+
+
+def _used(periods: Sequence[Subscription]) -> dict[int, Used]:
+    counters = UsageCounter.objects.filter(pk__in=_saved(periods))
+    rows = counters.values_list("pk", *COUNTER_FIELDS.values())
+    return {pk: Used(**dict(zip(_USED, amounts, strict=True))) for pk, *amounts in rows}
+
+
+def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
+    found = defaultdict(list)
+    sold = SoldPack.objects.filter(subscription__in=_saved(periods))
+    for pack in sold:
+        found[pack.subscription_id].append(
+            Pack(pack.name, pack.price, pack.data_bytes, pack.voice_minutes, pack.sms)
+        )
+    return found
+
+
+def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
+    """What the next period got of this one's allowance, it has less of."""
+    ended = [period.pk for period in periods if period.pk and not period.is_last]
+    following = Subscription.objects.filter(renewed_from__in=ended)
+    rows = following.values_list(
+        "renewed_from_id", "carried_in_bytes", "carried_in_minutes", "carried_in_sms"
+    )
+    return {pk: Allowance(*amounts) for pk, *amounts in rows}
+
+
+def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[tuple[date, date]]]:
+    """By line, when it was suspended by the operator."""
+    found = defaultdict(list)
+    suspended = Suspension.objects.filter(
+        line__in={period.line_id for period in periods}, reason=SuspensionReason.OPERATOR
+    )
+    for line_id, start_at, end_at in suspended.order_by("start_at").values_list(
+        "line_id", "start_at", "end_at"
+    ):
+        found[line_id].append((local_date(start_at), local_date(end_at or max(at, start_at))))
+    return found
+
+
+def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
+    """Where one was agreed: 0 stands for none."""
+    lines = [period.line_id for period in periods if not period.prepaid]
+    wallets = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0)
+    return dict(wallets.values_list("line_id", "balance_limit_usd"))
+
+
+def _discount(sold: dict[str, str]) -> Discount:
+    return Discount(name=sold["name"], percent=Decimal(sold["percent"]), amount=Decimal(sold["amount"]))

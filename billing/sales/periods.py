@@ -1,0 +1,117 @@
+"""How a period is made, and how it is cut short."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from billing.models import Discount
+from billing.rating import Allowance, RatingInputs, granted, included
+from billing.sales.facts import NOTHING, span_of, terms_of
+from customers.cycles import full_period
+from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
+from telcox.common.bulk import insert
+from telcox.common.calendar import local_date
+
+# Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
+# locks briefly.
+CHUNK = 500
+
+# What may be used of a period in all.
+LIMITS = ("limit_bytes", "minutes_limit", "sms_limit")
+
+
+class DiscountsGiven:
+    """Those of some customers and of all plans, to be looked up at the moment a period begins."""
+
+    def __init__(self, customer_ids: Iterable[int]) -> None:
+        self._customers = set(customer_ids)
+        of_them = Discount.objects.for_customers(self._customers)
+        self._discounts = list(of_them.order_by("pk"))
+
+    def of(self, line: Line, plan_id: int, at: datetime) -> list[dict[str, str]]:
+        """As a subscription keeps them."""
+        if not self._discounts:
+            return []
+        day = local_date(at)
+        return [
+            {"name": each.name, "percent": str(each.percent), "amount": str(each.amount)}
+            for each in self._discounts
+            if each.plan_id in (None, plan_id)
+            and each.customer_id in (None, line.customer_id)
+            and each.valid_from <= day
+            and (each.valid_until is None or day <= each.valid_until)
+        ]
+
+
+def new_period(
+    *,
+    line: Line,
+    plan_id: int,
+    offered: Plan | PlanRevision,
+    start_at: datetime,
+    discounts: list[dict[str, str]],
+    after: Subscription | None = None,
+    carried: Allowance = NOTHING,
+) -> Subscription:
+    """A period of `line` from `start_at` on, sold as `offered`; not yet saved."""
+    cycle_start_at, cycle_end_at = full_period(validity_days=offered.validity_days, at=start_at)
+    period = Subscription(
+        line=line,
+        plan_id=plan_id,
+        plan_name=offered.name,
+        prepaid=line.prepaid,
+        sequence=after.sequence + 1 if after else 1,
+        start_at=start_at,
+        expiration_at=cycle_end_at,
+        cycle_start_at=cycle_start_at,
+        cycle_end_at=cycle_end_at,
+        carried_in_bytes=carried.data_bytes,
+        carried_in_minutes=carried.voice_minutes,
+        carried_in_sms=carried.sms,
+        discounts=discounts,
+        renewed_from=after,
+        **{field: getattr(offered, field) for field in TERMS},
+    )
+    _set_limits(period, included(terms_of(offered, offered.name), span_of(period)) + carried)
+    return period
+
+
+def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
+    """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
+    period.expiration_at = at
+    span = span_of(period)
+    _set_limits(period, granted(facts.terms, span, facts.changes))
+    period.save(update_fields=["expiration_at", *LIMITS])
+    return RatingInputs(facts.terms, facts.used, span, facts.changes, facts.tax_rate)
+
+
+def _set_limits(period: Subscription, allowance: Allowance) -> None:
+    period.limit_bytes = allowance.data_bytes
+    period.minutes_limit = allowance.voice_minutes
+    period.sms_limit = allowance.sms
+
+
+def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
+    """Saves each as its line's last, in the place of the one before it. The lines are locked."""
+    superseded = [period.pk for period in after if period is not None]
+    Subscription.objects.filter(pk__in=superseded).update(is_last=None)
+    insert(periods)
+    if any(period.pk is None for period in periods):  # MySQL does not tell
+        lines: dict[Any, Subscription] = {period.line_id: period for period in periods}
+        last = Subscription.objects.current().filter(line__in=lines)
+        for pk, line_id in last.values_list("pk", "line_id"):
+            lines[line_id].pk = pk
+
+
+def in_chunks(periods: QuerySet[Subscription], key: str, size: int = CHUNK) -> Iterator[list[int]]:
+    """A key of these ended periods, a chunk at a time: memory stays the same however many there are, and none
+    is looked at twice, whatever becomes of it meanwhile."""
+    in_order = periods.order_by("expiration_at", "pk").values_list("expiration_at", "pk", key)
+    rows = list(in_order[:size])
+    while rows:
+        yield [row[2] for row in rows]
+        ended, pk, _key = rows[-1]
+        same_moment = in_order.filter(expiration_at=ended, pk__gt=pk)[:size]
+        rows = list(same_moment) or list(in_order.filter(expiration_at__gt=ended)[:size])

@@ -1,0 +1,209 @@
+"""What the calendar does to lines: the next period begins, or the line ends."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from billing.models import Wallet
+from billing.rating import Allowance, carried_over
+from billing.sales.facts import NOTHING, Priced, facts_of, priced
+from billing.sales.periods import DiscountsGiven, append, in_chunks, new_period
+from billing.sales.services import end_line
+from billing.sales.settlement import settle
+from customers.catalogue import OfferedTerms
+from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription
+from telcox.common.bulk import insert
+from telcox.common.patience import patiently
+from usage.live import broadcast
+
+logger = logging.getLogger(__name__)
+
+
+def renew_subscriptions(*, at: datetime) -> int:
+    """Begins every period that is due by `at`; returns how many. See `renewals`."""
+    begun = sum(renewals(at=at))
+    if begun:
+        logger.info("%d period(s) begun", begun)
+    return begun
+
+
+def lines_due(at: datetime) -> QuerySet[Subscription]:
+    """The ended periods that another one is to follow."""
+    return Subscription.objects.renewing().current().ended(at)
+
+
+def renewals(*, at: datetime) -> Iterator[int]:
+    """Begins the next period of every auto-renewing line whose period has ended by `at`. Each committed
+    transaction is one step: how many periods it began.
+
+    A line that missed periods gets each of them, so that its periods have no gap; each is sold on the terms
+    its plan had when it begins, and is of another plan if a change was waiting for that. A prepaid line whose
+    wallet is short gets none (`RENEWAL_REFUSED`); once it can pay, its next one begins at that moment. Safe
+    to run twice, late, or in several places at once, and to be killed: each chunk is one transaction, under
+    its lines' locks.
+    """
+    for line_ids in in_chunks(lines_due(at), "line_id"):
+        while begun := patiently(partial(_renew, line_ids, at)):
+            yield begun
+
+
+def renew_line(*, line: Line, at: datetime) -> int:
+    """The same for one line, whose wallet was filled up."""
+    begun = 0
+    while patiently(partial(_renew, [line.pk], at)):
+        begun += 1
+    return begun
+
+
+def ends(*, at: datetime) -> Iterator[int]:
+    """Terminates the lines that were to end with their period, as of when that ended. Each committed
+    transaction is one step: how many lines it ended."""
+    for line_ids in in_chunks(lines_ending(at), "line_id"):
+        yield patiently(partial(_end, line_ids, at))
+
+
+def lines_ending(at: datetime) -> QuerySet[Subscription]:
+    ending = Subscription.objects.current().ended(at).filter(line__ends_with_period=True)
+    return ending.exclude(line__status=LineStatus.TERMINATED)
+
+
+def _lock(line_ids: Sequence[int]) -> dict[int, Line]:
+    return {line.pk: line for line in Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")}
+
+
+@transaction.atomic
+def _end(line_ids: Sequence[int], at: datetime) -> int:
+    lines = _lock(line_ids)
+    ending = lines_ending(at).filter(line__in=lines).values_list("line_id", "expiration_at")
+    for line_id, expiration_at in ending:
+        end_line(lines[line_id], expiration_at)
+    return len(ending)
+
+
+@transaction.atomic
+def _renew(line_ids: Sequence[int], at: datetime) -> int:
+    """One more period for each of these lines that is still due, now that nobody else can touch them."""
+    lines = _lock(line_ids)
+    due = list(lines_due(at).filter(line__in=lines).order_by("line_id"))
+    if not due:
+        return 0
+    for period in due:
+        period.line = lines[period.line_id]
+    changes = {change.line_id: change for change in PlanChange.objects.pending().filter(line__in=lines)}
+    next_periods = _next_periods(due, changes, at)
+    bills = priced([period for period in next_periods if period.prepaid], at=at)
+    short = _short(bills, at)
+    begun = [period for period in next_periods if period.line_id not in short]
+    if not begun:
+        return 0
+    append(begun, after=[period.renewed_from for period in begun])
+    settle([bill for bill in bills if bill.period.line_id not in short], at=at)
+    _write_down(begun, changes, at)
+    return len(begun)
+
+
+def _next_periods(
+    due: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime
+) -> list[Subscription]:
+    plans = {
+        period.line_id: changes[period.line_id].plan_id if period.line_id in changes else period.plan_id
+        for period in due
+    }
+    offered = OfferedTerms(set(plans.values()))
+    discounts = DiscountsGiven(period.line.customer_id for period in due)
+    carried = _carried(due, at)
+    lapsed = _lapsed(due)
+    periods = []
+    for period in due:
+        plan_id = plans[period.line_id]
+        start_at = _start(period, period.pk in lapsed, at)
+        periods.append(
+            new_period(
+                line=period.line,
+                plan_id=plan_id,
+                offered=offered.of(plan_id, start_at),
+                start_at=start_at,
+                discounts=discounts.of(period.line, plan_id, start_at),
+                after=period,
+                carried=carried.get(period.pk, NOTHING) if start_at == period.expiration_at else NOTHING,
+            )
+        )
+    return periods
+
+
+def _start(period: Subscription, lapsed: bool, at: datetime) -> datetime:
+    """Where the one before ended; but nobody pays in advance for a time that has passed without service."""
+    if not period.line.prepaid:
+        return period.expiration_at
+    if lapsed:
+        return at
+    return max(period.expiration_at, period.line.resumed_at or period.expiration_at)
+
+
+def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
+    rolling = [period for period in due if period.rollover_share]
+    if not rolling:
+        return {}
+    return {
+        period.pk: carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=False)
+        for period, facts in zip(rolling, facts_of(rolling, at=at), strict=True)
+    }
+
+
+def _lapsed(due: Sequence[Subscription]) -> set[int]:
+    """The prepaid ones that were not renewed when they ended."""
+    refused = LineEvent.objects.filter(
+        line__in=[period.line_id for period in due if period.line.prepaid], step=LineStep.RENEWAL_REFUSED
+    )
+    ids = set(refused.values_list("subscription_id", flat=True))
+    return {period.pk for period in due if period.pk in ids}
+
+
+def _short(bills: Sequence[Priced], at: datetime) -> set[int]:
+    """The lines whose wallet cannot pay; that is noted once for the period that has ended. From here on the
+    wallets are locked."""
+    if not bills:
+        return set()
+    wallets = Wallet.objects.select_for_update().filter(line__in=[bill.period.line_id for bill in bills])
+    money = dict(wallets.order_by("pk").values_list("line_id", "balance_usd"))
+    short = [bill.period for bill in bills if bill.rated.total > money.get(bill.period.line_id, 0)]
+    ended = [period.renewed_from for period in short if period.renewed_from]
+    noted = _lapsed(ended)
+    LineEvent.objects.bulk_create(
+        LineEvent(
+            line_id=period.line_id,
+            step=LineStep.RENEWAL_REFUSED,
+            at=at,
+            subscription=period,
+            detail=period.plan_name,
+        )
+        for period in ended
+        if period.pk not in noted
+    )
+    return {period.line_id for period in short}
+
+
+def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime) -> None:
+    """Writes the lines' history, and lets those who watch know."""
+    done = [changes[period.line_id].pk for period in begun if period.line_id in changes]
+    if done:
+        PlanChange.objects.filter(pk__in=done).update(is_pending=None, done_at=at)
+    Line.objects.filter(pk__in=[period.line_id for period in begun]).update(version=F("version") + 1)
+    insert(
+        [
+            LineEvent(
+                line_id=period.line_id,
+                step=LineStep.RENEW,
+                at=period.start_at,
+                subscription_id=period.pk,
+                detail=period.plan_name,
+            )
+            for period in begun
+        ]
+    )
+    phone_numbers = {period.line.phone_number for period in begun}
+    transaction.on_commit(lambda: broadcast.publish(phone_numbers))

@@ -1,0 +1,272 @@
+"""What may be sold on a line, and taken off it. Each of these is one transaction under the line's lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from billing.rating import Allowance, RatingInputs, carried_over
+from billing.sales.facts import NOTHING, Priced, facts_of, priced
+from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
+from billing.sales.settlement import settle
+from customers.catalogue import OfferedTerms
+from customers.lifecycle import complete, lock_for, locked, require_allowed
+from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
+from customers.services import end_suspension
+from telcox.common.calendar import local_date
+from telcox.common.errors import DomainError
+from usage.live import broadcast
+
+
+@dataclass(frozen=True)
+class Sale:
+    """What came of it: the periods it is about, and what they cost as they are now, the earlier first."""
+
+    bills: Sequence[Priced]
+    change: PlanChange | None = None
+    pack: SoldPack | None = None
+    repeated: bool = False
+
+
+@transaction.atomic
+def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Subscription:
+    """Sells `plan` on `line` from `at` on, for the plan's validity; a prepaid line pays it from its wallet.
+
+    Raises DomainError if the line is not in service, its present period still runs, the plan is not sold for
+    it, or its wallet is short.
+    """
+    line = lock_for(line=line, step=LineStep.ACTIVATE)
+    _require_sold(plan, line, at)
+    previous = _last_period(line)
+    if previous and not previous.is_expired(at):
+        raise DomainError(_("The line's present period has not ended"), reason="period_running")
+    period = _begin(line, plan, at, after=previous)
+    period.renewed_from = None
+    append([period], after=[previous])
+    complete(line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name)
+    _conclude(line, [period], at, by)
+    return period
+
+
+@transaction.atomic
+def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
+    """Ends the line's period now, and begins one of `plan`.
+
+    Each is paid, and gives its allowances, for its days (docs/rating.md); the day of the change is the new
+    plan's. Of the old plan's allowances as much goes over as its rollover says, and all that is left of
+    packs. A change that was planned for the period's end is called off.
+
+    Raises DomainError if no period runs, it began this very moment or was billed already, the line has this
+    plan, it is not sold for it, or a prepaid line's wallet is short.
+    """
+    line = lock_for(line=line, step=LineStep.CHANGE_PLAN)
+    period = _running_period(line, at)
+    _require_other_plan(plan, period, line, at)
+    _call_off(line)
+    facts = _cut(period, at)
+    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=True)
+    following = _begin(line, plan, at, after=period, carried=carried)
+    append([following], after=[period])
+    change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)
+    complete(
+        line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
+    )
+    return Sale(_conclude(line, [period, following], at, by), change=change)
+
+
+@transaction.atomic
+def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
+    """Lets the line's next period be one of `plan`. An earlier such wish is replaced.
+
+    The plan's terms are those of the moment the period begins. Raises DomainError as `change_plan`.
+    """
+    line = lock_for(line=line, step=LineStep.SCHEDULE_CHANGE)
+    period = _running_period(line, at)
+    _require_other_plan(plan, period, line, at)
+    _call_off(line)
+    change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
+    complete(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
+    following = _begin(line, plan, period.expiration_at, after=period)
+    return Sale(priced([period, following], at=at), change=change)
+
+
+@transaction.atomic
+def cancel_plan_change(*, line: Line, at: datetime, by: str = "") -> Line:
+    """Calls off the change that waits for the period's end. Raises DomainError if there is none."""
+    line = lock_for(line=line, step=LineStep.CANCEL_CHANGE)
+    if not _call_off(line):
+        raise DomainError(_("No plan change is pending"), reason="no_pending_change")
+    complete(line=line, step=LineStep.CANCEL_CHANGE, at=at, by=by)
+    return line
+
+
+@transaction.atomic
+def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = "") -> Sale:
+    """Adds a pack to the line's period, until it ends; a prepaid line pays it from its wallet, others find it
+    on their bill.
+
+    Under a `reference` that was used for it before, it is not bought again (`repeated`). Raises DomainError
+    if the reference was used for something else, the line is not in service, no period runs or it was billed
+    already, the pack is not sold for the line, or it cannot be paid: the wallet is short, or it would pass
+    the spending limit.
+    """
+    line = locked(line)
+    if bought := _bought_before(line, pack, reference):
+        return Sale(priced([bought.subscription], at=at), pack=bought, repeated=True)
+    require_allowed(line, LineStep.BUY_PACK)
+    _require_sold(pack, line, at)
+    period = _running_period(line, at)
+    _require_within_spend_limit(period, pack, at)
+    try:
+        with transaction.atomic():
+            sold = SoldPack.objects.create(
+                subscription=period,
+                pack=pack,
+                name=pack.name,
+                price=pack.price,
+                data_bytes=pack.data_bytes,
+                voice_minutes=pack.voice_minutes,
+                sms=pack.sms,
+                bought_at=at,
+                reference=reference,
+            )
+    except IntegrityError as error:  # another line's, at the same time
+        raise _reference_used() from error
+    Subscription.objects.filter(pk=period.pk).update(
+        limit_bytes=F("limit_bytes") + pack.data_bytes,
+        minutes_limit=F("minutes_limit") + pack.voice_minutes,
+        sms_limit=F("sms_limit") + pack.sms,
+        changes=F("changes") + 1,
+    )
+    period.refresh_from_db(fields=[*LIMITS, "changes"])
+    complete(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
+    return Sale(_conclude(line, [period], at, by), pack=sold)
+
+
+@transaction.atomic
+def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
+    """Ends a line for good, and its period with it, which is charged for its days.
+
+    Raises DomainError if it has ended already, or its period began this very moment or was billed.
+    """
+    line = lock_for(line=line, step=LineStep.TERMINATE)
+    end_line(line, at, by)
+    return line
+
+
+def end_line(line: Line, at: datetime, by: str = "") -> None:
+    """The line, which is locked, is terminated as of `at`."""
+    period = _last_period(line)
+    if period and not period.is_expired(at):
+        period = _running_period(line, at)
+        _cut(period, at)
+    else:
+        period = None
+    _call_off(line)
+    end_suspension(line, at)
+    line.terminated_at, line.ends_with_period = at, False
+    complete(line=line, step=LineStep.TERMINATE, at=at, by=by, subscription=period)
+    _conclude(line, [period] if period else [], at, by)
+
+
+@transaction.atomic
+def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
+    """Lets the line end with its period. Raises DomainError if no period runs."""
+    line = lock_for(line=line, step=LineStep.SCHEDULE_END)
+    _running_period(line, at)
+    line.ends_with_period = True
+    complete(line=line, step=LineStep.SCHEDULE_END, at=at, by=by)
+    return line
+
+
+def _last_period(line: Line) -> Subscription | None:
+    return line.subscriptions.current().first()
+
+
+def _running_period(line: Line, at: datetime) -> Subscription:
+    """The line's period, which can still be changed."""
+    period = _last_period(line)
+    if period is None or period.is_expired(at):
+        raise DomainError(_("No period of the line runs"), reason="no_running_period")
+    if at <= period.start_at:
+        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
+    if not period.unbilled:
+        raise DomainError(_("The line's period was billed already"), reason="already_invoiced")
+    period.line = line
+    return period
+
+
+def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
+    plan = isinstance(offer, Plan)
+    if not offer.is_on_sale(local_date(at)):
+        detail = _("The plan is not on sale") if plan else _("The pack is not on sale")
+        raise DomainError(detail, reason="plan_not_on_sale" if plan else "pack_not_on_sale")
+    if offer.product_type != line.product_type:
+        detail = (
+            _("The plan is not for this kind of line") if plan else _("The pack is not for this kind of line")
+        )
+        raise DomainError(
+            detail, reason="plan_of_other_product_type" if plan else "pack_of_other_product_type"
+        )
+
+
+def _require_other_plan(plan: Plan, period: Subscription, line: Line, at: datetime) -> None:
+    if plan.pk == period.plan_id:
+        raise DomainError(_("The line has this plan"), reason="same_plan")
+    _require_sold(plan, line, at)
+
+
+def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) -> None:
+    [facts] = facts_of([period], at=at)
+    limit = facts.changes.spend_limit
+    if limit is None or facts.terms.overage_beyond_spend_limit:
+        return
+    spent = sum((bought.price for bought in facts.changes.packs), Decimal(0))
+    if spent + pack.price > limit:
+        raise DomainError(_("The pack would pass the line's spending limit"), reason="spend_limit")
+
+
+def _bought_before(line: Line, pack: Pack, reference: str) -> SoldPack | None:
+    bought = SoldPack.objects.filter(reference=reference).select_related("subscription__line").first()
+    if bought and (bought.subscription.line_id != line.pk or bought.pack_id != pack.pk):
+        raise _reference_used()
+    return bought
+
+
+def _reference_used() -> DomainError:
+    return DomainError(_("The reference was used for something else"), reason="reference_used")
+
+
+def _begin(
+    line: Line, plan: Plan, at: datetime, *, after: Subscription | None, carried: Allowance = NOTHING
+) -> Subscription:
+    return new_period(
+        line=line,
+        plan_id=plan.pk,
+        offered=OfferedTerms([plan.pk]).of(plan.pk, at),
+        start_at=at,
+        discounts=DiscountsGiven([line.customer_id]).of(line, plan.pk, at),
+        after=after,
+        carried=carried,
+    )
+
+
+def _call_off(line: Line) -> int:
+    return line.plan_changes.pending().update(is_pending=None)
+
+
+def _cut(period: Subscription, at: datetime) -> RatingInputs:
+    [facts] = facts_of([period], at=at)
+    return cut(period, facts, at)
+
+
+def _conclude(line: Line, periods: Sequence[Subscription], at: datetime, by: str) -> list[Priced]:
+    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now."""
+    bills = priced(periods, at=at)
+    settle(bills, at=at, by=by)
+    transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
+    return bills

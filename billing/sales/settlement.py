@@ -1,0 +1,52 @@
+"""How what is prepaid is paid: whatever a period costs as it is now, less what was paid for it, is charged to
+the line's wallet or given back. So nothing is paid twice, however often it is settled."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Count, Sum
+
+from billing.models import EntryKind, WalletEntry
+from billing.sales.facts import Priced
+from billing.wallets import Posting, post_entries
+from customers.models import Subscription
+
+ZERO = Decimal("0.00")
+
+
+def paid_for(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
+    """By primary key, what the wallet paid for each period, and by how many entries."""
+    entries = WalletEntry.objects.filter(subscription__in=[period.pk for period in periods]).order_by()
+    sums = entries.values_list("subscription").annotate(Sum("amount"), Count("pk"))
+    return {pk: (-amount, number) for pk, amount, number in sums}
+
+
+def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> None:
+    """Charges, or gives back, what is due for each of these periods that is prepaid.
+
+    What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
+    """
+    prepaid = [bill for bill in bills if bill.period.prepaid]
+    if not prepaid:
+        return
+    paid = paid_for([bill.period for bill in prepaid])
+    postings = []
+    for period, _, rated in prepaid:
+        before, number = paid.get(period.pk, (ZERO, 0))
+        due = rated.total - before
+        if due:
+            postings.append(
+                Posting(
+                    line_id=period.line_id,
+                    kind=EntryKind.CHARGE if due > 0 else EntryKind.REFUND,
+                    amount=abs(due),
+                    reference=f"period-{period.pk}-{number + 1}",
+                    description=period.plan_name,
+                    subscription_id=period.pk,
+                )
+            )
+    postings.sort(key=lambda posting: posting.kind == EntryKind.CHARGE)
+    for posted in post_entries(postings=postings, at=at, by=by):
+        if posted.refusal:
+            raise posted.refusal
