@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
-from billing.wallets import adjust_wallet, refund_wallet, top_up
+from billing.sales.renewal import fill_up
+from billing.wallets import adjust_wallet, refund_wallet
 from telcox.common.admin import (
     CappedPaginator,
     MadeByService,
@@ -86,7 +87,9 @@ class WalletEntryAdmin(MadeByService):
         named = {"reference": given["reference"], "description": given["description"], "at": at, "by": by}
         match given["kind"]:
             case EntryKind.TOP_UP:
-                return top_up(line=line, amount=amount, method=PaymentMethod.EFECTIVO, staff=True, **named)[0]
+                return fill_up(line=line, amount=amount, method=PaymentMethod.EFECTIVO, staff=True, **named)[
+                    0
+                ]
             case EntryKind.REFUND:
                 return refund_wallet(line=line, amount=amount, **named)
             case _:

@@ -14,7 +14,8 @@ from billing.api.serializers import (
     WalletQuery,
 )
 from billing.bills import bills_of_number, bills_of_number_and_user
-from billing.wallets import top_up, wallet_statement
+from billing.sales.renewal import fill_up
+from billing.wallets import wallet_statement
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from customers.models import Line
 from telcox.common.errors import NotFound
@@ -90,7 +91,7 @@ class WalletViewSet(ViewSet):
         body = TopUpInput(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
-        entry, repeated = top_up(
+        entry, repeated = fill_up(
             line=line,
             amount=given["amount"],
             method=given["payment_method"],

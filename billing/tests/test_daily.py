@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.daily import DayRun, run_day
-from billing.models import Invoice, InvoiceStatus, Payment, TaxRate, WalletEntry
-from billing.sales.renewal import renew_line
+from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, WalletEntry
+from billing.sales.renewal import fill_up
 from billing.sales.services import activate_subscription, schedule_end
 from billing.tests.conftest import moment
 from billing.tests.outcome import outcome
@@ -183,8 +183,10 @@ class TestPrepaid:
         assert len(periods(sold)) == 2
         refused = LineEvent.objects.filter(line=sold, step="RENEWAL_REFUSED")
         assert [event.at for event in refused] == [moment("2027-01-01")]
-        adjust_wallet(line=sold, amount=D(34), reference="more", at=moment("2027-01-10"))
-        assert renew_line(line=sold, at=moment("2027-01-10 09:00")) == 1
+        fill_up(
+            line=sold, amount=D("34.00"), method=PaymentMethod.TARJETA, reference="more", staff=True,
+            at=moment("2027-01-10 09:00"),
+        )  # fmt: skip
         # Nobody pays for the days without.
         assert periods(sold)[2].start_at == moment("2027-01-10 09:00")
 

@@ -15,7 +15,10 @@ from telcox.beat import Scheduler
 @pytest.mark.django_db
 def test_without_redis_a_task_is_done_in_place(seeded: None) -> None:
     now = timezone.now()
-    Subscription.objects.update(start_at=now - timedelta(days=31), expiration_at=now - timedelta(days=1))
+    begun = now - timedelta(days=31)
+    Subscription.objects.update(
+        start_at=begun, expiration_at=now - timedelta(days=1), cycle_start_at=begun, cycle_end_at=now
+    )
     before = Subscription.objects.count()
     run_day.delay()
     assert Subscription.objects.ended(now).count() == before
