@@ -30,7 +30,7 @@ class OrderInput(InputSerializer):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
-            message = self.error_messages["extra_forbidden"]
+            message = str(self.error_messages["extra_forbidden"])
             raise serializers.ValidationError(
                 {name: [serializers.ErrorDetail(message, "extra_forbidden")] for name in unknown}
             )
@@ -175,9 +175,10 @@ class PresentPeriodOutput(serializers.Serializer[Any]):
 
 
 class PendingChangeOutput(serializers.Serializer[Any]):
-    plan = serializers.CharField(source="plan.code")
-    plan_name = serializers.CharField(source="plan.name")
-    asked_at = MomentField()
+    plan = serializers.CharField(source="change.plan.code")
+    plan_name = serializers.CharField(source="change.plan.name")
+    asked_at = MomentField(source="change.asked_at")
+    effective_at = MomentField()
 
 
 class SubscriptionOutput(serializers.Serializer[Any]):

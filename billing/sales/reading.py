@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from billing.allowances import left, stopped
 from billing.rating import Allowance, included, spent
@@ -63,13 +64,18 @@ class Present:
         return self.bill.facts.changes.spend_limit
 
 
+class PendingChange(NamedTuple):
+    change: PlanChange
+    effective_at: datetime
+
+
 @dataclass(frozen=True)
 class Holding:
     """A line, its present period if it ever had one, and the plan change that waits for that to end."""
 
     line: Line
     present: Present | None
-    pending_change: PlanChange | None
+    pending_change: PendingChange | None
 
     @property
     def stopped(self) -> list[str]:
@@ -89,5 +95,6 @@ def line_holding(*, phone_number: str, at: datetime) -> Holding:
         [bill] = priced([period], at=at)
         packs = period.packs.select_related("pack").order_by("pk")
         present = Present(bill, list(packs), period.is_expired(at))
-        pending = line.plan_changes.pending().select_related("plan").first()
+        change = line.plan_changes.pending().select_related("plan").first()
+        pending = PendingChange(change, period.expiration_at) if change else None
         return Holding(line, present, pending)

@@ -124,5 +124,5 @@ class MoneyField(serializers.DecimalField):
 class MomentField(serializers.DateTimeField):
     """A moment in an answer: ISO 8601 in the operator's time zone, with its offset."""
 
-    def to_representation(self, value: Any) -> str:  # type: ignore[override]
+    def to_representation(self, value: Any) -> str:
         return spoken(value)
