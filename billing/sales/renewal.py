@@ -16,6 +16,7 @@ from billing.sales.services import end_line
 from billing.sales.settlement import settle
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription
+from telcox.common.bulk import insert
 from telcox.common.patience import patiently
 from usage.live import broadcast
 
@@ -192,15 +193,17 @@ def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange]
     if done:
         PlanChange.objects.filter(pk__in=done).update(is_pending=None, done_at=at)
     Line.objects.filter(pk__in=[period.line_id for period in begun]).update(version=F("version") + 1)
-    LineEvent.objects.bulk_create(
-        LineEvent(
-            line_id=period.line_id,
-            step=LineStep.RENEW,
-            at=period.start_at,
-            subscription=period,
-            detail=period.plan_name,
-        )
-        for period in begun
+    insert(
+        [
+            LineEvent(
+                line_id=period.line_id,
+                step=LineStep.RENEW,
+                at=period.start_at,
+                subscription_id=period.pk,
+                detail=period.plan_name,
+            )
+            for period in begun
+        ]
     )
     phone_numbers = {period.line.phone_number for period in begun}
     transaction.on_commit(lambda: broadcast.publish(phone_numbers))

@@ -15,6 +15,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
     "renew_subscriptions": [],
+    "run_day": ["--date=2027-01-31"],
     "import_cdr": ["usage/tests/detail_records.csv", "--workers=1"],
     "redrive_usage": [],
     "verify_usage": [],
