@@ -8,10 +8,12 @@ from typing import Any
 from django.apps import apps
 from django.test import Client
 
-from billing.models import Invoice, Wallet
+from billing.models import Discount, Invoice, Wallet
 from billing.sales.services import activate_subscription
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Pack, Plan, Subscription
+from usage.models import Category
+from usage.services import record_usage
 
 GB = 2**30
 NUMBER = "0955555555"
@@ -116,3 +118,19 @@ def charged(bill: dict[str, Any]) -> dict[str, Any]:
         for line in bill["lines"]
     ]
     return {"lines": lines, **{name: bill[name] for name in ("subtotal", "discount", "tax", "total")}}
+
+
+def busy_line(clock: Clock, *, prepaid: bool) -> Line:
+    """Ten days into Móvil 15 GB, its spending limit far: all its minutes and more are spoken, and 10 GB used.
+    Its holder gets a discount on what begins from now on."""
+    line = new_line(at=clock() - timedelta(days=10), prepaid=prepaid, spend_limit="30.00")
+    Discount.objects.create(
+        name="Por fidelidad", percent=10, amount=1, customer=line.customer, valid_from="2026-12-01"
+    )
+    use(clock, Category.ENTERTAINMENT, 10 * GB)
+    use(clock, Category.VOICE, 310 * 60 + 1)
+    return line
+
+
+def use(clock: Clock, category: Category, quantity: int) -> None:
+    record_usage(phone_number=NUMBER, category=category, quantity=quantity, source="t", at=clock())

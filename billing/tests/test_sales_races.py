@@ -117,9 +117,7 @@ def test_one_reference_on_two_lines_is_one_purchase(
     line: Line, prepaid: bool, together: Callable[..., list[Any]]
 ) -> None:
     other = new_line(at=add_days(timezone.now(), -10), prepaid=prepaid, phone_number="0966666666")
-    answers = in_threads(
-        lambda number: post(Client(), *PACK, number), [NUMBER, "0966666666"] * 2, threads=4
-    )
+    answers = in_threads(lambda number: post(Client(), *PACK, number), [NUMBER, "0966666666"] * 2, threads=4)
     assert statuses(answers).count(201) == 1
     assert SoldPack.objects.count() == 1
     for each in (line, other):
