@@ -243,8 +243,10 @@ def test_a_dry_run_changes_nothing_and_tells_nobody(
         assert post(client, what, {**body, "dry_run": True}).status_code == 200
     assert everything() == before
     assert callbacks == []
-    assert post(client, what, body).status_code == 201
+    with django_capture_on_commit_callbacks() as callbacks:
+        assert post(client, what, body).status_code == 201
     assert everything() != before
+    assert len(callbacks) == (body.get("when") != "period_end")
 
 
 class TestVersions:
