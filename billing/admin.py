@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate, Wallet
+import billing.admin_wallets  # noqa: F401  # registers its pages
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, TaxRate
 from billing.sales.services import activate_subscription
 from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
 from customers.models import Subscription
@@ -266,18 +267,6 @@ class PaymentAdmin(MadeByService):
             reference=given["reference"],
             at=given["paid_at"],
         )
-
-
-@admin.register(Wallet)
-class WalletAdmin(OfficeAdmin):
-    list_display = ("line", "balance_usd", "balance_limit_usd")
-    list_select_related = ("line",)
-    search_fields = ("line__phone_number", "line__customer__full_name")
-    search_help_text = _("Phone number or name")
-    autocomplete_fields = ("line",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("line",) if obj else ()
 
 
 @admin.register(TaxRate)

@@ -6,26 +6,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from billing.api.orders import (
-    PERIOD_END,
-    PackInput,
-    PackOrderOutput,
-    PlanChangeInput,
-    PlanChangeOutput,
-    SubscriptionOutput,
+from billing.api.serializers import (
+    InvoiceListOutput,
+    TopUpInput,
+    WalletEntryOutput,
+    WalletOutput,
+    WalletQuery,
 )
-from billing.api.serializers import InvoiceListOutput
 from billing.bills import bills_of_number, bills_of_number_and_user
-from billing.sales.orders import Ordered, order_pack, order_plan
-from billing.sales.reading import line_holding
-from billing.sales.services import cancel_plan_change
-from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
-from customers.api.offers import offer_in_body
-from customers.models import Pack, Plan
+from billing.wallets import top_up, wallet_statement
+from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.models import Line
 from telcox.common.errors import NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.patience import patiently
-from telcox.common.permissions import sees_everything
+from telcox.common.permissions import ADD_MONEY, MayTopUp, sees_everything
 
 
 class BillingViewSet(ViewSet):
@@ -51,98 +45,61 @@ class BillingViewSet(ViewSet):
         return Response({"items": bills_of_number_and_user(phone_number, request.user)})
 
 
-class SubscriptionViewSet(ViewSet):
-    """What a line has, and what is bought for it. What would come of it is told by the code that does it."""
+class WalletViewSet(ViewSet):
+    """The money on a line."""
 
     lookup_field = "phone_number"
     lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
-        operation_id="get_subscription",
-        tags=["subscription"],
-        parameters=[PHONE_NUMBER],
-        responses={200: SubscriptionOutput, **problems(404, 409, 422)},
+        operation_id="get_wallet",
+        tags=["wallet"],
+        parameters=[PHONE_NUMBER, WalletQuery],
+        responses={200: WalletOutput, **problems(404, 422)},
     )
     @action(detail=True, methods=["get"])
-    def subscription(self, request: Request, phone_number: str) -> Response:
-        """What the line has now, what is left of it, and its bill so far."""
+    def wallet(self, request: Request, phone_number: str) -> Response:
+        """The balance and the movements that made it, newest first; older ones with `before`."""
         phone_number = number_in_path(phone_number)
+        query = WalletQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
         if not may_see(request, phone_number):
             raise NotFound("Not Found", reason="unknown_line")
-        holding = line_holding(phone_number=phone_number, at=timezone.now())
-        return Response(SubscriptionOutput(holding).data)
+        statement = wallet_statement(phone_number=phone_number, before=query.validated_data.get("before"))
+        return Response(WalletOutput(statement).data)
 
     @extend_schema(
-        operation_id="post_plan_change",
-        tags=["subscription"],
+        operation_id="top_up",
+        tags=["wallet"],
         parameters=[PHONE_NUMBER],
-        request=PlanChangeInput,
-        responses={200: PlanChangeOutput, 201: PlanChangeOutput, **problems(404, 409, 413, 415, 422)},
+        request=TopUpInput,
+        responses={
+            200: WalletEntryOutput,
+            201: WalletEntryOutput,
+            **problems(402, 404, 409, 413, 415, 422, 502, 504),
+        },
     )
-    @action(detail=True, methods=["post"], url_path="plan-change")
-    def plan_change(self, request: Request, phone_number: str) -> Response:
-        """Changes the line to another plan, now or when its present period ends.
-
-        Answers with the bills of the period that ends, as of now, and of the one that begins; `dry_run`
-        answers the same and changes nothing.
-        """
-        line = line_in_path(request, phone_number)
-        order = PlanChangeInput(data=request.data)
-        order.is_valid(raise_exception=True)
-        given = order.validated_data
-        # Whoever names a version decides on that state of the line, and not on the one just read.
-        line.version = given.get("version", line.version)
-        ordered = order_plan(
+    @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp])
+    def top_up(self, request: Request, phone_number: str) -> Response:
+        """Collects the money and puts it on the wallet. The same again, by its reference, is answered 200
+        and nothing is collected."""
+        phone_number = number_in_path(phone_number)
+        line = Line.objects.filter(phone_number=phone_number).first()
+        if line is None or not may_see(request, phone_number):
+            raise NotFound("Not Found", reason="unknown_line")
+        body = TopUpInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        entry, repeated = top_up(
             line=line,
-            plan=offer_in_body(Plan, given["plan"], "plan"),
-            at_period_end=given["when"] == PERIOD_END,
-            dry_run=given["dry_run"],
-            clock=timezone.now,
-            by=request.user.get_username(),
-        )
-        return Response(PlanChangeOutput(ordered).data, status=_status(ordered))
-
-    @extend_schema(
-        operation_id="delete_plan_change",
-        tags=["subscription"],
-        parameters=[PHONE_NUMBER],
-        responses={204: None, **problems(404, 409, 422)},
-    )
-    @plan_change.mapping.delete
-    def cancel_plan_change(self, request: Request, phone_number: str) -> Response:
-        """Calls off the change that waits for the period's end."""
-        line = line_in_path(request, phone_number)
-        by = request.user.get_username()
-        patiently(lambda: cancel_plan_change(line=line, at=timezone.now(), by=by))
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-    @extend_schema(
-        operation_id="post_pack",
-        tags=["subscription"],
-        parameters=[PHONE_NUMBER],
-        request=PackInput,
-        responses={200: PackOrderOutput, 201: PackOrderOutput, **problems(404, 409, 413, 415, 422)},
-    )
-    @action(detail=True, methods=["post"])
-    def packs(self, request: Request, phone_number: str) -> Response:
-        """Buys a pack for the line's present period, once for each reference.
-
-        200 means that nothing was bought: it is a dry run, or had been bought before (`repeated`).
-        """
-        line = line_in_path(request, phone_number)
-        order = PackInput(data=request.data)
-        order.is_valid(raise_exception=True)
-        given = order.validated_data
-        ordered = order_pack(
-            line=line,
-            pack=offer_in_body(Pack, given["pack"], "pack"),
+            amount=given["amount"],
+            method=given["payment_method"],
             reference=given["reference"],
-            dry_run=given["dry_run"],
-            clock=timezone.now,
+            at=timezone.now(),
             by=request.user.get_username(),
+            staff=request.user.is_staff and request.user.has_perm(ADD_MONEY),
         )
-        return Response(PackOrderOutput(ordered).data, status=_status(ordered))
-
-
-def _status(ordered: Ordered) -> int:
-    return status.HTTP_201_CREATED if ordered.happened else status.HTTP_200_OK
+        return Response(
+            WalletEntryOutput(entry).data,
+            status=status.HTTP_200_OK if repeated else status.HTTP_201_CREATED,
+        )

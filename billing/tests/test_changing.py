@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -188,7 +189,7 @@ class TestChangingNow:
             (over, "plan_not_on_sale"),
             (to_come, "plan_not_on_sale"),
         ):
-            assert refusal(lambda plan=plan: change_plan(line=sold, plan=plan, at=at)) == reason
+            assert refusal(partial(change_plan, line=sold, plan=plan, at=at)) == reason
 
     def test_who_decides_on_a_state_that_is_gone_is_told(
         self, sold: Line, large: Plan, make_plan: MakePlan

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.api import views
+from billing.api import subscriptions
 from billing.models import WalletEntry
 from billing.sales import services
 from billing.sales.facts import priced
@@ -51,7 +51,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
             return wait
 
         for name in ("order_plan", "order_pack"):
-            monkeypatch.setattr(views, name, held_back(getattr(views, name)))
+            monkeypatch.setattr(subscriptions, name, held_back(getattr(subscriptions, name)))
         return in_threads(lambda order: post(Client(), *order), orders, threads=len(orders))
 
     return send

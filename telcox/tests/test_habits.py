@@ -19,6 +19,7 @@ COMMANDS: dict[str, list[str]] = {
     "import_cdr": ["usage/tests/detail_records.csv", "--workers=1"],
     "redrive_usage": [],
     "verify_usage": [],
+    "verify_wallets": [],
     "purge_usage": ["--before=2026-01-01"],
 }
 STARTED_ELSEWHERE = {

@@ -14,8 +14,8 @@ from usage.ingestion.reports import YEARS
 
 class Command(BaseCommand):
     help = (
-        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended. It can "
-        "be run twice, late, in several places at once, and be killed and run again."
+        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended. It "
+        "can be run twice, late, in several places at once, and be killed and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
