@@ -197,8 +197,9 @@ class SubscriptionOutput(serializers.Serializer[Any]):
     )
     stopped = serializers.ListField(
         child=serializers.ChoiceField(choices=Resource.choices),
-        help_text="What is used up and not sold beyond: the plan stops it, the line is prepaid or its spending "
-        "limit is reached. Data of zero-rated categories goes on.",
+        help_text="What is used up and not sold beyond: the plan stops it, the line is prepaid, or its "
+        "spending limit is reached. Data of zero-rated categories goes on. All of it, where nothing was sold "
+        "or what was paid in advance has run out.",
     )
     spend_limit = MoneyField(
         source="present.spend_limit",
