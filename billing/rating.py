@@ -218,7 +218,7 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
         room = None
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
-        charges += _overage(terms, used, granted(terms, span, changes) - changes.carried_out, room)
+        charges += _overage(beyond(terms, used, free(terms, span, changes)), terms.plan_name, room)
     return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
 
 
@@ -237,6 +237,16 @@ def granted(terms: Terms, span: Span, changes: Changes) -> Allowance:
     return included(terms, span) + changes.carried_in + _of_packs(changes)
 
 
+def free(terms: Terms, span: Span, changes: Changes) -> Allowance:
+    """What of it is still here: what has gone to the next period is not."""
+    return granted(terms, span, changes) - changes.carried_out
+
+
+def spent(terms: Terms, used: Used) -> Allowance:
+    """What was used of what may be used; a minute that was started is used."""
+    return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
+
+
 def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut: bool) -> Allowance:
     """What goes to the next period: a share of what is left of the plan's allowance.
 
@@ -244,8 +254,8 @@ def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut:
     plan: then all that is left of them goes along.
     """
     own = included(terms, span) + changes.carried_in
-    spent = Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
-    unused = own - spent
+    gone = spent(terms, used)
+    unused = own - gone
 
     def part(unused: int, full: int) -> int:
         return min(int(terms.rollover_share * unused), int(terms.rollover_cap * full), unused)
@@ -255,7 +265,7 @@ def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut:
         part(unused.voice_minutes, terms.voice_minutes),
         part(unused.sms, terms.sms),
     )
-    return over + (_of_packs(changes) - (spent - own)) if cut else over
+    return over + (_of_packs(changes) - (gone - own)) if cut else over
 
 
 def _once(kind: str, name: str, unit: str, amount: Decimal) -> _Charge:
@@ -293,28 +303,54 @@ def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tup
         yield begin, span.end
 
 
-def _overage(terms: Terms, used: Used, free: Allowance, room: Decimal | None) -> Iterator[_Charge]:
+class Beyond(NamedTuple):
+    """What was used of something beyond what was free, in bytes, seconds or messages: less than nothing while
+    some of that is left. `per` of them are a unit, which is charged by whole ones or to the millionth."""
+
+    kind: str
+    unit: str
+    stops: bool
+    quantity: int
+    per: int
+    whole: bool
+    unit_price: Decimal
+
+    @property
+    def step(self) -> Decimal:
+        return ONE if self.whole else MILLIONTH
+
+    @property
+    def units(self) -> Decimal:
+        """Those that are charged if there is room for them."""
+        return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
+
+
+def beyond(terms: Terms, used: Used, free: Allowance) -> Iterator[Beyond]:
+    """In the order in which they take their room in the spend limit."""
+    data = _rated_bytes(terms, used) - free.data_bytes
+    voice = used.voice_seconds - free.voice_minutes * 60
+    sms = used.sms - free.sms
+    per_gb, per_minute = terms.overage_per_started_gb, terms.overage_per_started_minute
+    yield Beyond("DATA", "GB", terms.data_stops, data, GB, per_gb, terms.overage_price_per_gb)
+    yield Beyond("VOICE", "MINUTE", terms.voice_stops, voice, 60, per_minute, terms.overage_price_per_minute)
+    yield Beyond("SMS", "SMS", terms.sms_stops, sms, 1, True, terms.overage_price_per_sms)
+
+
+def _overage(used: Iterator[Beyond], plan_name: str, room: Decimal | None) -> Iterator[_Charge]:
     """What was used beyond what was free; with `room`, no more than there is room for in the spend limit."""
-    data = 0 if terms.data_stops else _rated_bytes(terms, used) - free.data_bytes
-    voice = 0 if terms.voice_stops else used.voice_seconds - free.voice_minutes * 60
-    sms = 0 if terms.sms_stops else used.sms - free.sms
-    for kind, unit, beyond, per, whole, unit_price in (
-        ("DATA", "GB", data, GB, terms.overage_per_started_gb, terms.overage_price_per_gb),
-        ("VOICE", "MINUTE", voice, 60, terms.overage_per_started_minute, terms.overage_price_per_minute),
-        ("SMS", "SMS", sms, 1, True, terms.overage_price_per_sms),
-    ):
-        if beyond <= 0 or not unit_price:
+    for each in used:
+        unit_price = each.unit_price
+        if each.stops or each.quantity <= 0 or not unit_price:
             continue
-        step = ONE if whole else MILLIONTH
-        quantity = step * (_started(beyond, per) if whole else _millionths(beyond, per))
+        quantity = each.units
         amount = cents(quantity * unit_price)
         if room is not None:
             if amount > room:
-                quantity = _fitting(room, unit_price, step)
+                quantity = _fitting(room, unit_price, each.step)
                 amount = cents(quantity * unit_price)
             room -= amount
         if amount:
-            yield _Charge(kind, terms.plan_name, unit, quantity, unit_price, amount)
+            yield _Charge(each.kind, plan_name, each.unit, quantity, unit_price, amount)
 
 
 def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.rating import Allowance, RatingInputs, carried_over
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
-from billing.sales.settlement import settle
+from billing.sales.settlement import ZERO, settle
 from customers.catalogue import OfferedTerms
 from customers.lifecycle import complete, lock_for, locked, require_allowed
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
@@ -24,9 +24,11 @@ from usage.live import broadcast
 
 @dataclass(frozen=True)
 class Sale:
-    """What came of it: the periods it is about, and what they cost as they are now, the earlier first."""
+    """What came of it: the periods it is about, and what they cost as they are now, the earlier first; and
+    what the wallet paid for that just now, less than nothing if it was given something back."""
 
     bills: Sequence[Priced]
+    charged: Decimal = ZERO
     change: PlanChange | None = None
     pack: SoldPack | None = None
     repeated: bool = False
@@ -47,6 +49,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     period = _begin(line, plan, at, after=previous)
     period.renewed_from = None
     append([period], after=[previous])
+    _call_off(line)
     complete(line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name)
     _conclude(line, [period], at, by)
     return period
@@ -75,22 +78,27 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     complete(
         line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
     )
-    return Sale(_conclude(line, [period, following], at, by), change=change)
+    bills, charged = _conclude(line, [period, following], at, by)
+    return Sale(bills, charged, change=change)
 
 
 @transaction.atomic
 def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """Lets the line's next period be one of `plan`. An earlier such wish is replaced.
 
-    The plan's terms are those of the moment the period begins. Raises DomainError as `change_plan`.
+    The plan's terms are those of the moment the period begins; what is foreseen of it is as of now. Raises
+    DomainError as `change_plan`, or if no period of the line will follow by itself.
     """
     line = lock_for(line=line, step=LineStep.SCHEDULE_CHANGE)
     period = _running_period(line, at)
     _require_other_plan(plan, period, line, at)
+    _require_next_period(line)
     _call_off(line)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
     complete(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
-    following = _begin(line, plan, period.expiration_at, after=period)
+    [facts] = facts_of([period], at=at)
+    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=False)
+    following = _begin(line, plan, period.expiration_at, after=period, carried=carried)
     return Sale(priced([period, following], at=at), change=change)
 
 
@@ -144,7 +152,8 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
     )
     period.refresh_from_db(fields=[*LIMITS, "changes"])
     complete(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
-    return Sale(_conclude(line, [period], at, by), pack=sold)
+    bills, charged = _conclude(line, [period], at, by)
+    return Sale(bills, charged, pack=sold)
 
 
 @transaction.atomic
@@ -220,6 +229,11 @@ def _require_other_plan(plan: Plan, period: Subscription, line: Line, at: dateti
     _require_sold(plan, line, at)
 
 
+def _require_next_period(line: Line) -> None:
+    if line.ends_with_period or not line.auto_renew:
+        raise DomainError(_("No period of the line follows by itself"), reason="no_next_period")
+
+
 def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) -> None:
     [facts] = facts_of([period], at=at)
     limit = facts.changes.spend_limit
@@ -264,9 +278,12 @@ def _cut(period: Subscription, at: datetime) -> RatingInputs:
     return cut(period, facts, at)
 
 
-def _conclude(line: Line, periods: Sequence[Subscription], at: datetime, by: str) -> list[Priced]:
-    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now."""
+def _conclude(
+    line: Line, periods: Sequence[Subscription], at: datetime, by: str
+) -> tuple[list[Priced], Decimal]:
+    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now, and
+    what the wallet paid of it."""
     bills = priced(periods, at=at)
-    settle(bills, at=at, by=by)
+    charged = settle(bills, at=at, by=by)
     transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
-    return bills
+    return bills, charged

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from billing.models import Wallet
+from billing.tests.orders import Clock
 from customers.models import Line, Pack, Plan, Subscription
 from telcox.common.errors import DomainError
 from usage.models import Category
@@ -83,3 +84,11 @@ def prepaid(line: Line) -> Line:
     line.prepaid = True
     line.save()
     return line
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Clock:
+    """What the views take for now, from the first of December on."""
+    clock = Clock(now)
+    monkeypatch.setattr(timezone, "now", clock)
+    return clock

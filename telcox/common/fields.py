@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
+from telcox.common.calendar import spoken
 from telcox.common.money import MONEY_MAX, cents
 
 
@@ -118,3 +119,10 @@ class MoneyField(serializers.DecimalField):
 
     def to_representation(self, value: Any) -> float:  # type: ignore[override]
         return float(value)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in an answer: ISO 8601 in the operator's time zone, with its offset."""
+
+    def to_representation(self, value: Any) -> str:
+        return spoken(value)
