@@ -8,12 +8,12 @@ field that is added later needs a default, for what was kept before.
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from telcox.common.money import cents
+from telcox.common.money import CENT, cents
 
 GB = 2**30
 MILLION = 10**6
@@ -211,7 +211,9 @@ class _Charge(NamedTuple):
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
     """The plan's fee, the packs, and what was used beyond the allowance where that costs something."""
-    plan = _once("PLAN", terms.plan_name, "PERIOD", _fee(terms.price, span, changes.lost))
+    consumed = _consumed(terms, used, span, changes)
+    fee = max(_fee(terms.price, span, changes.lost), _consumed_part(terms.price, span, consumed, ROUND_DOWN))
+    plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
     packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
     charges = [plan, *packs]
     if not changes.prepaid:
@@ -219,7 +221,7 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
         charges += _overage(beyond(terms, used, free(terms, span, changes)), terms.plan_name, room)
-    return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
+    return Rated(tuple(_discounted_and_taxed(charges, span, changes, consumed, tax_rate)))
 
 
 def included(terms: Terms, span: Span) -> Allowance:
@@ -288,6 +290,34 @@ def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
 def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decimal:
     runs = _charged_runs(span, lost) if lost else [(span.start, span.end)]
     return sum((_part(price, span.offset(a), span.offset(b), span.days) for a, b in runs), ZERO)
+
+
+def _consumed(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
+    """Of a prepaid period that is cut short, how much of what was sold with it is used up: as a share, of the
+    resource that is used the most. What is used up is not given back, however few days it took."""
+    if not changes.prepaid or span.end == span.cycle_end:
+        return ZERO
+    whole = Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
+    sold, gone = included(terms, whole) + changes.carried_in, spent(terms, used)
+    shares = [
+        Decimal(used_up) / amount
+        for used_up, amount in (
+            (gone.data_bytes, sold.data_bytes),
+            (gone.voice_minutes, sold.voice_minutes),
+            (gone.sms, sold.sms),
+        )
+        if amount
+    ]
+    return min(ONE, max(shares, default=ZERO))
+
+
+def _consumed_part(whole: Decimal, span: Span, consumed: Decimal, rounding: str) -> Decimal:
+    """That share of what the period cost when it was sold. Fees are rounded down and what is taken off them
+    up, so that nobody pays more than then."""
+    if not consumed:
+        return ZERO
+    sold = _part(whole, span.offset(span.start), span.days, span.days)
+    return (sold * consumed).quantize(CENT, rounding=rounding)
 
 
 def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
@@ -362,14 +392,15 @@ def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
 
 
 def _discounted_and_taxed(
-    charges: Sequence[_Charge], span: Span, changes: Changes, tax_rate: Decimal
+    charges: Sequence[_Charge], span: Span, changes: Changes, consumed: Decimal, tax_rate: Decimal
 ) -> Iterator[RatedLine]:
     """Percents come off every line; then dollars, as long as they last, off one line after the other."""
     first, last, days = span.offset(span.start), span.offset(span.end), span.days
     percent = min(HUNDRED, sum((each.percent for each in changes.discounts), ZERO))
     dollars = changes.extra_discount
     for each in changes.discounts:
-        dollars += _part(each.amount, first, last, days)
+        by_days = _part(each.amount, first, last, days)
+        dollars += max(by_days, _consumed_part(each.amount, span, consumed, ROUND_UP))
     for charge in charges:
         discount = cents(charge.amount * percent / HUNDRED)
         off = min(dollars, charge.amount - discount)

@@ -132,6 +132,22 @@ BEYOND = [
         [FEE],
         "25.30",
     ),
+    Case(
+        "Prepaid, cut short, much used",
+        "24 of 30 GB and 150 of 600 minutes used on the first three days of November; then the plan was changed.",
+        "3 of 30 days, but 24 of 30 GB: 22.00 × 24/30 = 17.60",
+        bill(nov(1, 3), used=used("24", minutes=150), prepaid=True),
+        [plan("17.60", tax="2.64")],
+        "20.24",
+    ),
+    Case(
+        "Prepaid, cut short, little used",
+        "Half of November, and 3 of 30 GB.",
+        "22.00 × 15/30 = 11.00, more than 22.00 × 3/30",
+        bill(nov(1, 15), used=used("3"), prepaid=True),
+        [plan("11.00", tax="1.65")],
+        "12.65",
+    ),
 ]
 
 PACKS = [
