@@ -10,12 +10,13 @@ from django.db.models import QuerySet
 
 from customers.models import Line, Subscription
 from telcox.common.prepared import PreparedQuery, Row
-from usage.models import DATA_FIELDS
+from usage.models import DATA_FIELDS, ZERO_RATED
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last period of a line. `used` has the data counters in bytes, `changes` counts their changes."""
+    """The last period of a line. `used` has the data counters in bytes, `zero_rated` names those that are
+    free, and `changes` counts the changes of counters and allowances."""
 
     subscription_id: int
     line_id: int
@@ -26,12 +27,13 @@ class Period:
     limit_bytes: int
     expiration_at: datetime
     used: dict[str, int]
+    zero_rated: tuple[str, ...]
     changes: int
 
 
 class Alert(NamedTuple):
     """A UsageAlert of a period: `plan_id`, as a snapshot calls the subscription, used `threshold` percent of
-    a resource."""
+    a resource. Dated anew it is another one."""
 
     plan_id: int
     resource: str
@@ -48,8 +50,10 @@ _COLUMNS = (
     "sequence",
     "limit_bytes",
     "expiration_at",
+    "changes",
     "usage_counter__version",
     *(f"usage_counter__{field}" for field in DATA_FIELDS),
+    *ZERO_RATED.values(),
 )
 
 
@@ -126,5 +130,6 @@ def _period(row: Row) -> Period:
         limit_bytes=row["limit_bytes"],
         expiration_at=row["expiration_at"],
         used={field: row[f"usage_counter__{field}"] or 0 for field in DATA_FIELDS},
-        changes=row["usage_counter__version"] or 0,
+        zero_rated=tuple(used for used, free in ZERO_RATED.items() if row[free]),
+        changes=row["changes"] + (row["usage_counter__version"] or 0),
     )

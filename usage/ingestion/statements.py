@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
 
 from django.db import connection
 
@@ -20,8 +19,6 @@ from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, mar
 from usage.models import (
     COUNTER_FIELDS,
     COUNTER_MAX,
-    DATA_FIELDS,
-    Category,
     UsageAlert,
     UsageCounter,
     UsageDay,
@@ -32,26 +29,14 @@ COLUMNS = list(COUNTER_FIELDS.values())
 # Where each category stands among them.
 POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
 
-# The sums of what a batch adds, in the order of COLUMNS.
+# What a counter holds, or a batch adds to it, in the order of COLUMNS.
 Amounts = list[int]
-
-
-class Held(NamedTuple):
-    """What a counter holds, by what allowances are of."""
-
-    data_bytes: int
-    voice_seconds: int
-    sms: int
-
 
 _EVENTS = (
     f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
     "(source, event_id, subscription_id, category, quantity, occurred_at, ingested_at) VALUES "
 )
-_HELD = (
-    f"subscription_id, purged_before, {' + '.join(DATA_FIELDS)}, "
-    f"{COUNTER_FIELDS[Category.VOICE]}, {COUNTER_FIELDS[Category.SMS]}"
-)
+_HELD = ", ".join(["subscription_id", "purged_before", *COLUMNS])
 
 
 def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: datetime) -> None:
@@ -93,7 +78,7 @@ def _touched(amounts: Collection[Amounts]) -> list[int]:
 
 def add_to_counters(
     amounts: Mapping[int, Amounts], changes: Mapping[int, int]
-) -> tuple[dict[int, Held], dict[int, date]]:
+) -> tuple[dict[int, Amounts], dict[int, date]]:
     """Adds to subscriptions' counters, making rows if need be, and returns what they hold then; and, of those
     that have it, `purged_before`.
 
@@ -106,7 +91,7 @@ def add_to_counters(
     head, tail = _upsert(connection.vendor, table, ("subscription_id",), columns)
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
-    held: dict[int, Held] = {}
+    held: dict[int, Amounts] = {}
     purged: dict[int, date] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
@@ -118,7 +103,7 @@ def add_to_counters(
                     chunk,
                 )
             for key, purged_before, *sums in cursor.fetchall():
-                held[key] = Held(*sums)
+                held[key] = sums
                 if purged_before is not None:
                     purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
     return held, purged
@@ -140,8 +125,15 @@ def _numbers(amounts: Amounts, touched: Sequence[int]) -> str:
     return ",".join([str(amounts[position]) for position in touched])
 
 
-def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
-    UsageAlert.objects.bulk_create(alerts)
+def write_alerts(alerts: Sequence[UsageAlert]) -> None:
+    """One that was said before, when the allowance was smaller, is dated anew."""
+    names_target = connection.features.supports_update_conflicts_with_target
+    UsageAlert.objects.bulk_create(
+        alerts,
+        update_conflicts=True,
+        update_fields=["crossed_at"],
+        unique_fields=["subscription", "resource", "threshold"] if names_target else None,
+    )
 
 
 def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:
