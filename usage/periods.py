@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from customers.models import Line, Subscription
+from customers.models import Subscription
 from telcox.common.prepared import PreparedQuery, Row
 from usage.models import DATA_FIELDS, ZERO_RATED
 
@@ -58,17 +58,14 @@ _COLUMNS = (
 
 
 @PreparedQuery
-def _last_periods(phone_number: Any) -> QuerySet[Subscription, Row]:
-    return (
-        Subscription.objects.filter(line__phone_number=phone_number)
-        .order_by("-sequence")
-        .values(*_COLUMNS)[:1]
-    )
+def _current_period(phone_number: Any) -> QuerySet[Subscription, Row]:
+    current = Subscription.objects.current().filter(line__phone_number=phone_number)
+    return current.order_by().values(*_COLUMNS)
 
 
 def current_period(phone_number: str) -> Period | None:
     """None for a line that never had one, and for a number that is no line's."""
-    row = _last_periods.first(phone_number=phone_number)
+    row = _current_period.first(phone_number=phone_number)
     return _period(row) if row else None
 
 
@@ -97,11 +94,7 @@ def watched_period(phone_number: str) -> Watched | None:
 
 def watched_periods(phone_numbers: Collection[str]) -> list[Watched]:
     """Those of many lines at once, in no order."""
-    # The lines first: periods of lines that are given, MariaDB finds in the index. Joined with numbers, it
-    # goes by its statistics, and while those are of the table when it was small, it reads the periods of all
-    # lines for those of five.
-    lines = list(Line.objects.filter(phone_number__in=phone_numbers).values_list("pk", flat=True))
-    current = Subscription.objects.current().filter(line__in=lines)
+    current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
     return _watched(current.order_by().values(*_WITH_ALERTS))
 
 

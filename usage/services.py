@@ -167,7 +167,7 @@ def line_states(*, phone_numbers: Collection[str], at: datetime) -> dict[str, tu
     """`version` and `expired` of each line's snapshot at `at`: when either grows, there is something new to
     show. Lines without a period are left out."""
     current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
-    rows = current.values_list(
+    rows = current.order_by().values_list(
         "line__phone_number", "sequence", "changes", "usage_counter__version", "expiration_at"
     )
     return {

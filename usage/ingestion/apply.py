@@ -21,6 +21,7 @@ from usage.ingestion.statements import (
     COLUMNS,
     POSITION,
     Amounts,
+    Held,
     add_to_counters,
     add_to_days,
     insert_events,
@@ -198,18 +199,21 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
 
 
 def _alerts(
-    items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Amounts], at: datetime
+    items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Held], at: datetime
 ) -> list[UsageAlert]:
     """Of the allowances as they were when the places were read: of one that has grown in the moment since,
     what is said is of the smaller one."""
     places = {item.place.subscription_id: item.place for item in items}
-    alerts = [
-        UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
+    crossings = [
+        (key, resource, threshold)
         for key, place in places.items()
         for resource, threshold in crossed(place, held[key], added[key])
     ]
     # In the order of their keys, as everything that is written.
-    return sorted(alerts, key=lambda alert: (alert.subscription_id, alert.resource, alert.threshold))
+    return [
+        UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
+        for key, resource, threshold in sorted(crossings)
+    ]
 
 
 def _reject_overflowing(items: Sequence[_Item]) -> bool:

@@ -1,7 +1,8 @@
 """Which period a report belongs to, and whether its line was in service then."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -14,24 +15,19 @@ from telcox.common.bulk import chunks, plain_literals
 from usage.models import ZERO_RATED, RejectionReason
 
 
+@dataclass(slots=True)
 class Place:
-    """A period that usage is counted to, with its allowances (bytes, minutes, messages), and which of the
-    data categories are free, in their order."""
+    """A period that usage is counted to, with its allowances (bytes, minutes, messages). The data categories
+    that are free are bits of `zero_rated`, from the lowest, in the order of DATA_CATEGORIES."""
 
-    __slots__ = ("limit_bytes", "minutes_limit", "sms_limit", "subscription_id", "zero_rated")
-
-    def __init__(
-        self, subscription_id: int, limit_bytes: int, minutes_limit: int, sms_limit: int, *zero_rated: bool
-    ) -> None:
-        self.subscription_id = subscription_id
-        self.limit_bytes = limit_bytes
-        self.minutes_limit = minutes_limit
-        self.sms_limit = sms_limit
-        self.zero_rated = zero_rated
+    subscription_id: int
+    limit_bytes: int
+    minutes_limit: int
+    sms_limit: int
+    zero_rated: int
 
 
-# What a Place is made of.
-_PLACE = ("id", "limit_bytes", "minutes_limit", "sms_limit", *ZERO_RATED.values())
+_ALLOWANCES = ("limit_bytes", "minutes_limit", "sms_limit")
 
 
 @dataclass(slots=True)
@@ -67,7 +63,7 @@ class _Line:
     line_id: int
     only: Place | None
     reaches_back: bool
-    periods: list[tuple[datetime, Place]] = field(default_factory=list)
+    periods: Sequence[tuple[datetime, Place]] = ()
     service: _Service | None = None
 
 
@@ -107,7 +103,8 @@ class Places:
 # while it was in service: it is, and was not resumed since.
 _LINES = f"""
     SELECT line.phone_number, line.id, line.status <> '{LineStatus.ACTIVE.value}' OR line.resumed_at > %s,
-           period.start_at <= %s, {", ".join(f"period.{column}" for column in _PLACE)}
+           period.start_at <= %s, period.id, {", ".join(f"period.{column}" for column in _ALLOWANCES)},
+           {" + ".join(f"{1 << bit} * period.{column}" for bit, column in enumerate(ZERO_RATED.values()))}
     FROM customers_line line
     LEFT JOIN customers_subscription period ON period.line_id = line.id AND period.expiration_at > %s
     WHERE line.phone_number IN ({{}})"""  # noqa: S608
@@ -146,9 +143,16 @@ def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> N
         periods = Subscription.objects.filter(line__in=line_ids)
         if since:
             periods = periods.filter(expiration_at__gt=since)
-        rows = periods.order_by("line", "sequence").values_list("line_id", "start_at", *_PLACE)
-        for line_id, start_at, *period in rows:
-            by_id[line_id].periods.append((start_at, Place(*period)))
+        # By when they began, which is in the index that has all the rest, too.
+        columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
+        found = defaultdict(list)
+        for line_id, start_at, key, data, minutes, sms, *free in periods.order_by(
+            "line_id", "start_at"
+        ).values_list(*columns):
+            zero_rated = sum(is_free << bit for bit, is_free in enumerate(free))
+            found[line_id].append((start_at, Place(key, data, minutes, sms, zero_rated)))
+        for line_id, its_periods in found.items():
+            by_id[line_id].periods = its_periods
 
 
 def _read_service(lines: Iterable[_Line]) -> None:

@@ -29,8 +29,9 @@ COLUMNS = list(COUNTER_FIELDS.values())
 # Where each category stands among them.
 POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
 
-# What a counter holds, or a batch adds to it, in the order of COLUMNS.
+# The sums of what a batch adds, and what a counter holds then, in the order of COLUMNS.
 Amounts = list[int]
+Held = tuple[int, ...]
 
 _EVENTS = (
     f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
@@ -78,7 +79,7 @@ def _touched(amounts: Collection[Amounts]) -> list[int]:
 
 def add_to_counters(
     amounts: Mapping[int, Amounts], changes: Mapping[int, int]
-) -> tuple[dict[int, Amounts], dict[int, date]]:
+) -> tuple[dict[int, Held], dict[int, date]]:
     """Adds to subscriptions' counters, making rows if need be, and returns what they hold then; and, of those
     that have it, `purged_before`.
 
@@ -91,7 +92,7 @@ def add_to_counters(
     head, tail = _upsert(connection.vendor, table, ("subscription_id",), columns)
     # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
     answers = connection.features.can_return_columns_from_insert
-    held: dict[int, Amounts] = {}
+    held: dict[int, Held] = {}
     purged: dict[int, date] = {}
     with connection.cursor() as cursor:
         for chunk in chunks(sorted(amounts), ROWS_AT_ONCE):
@@ -102,8 +103,9 @@ def add_to_counters(
                     f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {marks(len(chunk))}",  # noqa: S608
                     chunk,
                 )
-            for key, purged_before, *sums in cursor.fetchall():
-                held[key] = sums
+            for row in cursor.fetchall():
+                key, purged_before = row[:2]
+                held[key] = row[2:]
                 if purged_before is not None:
                     purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
     return held, purged
