@@ -90,7 +90,7 @@ class TestAnAllowanceThatGrows:
         add_pack(30 * GIB)
         take(now + MINUTE, report("2", quantity=14 * GIB))
         assert said() == {("DATA", 50): now}
-        receipt = take(now + 2 * MINUTE, report("3", quantity=2 * GIB), report("4", category="SMS"))
+        receipt = take(now + 2 * MINUTE, report("3", quantity=2 * GIB), report("4", category="ENTERTAINMENT"))
         assert counts(receipt) == (2, 2, 0, 0)
         assert said() == {("DATA", 50): now + 2 * MINUTE}
         take(now + 3 * MINUTE, report("5", quantity=40 * GIB))
