@@ -1,10 +1,10 @@
 """Which period a report belongs to, and whether its line was in service then."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from operator import itemgetter
 
 from django.conf import settings
@@ -139,20 +139,21 @@ def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Lin
 def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> None:
     """All that these lines ever had, or had not run out at `since`."""
     by_id = {line.line_id: line for line in lines}
+    columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
     for line_ids in chunks(list(by_id)):
         periods = Subscription.objects.filter(line__in=line_ids)
         if since:
             periods = periods.filter(expiration_at__gt=since)
         # By when they began, which is in the index that has all the rest, too.
-        columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
-        found = defaultdict(list)
-        for line_id, start_at, key, data, minutes, sms, *free in periods.order_by(
-            "line_id", "start_at"
-        ).values_list(*columns):
-            zero_rated = sum(is_free << bit for bit, is_free in enumerate(free))
-            found[line_id].append((start_at, Place(key, data, minutes, sms, zero_rated)))
-        for line_id, its_periods in found.items():
-            by_id[line_id].periods = its_periods
+        rows = periods.order_by("line_id", "start_at").values_list(*columns)
+        for line_id, of_line in groupby(rows, key=itemgetter(0)):
+            by_id[line_id].periods = [
+                (
+                    start_at,
+                    Place(key, data, minutes, sms, sum(is_free << bit for bit, is_free in enumerate(free))),
+                )
+                for _, start_at, key, data, minutes, sms, *free in of_line
+            ]
 
 
 def _read_service(lines: Iterable[_Line]) -> None:
