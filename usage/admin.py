@@ -43,7 +43,8 @@ def counter_of(subscription: Subscription) -> UsageCounter:
 
 
 def share_of_data(subscription: Subscription) -> str:
-    return share_used(counter_of(subscription).total_bytes, subscription.limit_bytes, of_bytes=True)
+    drawn = counter_of(subscription).drawn_bytes(subscription)
+    return share_used(drawn, subscription.limit_bytes, of_bytes=True)
 
 
 class UsedMixin:
