@@ -5,11 +5,12 @@ service: a `Step` is one that is taken with a row that is there, `MadeByService`
 one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -57,6 +58,8 @@ class OfficeAdmin(admin.ModelAdmin):
     show_full_result_count = False  # it would count the whole table beside what was searched for
     change_form_template = "admin/office_change_form.html"
     steps: tuple[Step, ...] = ()
+    # The rows have a `version`, and a step is taken with the one that the page showed.
+    versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         queryset = super().get_queryset(request)
@@ -91,6 +94,7 @@ class OfficeAdmin(admin.ModelAdmin):
         if obj := context.get("original"):
             context["steps"] = self.steps_for(request, obj)
             context["links"] = self.links_from(request, obj)
+            context["seen"] = seen(obj) if self.versioned else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
@@ -106,6 +110,8 @@ class OfficeAdmin(admin.ModelAdmin):
             raise Http404
         if not (request.user.has_perm(chosen.permission) and self.has_view_permission(request, obj)):
             raise PermissionDenied
+        if self.versioned:
+            as_seen(obj, request.POST.get("seen"))
         try:
             shown = self._run(request, chosen, obj)
         except DomainError as refusal:
@@ -191,7 +197,7 @@ class MadeByService(NeverChanged, OfficeAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         for field in form.base_fields.values():
-            field.required = True
+            field.required = not (isinstance(field, forms.BooleanField) or field.widget.is_hidden)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -207,8 +213,10 @@ class MadeByService(NeverChanged, OfficeAdmin):
             return super().changeform_view(request, object_id, *args, **kwargs)
         except DomainError as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
-            given = {name: request.POST[name] for name in self.asks if name in request.POST}
-            return HttpResponseRedirect(f"{request.path}?{urlencode(given)}")
+            return HttpResponseRedirect(f"{request.path}?{urlencode(self.given_again(request.POST))}")
+
+    def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
+        return {name: posted[name] for name in self.asks if name in posted}
 
 
 class ReadOnly(NeverWritten, OfficeAdmin):
@@ -256,6 +264,19 @@ def as_stored(search_term: str) -> str:
         return national(search_term)
     except InvalidPhoneNumber:
         return search_term
+
+
+def seen(obj: Any) -> str:
+    """Which row a page shows, and of which version."""
+    return f"{obj.pk}-{obj.version}"
+
+
+def as_seen(obj: Any, told: str | None) -> None:
+    """Gives the row the version that it had on the page, so that a service can tell what happened since. A
+    page of another row, and one that does not say, tell nothing."""
+    key, _dash, version = (told or "").partition("-")
+    if key == str(obj.pk) and version.isdecimal():
+        obj.version = int(version)
 
 
 def page_of(obj: Model) -> str:
