@@ -21,6 +21,7 @@ from telcox.common.admin import (
     ReadOnly,
     ReadOnlyInline,
     as_seen,
+    is_key,
     seen,
 )
 from telcox.common.forms import PhoneNumberField
@@ -123,9 +124,9 @@ class ActsOnLine(MadeByService):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        key = str(initial.get("line", ""))
-        line = Line.objects.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None
-        return {**initial, "seen": initial.get("seen") or seen(line)} if line else initial
+        key = initial.pop("line", None)
+        line = Line.objects.filter(pk=key).first() if is_key(key) else None
+        return {"line": line.pk, "seen": seen(line), **initial} if line else initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]

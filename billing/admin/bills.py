@@ -68,7 +68,7 @@ def charged(line: Line, before: Decimal | None) -> str:
 
 def days_of(span: Span) -> str:
     last = max(span.start, span.end - timedelta(days=1))
-    whole = f"{_day(span.start)} – {_day(last)}"
+    whole = _day(span.start) if last == span.start else f"{_day(span.start)} – {_day(last)}"
     days = (span.end - span.start).days
     return (
         whole

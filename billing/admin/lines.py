@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -41,7 +42,6 @@ from telcox.common.admin import (
     page_of,
     seen,
 )
-from telcox.common.calendar import local_date
 from telcox.common.previews import TriedOut
 from usage.admin import SubscriptionInline, share_of_data
 
@@ -201,7 +201,7 @@ class LineAdmin(OfficeAdmin):
                 _in_use(obj),
                 "billing.add_discount",
                 _("Discount for the customer"),
-                form_for(Discount, customer=obj.customer_id, valid_from=local_date(timezone.now())),
+                form_for(Discount, customer=obj.customer_id),
             ),
         ]
         return links + [
@@ -217,8 +217,10 @@ class LineAdmin(OfficeAdmin):
         return format_html('<a href="{}">{}</a>', page_of(line.current[0]), line.current[0].plan_name)
 
     @admin.display(description=_("expiration"))
-    def until(self, line: Any) -> Any:
-        return line.current[0].expiration_at if line.current else None
+    def until(self, line: Any) -> str:
+        if not line.current:
+            return "—"
+        return date_format(timezone.localtime(line.current[0].expiration_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("data"))
     def used(self, line: Any) -> str:

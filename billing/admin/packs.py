@@ -24,7 +24,7 @@ from telcox.common.previews import TriedOut
 
 
 class PackForm(forms.ModelForm):
-    data_bytes = GigabytesField(label=_("Data"), help_text=_("In GB"))
+    data_bytes = GigabytesField(label=_("Data"), initial=0, help_text=_("In GB"))
 
 
 @admin.register(Pack)

@@ -28,6 +28,7 @@ class PlanForm(forms.ModelForm):
     data_bytes = GigabytesField(label=_("Data"), help_text=_("In GB"))
     rollover_share = forms.DecimalField(
         label=_("Rollover"),
+        initial=0,
         min_value=0,
         max_value=1,
         max_digits=5,

@@ -29,9 +29,13 @@ from usage.models import UsageEvent
 class InvoiceInline(ReadOnlyInline):
     model = Invoice
     related = ("series",)
-    fields = ("full_number", "status", "period", "total", "issued_at", "due_on")
+    fields = ("document", "status", "period", "total", "issued_at", "due_on")
     readonly_fields = fields
     ordering = ("-id",)
+
+    @admin.display(description=_("number"))
+    def document(self, invoice: Invoice) -> str:
+        return invoice.full_number or "—"
 
 
 class WaitingForInvoice(admin.SimpleListFilter):
@@ -86,7 +90,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
         ),
         (_("Used"), {"fields": ("data_used", "minutes_used", "sms_used")}),
         (_("From the period before"), {"fields": ("carried_in",)}),
-        (_("Bill as of now, and before it is one"), {"fields": ("bill_so_far",)}),
+        (_("Bill as of now"), {"fields": ("bill_so_far",)}),
         (
             _("Sold terms"),
             {

@@ -78,6 +78,12 @@ class OfficeAdmin(admin.ModelAdmin):
         except OverflowError:  # SQLite, asked for a key that no column can hold
             return None
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Without what an address names as a key and could be none: the form's widgets would look for it."""
+        initial = super().get_changeform_initial_data(request)
+        relations = {field.name for field in self.opts.fields if field.is_relation}
+        return {name: value for name, value in initial.items() if name not in relations or is_key(value)}
+
     # --- Steps ---
 
     def get_urls(self) -> list[URLPattern]:
@@ -264,6 +270,11 @@ def as_stored(search_term: str) -> str:
         return national(search_term)
     except InvalidPhoneNumber:
         return search_term
+
+
+def is_key(value: Any) -> bool:
+    """Whether it could be a row's: digits, and no more of them than a column holds."""
+    return str(value).isdecimal() and len(str(value)) < 19
 
 
 def seen(obj: Any) -> str:
