@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat, yesno
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import bill_shown, money, plain
@@ -256,9 +256,9 @@ def _term_shown(change: Changed, value: Any) -> str:
     if change.field == "data_bytes":
         return f"{plain(Decimal(value) / GB)} GB"
     if change.field == "validity_days":
-        return _now("%d days") % value if value else _now("calendar month")
+        return gettext("%d days") % value if value else gettext("calendar month")
     if change.field == "price":
         return money(value)
     if isinstance(value, Decimal):
         return plain(value, least=2 if change.field in PRICES else 0)
-    return str(yesno(value, _now("yes,no"))) if isinstance(value, bool) else str(value)
+    return str(yesno(value)) if isinstance(value, bool) else str(value)

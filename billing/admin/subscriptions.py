@@ -9,7 +9,7 @@ from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, bill_so_far, bills_shown, charged, money, plain
@@ -153,7 +153,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
 
     @admin.display(description=_("carried over"))
     def carried_in(self, subscription: Subscription) -> str:
-        return _now("%(data)s of data, %(minutes)d minutes, %(sms)d SMS") % {
+        return gettext("%(data)s of data, %(minutes)d minutes, %(sms)d SMS") % {
             "data": filesizeformat(subscription.carried_in_bytes),
             "minutes": subscription.carried_in_minutes,
             "sms": subscription.carried_in_sms,
