@@ -126,7 +126,7 @@ class ActsOnLine(MadeByService):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         key = initial.pop("line", None)
         line = Line.objects.filter(pk=key).first() if is_key(key) else None
-        return {"line": line.pk, "seen": seen(line), **initial} if line else initial
+        return {"line": key, "seen": seen(line), **initial} if line else initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.bills import money
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
 from billing.services import discard_draft, draft_invoice, issue_invoice
 from telcox.common.admin import (
@@ -138,12 +139,12 @@ class InvoiceAdmin(MadeByService):
         return format_html('<pre class="office-json">{}</pre>', written)
 
     @admin.display(description=_("paid"))
-    def paid(self, invoice: Invoice) -> Any:
-        return invoice.paid
+    def paid(self, invoice: Invoice) -> str:
+        return money(invoice.paid)
 
     @admin.display(description=_("outstanding"))
-    def outstanding(self, invoice: Invoice) -> Any:
-        return invoice.outstanding
+    def outstanding(self, invoice: Invoice) -> str:
+        return money(invoice.outstanding)
 
 
 @admin.register(InvoiceLine)

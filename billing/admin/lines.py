@@ -146,6 +146,7 @@ class LineAdmin(OfficeAdmin):
             run=lambda line, at, by: schedule_end(line=line, at=at, by=by),
             when=lambda line: _in_use(line) and _runs(line) and not line.ends_with_period,
             confirm=_("End this line when its period ends? Its number goes out of service for good then."),
+            on_list=False,
         ),
         Step(
             name="terminate",
@@ -155,6 +156,7 @@ class LineAdmin(OfficeAdmin):
             run=lambda line, at, by: terminate_line(line=line, at=at, by=by),
             when=_in_use,
             confirm=_("Terminate this line now? It cannot be put into service again."),
+            on_list=False,
         ),
     )
 

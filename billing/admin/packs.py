@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -17,7 +16,7 @@ from billing.admin.bills import balance_of, bills_shown, charged
 from billing.sales.services import buy_pack
 from customers.admin import ActsOnLine, LineStepForm
 from customers.models import Line, Pack, SoldPack, Subscription
-from telcox.common.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, link_to
+from telcox.common.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, Search, link_to
 from telcox.common.calendar import local_date
 from telcox.common.forms import GigabytesField
 from telcox.common.previews import TriedOut
@@ -64,7 +63,7 @@ class BuyPackForm(LineStepForm):
     line = forms.ModelChoiceField(
         Line.objects.all(),
         label=_("Line"),
-        widget=AutocompleteSelect(Subscription._meta.get_field("line"), admin.site),
+        widget=Search(Subscription._meta.get_field("line"), admin.site),
     )
 
     def validate_unique(self) -> None:

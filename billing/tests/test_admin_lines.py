@@ -270,6 +270,16 @@ def test_steps_are_for_those_who_may(line: Line) -> None:
     assert not changed_by(try_all)
 
 
+def test_no_line_is_ended_by_choosing_it_in_the_list(boss: Client, line: Line) -> None:
+    chosen = {"_selected_action": [line.pk]}
+    for step in ("terminate", "schedule_end"):
+        boss.post(rows(Line), {"action": step, **chosen})
+    assert (now(line).status, line.ends_with_period) == ("ACTIVE", False)
+    take(boss, line, "schedule_end")
+    boss.post(new(Suspension), {"line": line.pk, "reason": "OPERATOR"})
+    assert told(boss.post(rows(Line), {"action": "resume", **chosen}))[-1:] == ["Resume: 1 done."]
+
+
 # --- Two who act on one state ---
 
 
@@ -300,7 +310,7 @@ def test_a_buttons_page_was_of_a_version_too(shop: Client, line: Line) -> None:
     assert now(line).status == LineStatus.TERMINATED
 
 
-@pytest.mark.parametrize("seen", ["", "x", "-", "1-", "-1", "1-x", "99-0", "1-²"])
+@pytest.mark.parametrize("seen", ["", "x", "-", "1-", "-1", "1-x", "99-0", "1-²", "4-" + "9" * 5000])
 def test_what_was_seen_of_another_line_or_of_none_tells_nothing(shop: Client, line: Line, seen: str) -> None:
     response = shop.post(new(Suspension), {"line": line.pk, "reason": "CUSTOMER", "seen": seen})
     assert response.status_code == 302
@@ -408,5 +418,5 @@ def test_forms_open_for_a_line_with_its_version_and_for_none(
     with django_assert_max_num_queries(15):
         form = shop.get(f"{new(model)}?line={line.pk}").context["adminform"].form
     assert form["seen"].value() == f"{line.pk}-{line.version}"
-    for odd in ("", "?line=x", "?line=0"):
+    for odd in ("", "?line=x", "?line=0", "?line=" + "9" * 30, "?line=%00"):
         assert not shop.get(new(model) + odd).context["adminform"].form["seen"].value()

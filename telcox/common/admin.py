@@ -12,6 +12,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -33,6 +34,13 @@ from telcox.common.phone import InvalidPhoneNumber, national
 REFUSALS_TOLD = 5
 
 
+class Search(AutocompleteSelect):
+    """A row that is searched for. What was sent, or named in the address, may be no row's key at all."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
+
+
 @dataclass(frozen=True)
 class Step:
     """Something the office does with one row: a button on its page, and an action on the list.
@@ -49,6 +57,8 @@ class Step:
     run: Callable[[Any, datetime, str], Model | None]
     when: Callable[[Any], bool] = lambda obj: True
     confirm: Any = ""
+    # Whether it may be taken with many rows at once, which nobody is asked to confirm.
+    on_list: bool = True
 
 
 class OfficeAdmin(admin.ModelAdmin):
@@ -78,11 +88,10 @@ class OfficeAdmin(admin.ModelAdmin):
         except OverflowError:  # SQLite, asked for a key that no column can hold
             return None
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Without what an address names as a key and could be none: the form's widgets would look for it."""
-        initial = super().get_changeform_initial_data(request)
-        relations = {field.name for field in self.opts.fields if field.is_relation}
-        return {name: value for name, value in initial.items() if name not in relations or is_key(value)}
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", Search(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     # --- Steps ---
 
@@ -134,7 +143,7 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
         for step in self.steps:
-            if request.user.has_perm(step.permission):
+            if step.on_list and request.user.has_perm(step.permission):
                 actions[step.name] = (_step_on_selected(step), step.name, step.label)
         return actions
 
@@ -286,7 +295,7 @@ def as_seen(obj: Any, told: str | None) -> None:
     """Gives the row the version that it had on the page, so that a service can tell what happened since. A
     page of another row, and one that does not say, tell nothing."""
     key, _dash, version = (told or "").partition("-")
-    if key == str(obj.pk) and version.isdecimal():
+    if key == str(obj.pk) and is_key(version):
         obj.version = int(version)
 
 

@@ -223,6 +223,21 @@ def test_no_query_and_no_key_makes_a_page_fail(staff: Client, model: type[Model]
     assert set(answers.values()) <= {302, 400, 404}, answers
 
 
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_no_address_makes_a_form_fail(staff: Client, model: type[Model]) -> None:
+    """Neither one that fills the form in with what is no row, nor a form that is sent so."""
+    if not admin.site._registry[model].has_add_permission(staff_request(staff)):
+        return
+    staff.raise_request_exception = False
+    start = address(model, "add")
+    relations = [field.name for field in model._meta.fields if field.is_relation] or ["line"]
+    for key in ("x", "%00", "9" * 30, "-1", "²"):
+        page = start + "?" + "&".join(f"{name}={key}" for name in relations)
+        assert staff.get(page).status_code in (200, 400), page
+        sent = staff.post(start, dict.fromkeys([*relations, "seen", "reference"], key))
+        assert sent.status_code in (200, 302), key
+
+
 @pytest.mark.parametrize("model", [Customer, Line, Plan, Pack, Subscription, Invoice])
 def test_autocomplete_finds_what_forms_ask_for(staff: Client, model: type[Model]) -> None:
     asked_by = {
