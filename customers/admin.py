@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
+from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
 from telcox.common.admin import (
     CappedPaginator,
@@ -198,6 +198,11 @@ class PlanRevisionAdmin(ReadOnly):
     list_display = ("replaced_at", "plan", "price", "data", "voice_minutes", "sms", "replaced_by")
     list_filter = ("plan",)
     list_select_related = ("plan",)
+    fields = (
+        *("plan", "name", "replaced_at", "replaced_by", "validity_days", "data"),
+        *(name for name in TERMS if name != "data_bytes"),
+    )
+    readonly_fields = ("data",)
     search_fields = ("name", "plan__code", "replaced_by")
     search_help_text = _("Name, code, or who changed it")
     paginator = CappedPaginator

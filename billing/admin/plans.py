@@ -95,7 +95,6 @@ class PlanAdmin(Previewed):
     save_as = True
     list_display = (
         "name",
-        "code",
         "product_type",
         "price",
         "data",
