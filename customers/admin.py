@@ -176,9 +176,17 @@ class SuspensionInline(ReadOnlyInline):
 # --- What is only looked at ---
 
 
+class DetailMixin:
+    @admin.display(description=_("detail"))
+    def told(self, event: LineEvent) -> str:
+        return event.detail_shown
+
+
 @admin.register(LineEvent)
-class LineEventAdmin(ReadOnly):
-    list_display = ("at", "line", "step", "detail", "by")
+class LineEventAdmin(DetailMixin, ReadOnly):
+    list_display = ("at", "line", "step", "told", "by")
+    fields = ("line", "step", "at", "by", "subscription", "told")
+    readonly_fields = ("told",)
     list_filter = ("step", "at")
     list_select_related = ("line", "subscription__line")
     search_fields = ("line__phone_number",)
@@ -186,9 +194,9 @@ class LineEventAdmin(ReadOnly):
     paginator = CappedPaginator
 
 
-class LineEventInline(ReadOnlyInline):
+class LineEventInline(DetailMixin, ReadOnlyInline):
     model = LineEvent
-    fields = ("at", "step", "detail", "by")
+    fields = ("at", "step", "told", "by")
     readonly_fields = fields
     verbose_name_plural = _("history of the line")
 

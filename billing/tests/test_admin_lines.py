@@ -393,6 +393,13 @@ def test_a_lines_page_has_its_history_newest_first(shop: Client, line: Line) -> 
     assert shop.get(new(LineEvent)).status_code == 403
 
 
+def test_the_history_speaks_the_readers_language_whoever_wrote_it(shop: Client, line: Line) -> None:
+    shop.post(new(Suspension), {"line": line.pk, "reason": "CUSTOMER"})
+    for page in (url(line), rows(LineEvent), url(LineEvent.objects.all()[0])):
+        assert "The customer&#x27;s wish" in shop.get(page).content.decode()
+        assert "A petición del cliente" in shop.get(page, headers={"accept-language": "es"}).content.decode()
+
+
 def test_a_subscriptions_page_shows_all_it_was_sold_with_and_its_bill(shop: Client, line: Line) -> None:
     buy_pack(line=line, pack=pack(), reference="r", at=timezone.now(), by="ana")
     page = shop.get(url(line.subscriptions.get())).content.decode()

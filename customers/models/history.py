@@ -66,6 +66,13 @@ class LineEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.get_step_display()} ({local_date(self.at):%d/%m/%Y})"
 
+    @property
+    def detail_shown(self) -> str:
+        """A plan's or pack's name as it is; why a line was suspended, in the language of whoever reads it."""
+        if self.step == LineStep.SUSPEND and self.detail in SuspensionReason.values:
+            return str(SuspensionReason(self.detail).label)
+        return self.detail
+
 
 class SuspensionReason(models.TextChoices):
     CUSTOMER = "CUSTOMER", _("The customer's wish")
