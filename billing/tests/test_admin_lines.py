@@ -7,16 +7,22 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Discount, Wallet, WalletEntry
+from billing.models import Discount
 from billing.sales.services import activate_subscription, buy_pack
-from billing.wallets import adjust_wallet
+from billing.tests.lines import (
+    changed_by,
+    fund,
+    new_line,
+    now,
+    pack,
+    plan,
+    running_line,
+    running_prepaid_line,
+)
 from customers.models import (
-    Customer,
     Line,
     LineEvent,
     LineStatus,
-    Pack,
-    Plan,
     PlanChange,
     SoldPack,
     Subscription,
@@ -25,8 +31,6 @@ from customers.models import (
 from telcox.testing.office import as_shown, new, preview_of_new, rows, somebody_of, superuser, take, told, url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
-
-LAST_WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -39,48 +43,14 @@ def boss() -> Client:
     return superuser()
 
 
-def new_line(number: str, *, prepaid: bool = False) -> Line:
-    customer = Customer.objects.get(dni="0929668846")
-    return Line.objects.create(customer=customer, phone_number=number, product_type="MOVIL", prepaid=prepaid)
-
-
 @pytest.fixture
 def line() -> Line:
-    """With a plan for a week now."""
-    line = new_line("0955555555")
-    activate_subscription(line=line, plan=plan("movil-15"), at=timezone.now() - LAST_WEEK)
-    line.refresh_from_db()
-    return line
+    return running_line()
 
 
 @pytest.fixture
 def prepaid_line() -> Line:
-    """With 20.00 left, and a plan for a week now."""
-    line = new_line("0966666666", prepaid=True)
-    fund(line, "29.20")
-    activate_subscription(line=line, plan=plan("prepago-8"), at=timezone.now() - LAST_WEEK)
-    line.refresh_from_db()
-    return line
-
-
-def fund(line: Line, dollars: str) -> None:
-    Wallet.objects.create(line=line)
-    adjust_wallet(
-        line=line, amount=Decimal(dollars), reference=f"given-{line}", at=timezone.now() - LAST_WEEK
-    )
-
-
-def plan(code: str) -> Plan:
-    return Plan.objects.get(code=code)
-
-
-def pack(code: str = "extra-1") -> Pack:
-    return Pack.objects.get(code=code)
-
-
-def now(line: Line) -> Line:
-    line.refresh_from_db()
-    return line
+    return running_prepaid_line()
 
 
 def steps(client: Client, line: Line) -> list[str]:
@@ -89,18 +59,6 @@ def steps(client: Client, line: Line) -> list[str]:
 
 def links(client: Client, line: Line) -> dict[str, str]:
     return {str(label): address for label, address in client.get(url(line)).context["links"]}
-
-
-def changed_by(step) -> bool:
-    """Whether anything of a line changed."""
-    models = (Line, LineEvent, Subscription, PlanChange, SoldPack, Suspension, Wallet, WalletEntry)
-
-    def everything() -> list[object]:
-        return [list(model._default_manager.order_by("pk").values()) for model in models]
-
-    before = everything()
-    step()
-    return everything() != before
 
 
 # --- What is edited, and what is not ---
@@ -315,67 +273,6 @@ def test_what_was_seen_of_another_line_or_of_none_tells_nothing(shop: Client, li
     response = shop.post(new(Suspension), {"line": line.pk, "reason": "CUSTOMER", "seen": seen})
     assert response.status_code == 302
     assert now(line).status == LineStatus.SUSPENDED
-
-
-# --- What it would cost ---
-
-
-def test_a_plan_change_is_shown_before_it_happens_and_then_costs_that(
-    shop: Client, prepaid_line: Line
-) -> None:
-    given = {"line": prepaid_line.pk, "plan": plan("movil-15").pk, "at_period_end": "now"}
-    assert shop.get(new(PlanChange)).context["preview"].address == preview_of_new(PlanChange)
-    shown = []
-
-    def preview() -> None:
-        shown.append(shop.post(preview_of_new(PlanChange), given))
-
-    assert not changed_by(preview)
-    [response] = shown
-    assert response["X-Frame-Options"] == "SAMEORIGIN"
-    old, following = response.context["bills"]
-    assert (old["total"], following["total"]) == ("4.29", "18.40")
-    # 9.20 were paid for the old plan, of which 4.29 were used.
-    assert response.context["charged"] == ("Charged to the wallet now: 13.49. Its balance then: 6.51.")
-    shop.post(new(PlanChange), given)
-    assert Wallet.objects.get(line=prepaid_line).balance_usd == Decimal("6.51")
-
-
-def test_a_planned_change_charges_nothing_and_shows_the_next_period(shop: Client, line: Line) -> None:
-    given = {"line": line.pk, "plan": plan("movil-30").pk, "at_period_end": "end"}
-    response = shop.post(preview_of_new(PlanChange), given)
-    assert [bill["total"] for bill in response.context["bills"]] == ["18.40", "25.30"]
-    assert response.context["charged"] == "Nothing is charged to the wallet now."
-    assert not line.plan_changes.exists()
-
-
-def test_a_pack_and_a_sale_are_tried_out_too(shop: Client, prepaid_line: Line) -> None:
-    given = {"line": prepaid_line.pk, "pack": pack().pk, "reference": "r"}
-    fresh = new_line("0977777777")
-    shown = []
-
-    def previews() -> None:
-        shown.append(shop.post(preview_of_new(SoldPack), given))
-        shown.append(shop.post(preview_of_new(Subscription), {"line": fresh.pk, "plan": plan("movil-5").pk}))
-
-    assert not changed_by(previews)
-    bought, sold = shown
-    assert bought.context["charged"] == "Charged to the wallet now: 1.38. Its balance then: 18.62."
-    assert [bill["total"] for bill in sold.context["bills"]] == ["11.50"]
-
-
-def test_a_refusal_and_what_is_wrong_are_said_in_the_frame(shop: Client, prepaid_line: Line) -> None:
-    dear = {"line": prepaid_line.pk, "plan": plan("movil-60").pk, "at_period_end": "now"}
-    response = shop.post(preview_of_new(PlanChange), dear)
-    assert response.status_code == 200
-    assert response.context["refusal"]
-    page = shop.post(preview_of_new(PlanChange), {"line": "x"}).content.decode()
-    assert "<strong>Line:</strong>" in page
-    assert "<strong>New plan:</strong> This field is required." in page
-    assert shop.get(preview_of_new(PlanChange)).status_code == 405
-    stale = {**dear, "plan": plan("movil-5").pk, "seen": f"{prepaid_line.pk}-77"}
-    response = shop.post(preview_of_new(PlanChange), stale)
-    assert response.context["refusal"] == "Something else happened to the line meanwhile"
 
 
 # --- Pages ---
