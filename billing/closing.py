@@ -11,11 +11,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets, save_documents
-from billing.models import InvoiceLine, Payment
+from billing.models import Payment
 from billing.sales.facts import priced
 from billing.sales.periods import in_chunks
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
+from telcox.common.bulk import insert
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
 
@@ -74,10 +75,12 @@ def _bill(keys: Sequence[int], at: datetime) -> Billed:
     give_numbers(invoices, at)
     payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)
     save_documents(invoices)
-    InvoiceLine.objects.bulk_create(
-        line
-        for invoice, (_, facts, rated) in zip(invoices, found, strict=True)
-        for line in lines_of(invoice, facts, rated)
+    insert(
+        [
+            line
+            for invoice, (_, facts, rated) in zip(invoices, found, strict=True)
+            for line in lines_of(invoice, facts, rated)
+        ]
     )
     Payment.objects.bulk_create(payments)
     Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)

@@ -12,6 +12,7 @@ from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, P
 from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.sales.facts import Priced
 from customers.models import Customer, Line
+from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 
@@ -111,7 +112,7 @@ def payments_of_wallets(
 
 def save_documents(invoices: Sequence[Invoice]) -> None:
     """Saves numbered invoices at once. A database that does not tell their keys (MySQL) is asked for them."""
-    Invoice.objects.bulk_create(invoices)
+    insert(invoices)
     if any(invoice.pk is None for invoice in invoices):
         by_number = {invoice.number: invoice for invoice in invoices}
         found = Invoice.objects.filter(series=invoices[0].series, number__in=by_number)

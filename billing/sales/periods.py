@@ -11,6 +11,7 @@ from billing.rating import Allowance, RatingInputs, granted, included
 from billing.sales.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
+from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 
 # Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
@@ -96,7 +97,7 @@ def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | No
     """Saves each as its line's last, in the place of the one before it. The lines are locked."""
     superseded = [period.pk for period in after if period is not None]
     Subscription.objects.filter(pk__in=superseded).update(is_last=None)
-    Subscription.objects.bulk_create(periods)
+    insert(periods)
     if any(period.pk is None for period in periods):  # MySQL does not tell
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}
         last = Subscription.objects.current().filter(line__in=lines)

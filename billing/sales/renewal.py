@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -14,8 +15,10 @@ from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import DiscountsGiven, append, in_chunks, new_period
 from billing.sales.services import end_line
 from billing.sales.settlement import settle
+from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription
+from telcox.common.bulk import insert
 from telcox.common.patience import patiently
 from usage.live import broadcast
 
@@ -56,6 +59,15 @@ def renew_line(*, line: Line, at: datetime) -> int:
     while patiently(partial(_renew, [line.pk], at)):
         begun += 1
     return begun
+
+
+def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
+    """Tops a line's wallet up, as `billing.wallets.top_up` does; and if its next period was only waiting for
+    the money, begins it."""
+    done = top_up(line=line, at=at, **wanted)
+    if line.prepaid:
+        renew_line(line=line, at=at)
+    return done
 
 
 def ends(*, at: datetime) -> Iterator[int]:
@@ -192,15 +204,17 @@ def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange]
     if done:
         PlanChange.objects.filter(pk__in=done).update(is_pending=None, done_at=at)
     Line.objects.filter(pk__in=[period.line_id for period in begun]).update(version=F("version") + 1)
-    LineEvent.objects.bulk_create(
-        LineEvent(
-            line_id=period.line_id,
-            step=LineStep.RENEW,
-            at=period.start_at,
-            subscription=period,
-            detail=period.plan_name,
-        )
-        for period in begun
+    insert(
+        [
+            LineEvent(
+                line_id=period.line_id,
+                step=LineStep.RENEW,
+                at=period.start_at,
+                subscription_id=period.pk,
+                detail=period.plan_name,
+            )
+            for period in begun
+        ]
     )
     phone_numbers = {period.line.phone_number for period in begun}
     transaction.on_commit(lambda: broadcast.publish(phone_numbers))

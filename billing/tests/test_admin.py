@@ -1,12 +1,10 @@
 """What staff do in the back-office, as their browser sends it."""
 
-from decimal import Decimal
-
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, Payment, Wallet
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, Payment
 from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
@@ -275,13 +273,6 @@ def test_usage_is_only_looked_at(boss: Client) -> None:
     assert boss.post(url(event), {"quantity": "1"}).status_code == 403
     assert boss.post(url(event, "delete"), {"post": "yes"}).status_code == 403
     assert boss.get(new(UsageEvent)).status_code == 403
-
-
-def test_a_wallet_keeps_its_line(boss: Client) -> None:
-    wallet = Wallet.objects.all()[0]
-    boss.post(url(wallet), {"line": "1", "balance_usd": "1.25", "balance_limit_usd": "30"})
-    changed = Wallet.objects.get(pk=wallet.pk)
-    assert (changed.balance_usd, changed.line_id) == (Decimal("1.25"), wallet.line_id)
 
 
 def test_what_staff_did_is_in_the_history(billing_clerk: Client, draft: Invoice) -> None:

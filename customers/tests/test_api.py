@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from billing.sales.renewal import renew_subscriptions
 from customers.bss import _gateway
 from customers.bss.standin import BssStandin, Failure, Switches
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.common.calendar import local_date
 from telcox.testing.processes import ROOT, Process, free_port, wait_for_port
 from usage.models import Category, UsageCounter
 from usage.services import record_usage
@@ -141,7 +143,9 @@ def test_the_catalogue_shows_what_is_on_sale_in_one_query(
 ) -> None:
     with django_assert_num_queries(1):
         items = client.get("/api/plans").json()["items"]
-    assert {item["code"] for item in items} == set(Plan.objects.on_sale().values_list("code", flat=True))
+    assert {item["code"] for item in items} == set(
+        Plan.objects.on_sale(local_date(timezone.now())).values_list("code", flat=True)
+    )
     assert "movil-10-2024" not in {item["code"] for item in items}
     assert items[0]["price"] == 8.5
 

@@ -94,7 +94,7 @@ class StrictMoneyField(serializers.DecimalField):
     }
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=12, decimal_places=2, **kwargs)
+        super().__init__(max_digits=12, decimal_places=2, coerce_to_string=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, int | Decimal) or isinstance(data, bool):
