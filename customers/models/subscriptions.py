@@ -159,4 +159,4 @@ class SoldPack(Allowances):
         constraints = [*at_least_zero("sold_pack", "price")]
 
     def __str__(self) -> str:
-        return f"{self.subscription_id} · {self.name}"
+        return f"{self.subscription.line} · {self.name}"
