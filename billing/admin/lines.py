@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.bills import balance_of, bills_shown, charged, money
 from billing.models import Discount
 from billing.sales.services import (
+    cancel_end,
     cancel_plan_change,
     change_plan,
     schedule_end,
@@ -147,6 +148,14 @@ class LineAdmin(OfficeAdmin):
             when=lambda line: _in_use(line) and _runs(line) and not line.ends_with_period,
             confirm=_("End this line when its period ends? Its number goes out of service for good then."),
             on_list=False,
+        ),
+        Step(
+            name="cancel_end",
+            label=_("Call off the end"),
+            done=_("Goes on: %s"),
+            permission="customers.delete_line",
+            run=lambda line, at, by: cancel_end(line=line, at=at, by=by),
+            when=lambda line: line.ends_with_period,
         ),
         Step(
             name="terminate",

@@ -122,6 +122,7 @@ class SoldPackAdmin(TriedOut, ActsOnLine):
 
 class SoldPackInline(ReadOnlyInline):
     model = SoldPack
+    fk_name = "subscription"
     related = ("subscription__line",)
     fields = ("bought_at", "name", "price", "data", "voice_minutes", "sms", "reference")
     readonly_fields = ("data",)

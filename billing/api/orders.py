@@ -141,7 +141,12 @@ class PackOrderOutput(OrderOutput):
 
 
 class BoughtPackOutput(serializers.Serializer[Any]):
-    pack = serializers.CharField(source="pack.code")
+    pack = serializers.CharField(
+        source="pack.code",
+        allow_null=True,
+        default=None,
+        help_text="Null for what was left of packs when the plan was changed.",
+    )
     name = serializers.CharField()
     price = MoneyField()
     data_bytes = serializers.IntegerField()

@@ -9,6 +9,7 @@ from functools import partial
 from django.db.models import prefetch_related_objects
 
 from billing.models import Wallet
+from billing.sales.renewal import renew_line
 from billing.sales.services import Sale, buy_pack, change_plan, schedule_plan_change
 from customers.lifecycle import locked
 from customers.models import Line, Pack, Plan
@@ -45,14 +46,14 @@ def order_plan(
     """Another plan for the line, from now or from its next period on. Raises DomainError as `change_plan` and
     `schedule_plan_change` do."""
     sell = schedule_plan_change if at_period_end else change_plan
-    return _order(line, plan, partial(sell, line=line, plan=plan, by=by), dry_run, clock)
+    return _order(line, plan, partial(sell, plan=plan, by=by), dry_run, clock)
 
 
 def order_pack(
     *, line: Line, pack: Pack, reference: str, dry_run: bool, clock: Clock, by: str = ""
 ) -> Ordered:
     """A pack for the line's running period. Raises DomainError as `buy_pack` does."""
-    sell = partial(buy_pack, line=line, pack=pack, reference=reference, by=by)
+    sell = partial(buy_pack, pack=pack, reference=reference, by=by)
     return _order(line, pack, sell, dry_run, clock)
 
 
@@ -61,7 +62,11 @@ def _order(line: Line, offer: Plan | Pack, sell: Callable[..., Sale], dry_run: b
         before = locked(line)
         # The clock is asked only now, when it is this order's turn: of two orders the later one is of the
         # later moment.
-        sale = sell(at=clock())
+        at = clock()
+        # A period that is due begins before anything is ordered for it.
+        is_as_seen = before.version == line.version
+        seen = locked(line) if is_as_seen and renew_line(line=line, at=at) else line
+        sale = sell(line=seen, at=at)
         # All that is shown is read here, where a dry run still has it.
         prefetch_related_objects([bill.period for bill in sale.bills], "plan")
         wallet = Wallet.objects.filter(line=line).first()

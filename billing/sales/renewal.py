@@ -54,8 +54,10 @@ def renewals(*, at: datetime) -> Iterator[int]:
 
 
 def renew_line(*, line: Line, at: datetime) -> int:
-    """The same for one line, whose wallet was filled up."""
+    """The same for one line, which cannot wait for the day's run."""
     begun = 0
+    if not lines_due(at).filter(line=line).exists():
+        return begun
     while patiently(partial(_renew, [line.pk], at)):
         begun += 1
     return begun

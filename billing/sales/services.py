@@ -21,6 +21,9 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 from usage.live import broadcast
 
+# In the language of the customer's documents, as the names of packs are.
+LEFT_OF_PACKS = "Saldo de paquetes"
+
 
 @dataclass(frozen=True)
 class Sale:
@@ -68,12 +71,16 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """
     line = lock_for(line=line, step=LineStep.CHANGE_PLAN)
     period = _running_period(line, at)
+    _require_begun(period, at)
     _require_other_plan(plan, period, line, at)
     _call_off(line)
     facts = _cut(period, at)
-    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=True)
+    with_packs, carried = (
+        carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=packs) for packs in (True, False)
+    )
     following = _begin(line, plan, at, after=period, carried=carried)
     append([following], after=[period])
+    _carry_packs_on(period, following, with_packs - carried, at)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)
     complete(
         line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
@@ -144,13 +151,7 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
             )
     except IntegrityError as error:  # another line's, at the same time
         raise _reference_used() from error
-    Subscription.objects.filter(pk=period.pk).update(
-        limit_bytes=F("limit_bytes") + pack.data_bytes,
-        minutes_limit=F("minutes_limit") + pack.voice_minutes,
-        sms_limit=F("sms_limit") + pack.sms,
-        changes=F("changes") + 1,
-    )
-    period.refresh_from_db(fields=[*LIMITS, "changes"])
+    _add_to_limits(period, Allowance(pack.data_bytes, pack.voice_minutes, pack.sms))
     complete(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
     bills, charged = _conclude(line, [period], at, by)
     return Sale(bills, charged, pack=sold)
@@ -172,6 +173,7 @@ def end_line(line: Line, at: datetime, by: str = "") -> None:
     period = _last_period(line)
     if period and not period.is_expired(at):
         period = _running_period(line, at)
+        _require_begun(period, at)
         _cut(period, at)
     else:
         period = None
@@ -192,6 +194,17 @@ def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
     return line
 
 
+@transaction.atomic
+def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
+    """Lets a line that was to end with its period go on. Raises DomainError if it was not."""
+    line = lock_for(line=line, step=LineStep.CANCEL_END)
+    if not line.ends_with_period:
+        raise DomainError(_("The line is not to end"), reason="no_planned_end")
+    line.ends_with_period = False
+    complete(line=line, step=LineStep.CANCEL_END, at=at, by=by)
+    return line
+
+
 def _last_period(line: Line) -> Subscription | None:
     return line.subscriptions.current().first()
 
@@ -199,14 +212,18 @@ def _last_period(line: Line) -> Subscription | None:
 def _running_period(line: Line, at: datetime) -> Subscription:
     """The line's period, which can still be changed."""
     period = _last_period(line)
-    if period is None or period.is_expired(at):
+    if period is None or not period.start_at <= at < period.expiration_at:
         raise DomainError(_("No period of the line runs"), reason="no_running_period")
-    if at <= period.start_at:
-        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
     if not period.unbilled:
         raise DomainError(_("The line's period was billed already"), reason="already_invoiced")
     period.line = line
     return period
+
+
+def _require_begun(period: Subscription, at: datetime) -> None:
+    """A period that is cut the moment it begins would have no time at all."""
+    if at == period.start_at:
+        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -267,6 +284,35 @@ def _begin(
         after=after,
         carried=carried,
     )
+
+
+def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowance, at: datetime) -> None:
+    """What is left of a period's packs is a pack of the next one, paid already: were it carried over as the
+    plan's own allowance is, the next change would treat it as that."""
+    if rest == NOTHING:
+        return
+    SoldPack.objects.create(
+        subscription=following,
+        carried_from=period,
+        name=LEFT_OF_PACKS,
+        price=0,
+        data_bytes=rest.data_bytes,
+        voice_minutes=rest.voice_minutes,
+        sms=rest.sms,
+        bought_at=at,
+        reference=f"left-of-period-{period.pk}",
+    )
+    _add_to_limits(following, rest)
+
+
+def _add_to_limits(period: Subscription, more: Allowance) -> None:
+    Subscription.objects.filter(pk=period.pk).update(
+        limit_bytes=F("limit_bytes") + more.data_bytes,
+        minutes_limit=F("minutes_limit") + more.voice_minutes,
+        sms_limit=F("sms_limit") + more.sms,
+        changes=F("changes") + 1,
+    )
+    period.refresh_from_db(fields=[*LIMITS, "changes"])
 
 
 def _call_off(line: Line) -> int:

@@ -114,6 +114,16 @@ class TestChangingNow:
         assert new.limit_bytes == 90 * GB + 2 * GB + GB
         assert old.limit_bytes == 11 * GB
 
+    def test_what_is_left_of_packs_outlives_any_number_of_changes(
+        self, sold: Line, small: Plan, large: Plan, make_pack: MakePack
+    ) -> None:
+        buy_pack(line=sold, pack=make_pack("extra"), reference="p-1", at=moment("2026-11-02"))
+        for day, plan in ((3, large), (4, small), (5, large)):
+            change_plan(line=fresh(sold), plan=plan, at=moment(f"2026-11-0{day}"))
+        assert periods(sold)[-1].limit_bytes == 91 * GB
+        bills = [draft_invoice(subscription=p, at=moment("2026-12-20")) for p in periods(sold)]
+        assert sum(bill.subtotal for bill in bills) == D("30") * 2 / 30 + D("60") / 30 + D("30") / 30 + 60 + 4
+
     def test_late_usage_cannot_use_again_what_was_carried_over(self, line: Line, make_plan: MakePlan) -> None:
         plan = make_plan(
             "rolling", data_bytes=30 * GB, rollover_share="1", overage_price_per_gb="2", validity_days=0
@@ -133,7 +143,7 @@ class TestChangingNow:
         ("at", "reason"),
         [
             ("2026-11-01 10:00", "period_just_begun"),
-            ("2026-10-31", "period_just_begun"),
+            ("2026-10-31", "no_running_period"),
             ("2026-12-01 10:00", "no_running_period"),
         ],
     )

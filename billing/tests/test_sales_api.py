@@ -93,13 +93,14 @@ class TestChangingNow:
     def test_what_it_comes_to_can_be_reckoned_by_hand(
         self, client: Client, clock: Clock, line: Line, prepaid: bool
     ) -> None:
-        # 16.00 × 10/30 = 5.33; 5 GB and 100 minutes are of these ten days, 10 GB and 310:01 were used.
+        # 16.00 × 10/30 = 5.33; 5 GB and 100 minutes are of these ten days, 10 GB and 310:01 were used. What
+        # is prepaid has cost all of its price: all 300 minutes of the plan are used up.
         # 32.00 less 10 % and 1.00: 27.80, and 15 % tax.
         ended, begun = post(client, "plan-change", {"plan": "movil-60", "dry_run": True}).json()["bills"]
-        used = [] if prepaid else [("DATA", 6.0), ("VOICE", 12.66)]
+        expected = [("PLAN", 16.0)] if prepaid else [("PLAN", 5.33), ("DATA", 6.0), ("VOICE", 12.66)]
         lines = [(each["kind"], each["amount"]) for each in ended["lines"]]
-        assert lines == [("PLAN", 5.33), *used]
-        assert ended["total"] == (6.13 if prepaid else 27.59)
+        assert lines == expected
+        assert ended["total"] == (18.4 if prepaid else 27.59)
         assert ended["period"] == {
             "start_at": "2026-11-21T10:00:00-05:00",
             "expiration_at": "2026-12-01T10:00:00-05:00",
@@ -118,7 +119,8 @@ class TestChangingNow:
         done = rehearsed_and_done(client, "plan-change", {"plan": "movil-60"})
         # 5 GB of the plan and 5 of the pack were used.
         assert done["bills"][1]["period"]["limits"]["data_bytes"] == 75 * GB
-        assert subscription(client)["period"]["carried_in"]["data_bytes"] == 15 * GB
+        [left] = subscription(client)["period"]["packs"]
+        assert (left["data_bytes"], left["price"], left["pack"]) == (15 * GB, 0, None)
 
 
 @BOTH

@@ -10,6 +10,7 @@ from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import (
     activate_subscription,
     buy_pack,
+    cancel_end,
     change_plan,
     schedule_end,
     schedule_plan_change,
@@ -129,6 +130,12 @@ class TestPrepaid:
         )
         assert list(kinds)[2:] == [("REFUND", D("23.00")), ("CHARGE", D("-69.00"))]
 
+    def test_what_is_used_up_is_not_given_back(self, sold: Line, make_plan: MakePlan) -> None:
+        Subscription.objects.filter(line=sold).update(data_bytes=30 * GB, limit_bytes=30 * GB)
+        use(sold, 27, moment("2026-11-02"))
+        terminate_line(line=sold, at=moment("2026-11-03"))
+        assert balance(sold) == D("100") - D("31.05")
+
     def test_ending_the_line_gives_back_the_rest(self, sold: Line) -> None:
         terminate_line(line=sold, at=moment("2026-11-16"))
         assert balance(sold) == D("100") - D("17.25")
@@ -174,6 +181,13 @@ class TestEnding:
         renew_subscriptions(at=moment("2027-06-01"))
         assert len(periods(sold)) == 1
         assert refusal(lambda: terminate_line(line=ended, at=moment("2026-11-12"))) == "line_terminated"
+
+    def test_a_planned_end_can_be_called_off(self, sold: Line) -> None:
+        schedule_end(line=sold, at=moment("2026-11-02"))
+        cancel_end(line=fresh(sold), at=moment("2026-11-03"))
+        assert refusal(lambda: cancel_end(line=fresh(sold), at=moment("2026-11-04"))) == "no_planned_end"
+        renew_subscriptions(at=moment("2026-12-15"))
+        assert len(periods(sold)) == 2
 
     def test_one_that_ends_with_its_period_is_not_renewed(self, sold: Line) -> None:
         schedule_end(line=sold, at=moment("2026-11-02"))

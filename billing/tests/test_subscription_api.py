@@ -27,7 +27,7 @@ from billing.tests.orders import (
     use,
 )
 from customers.catalogue import revise_plan
-from customers.models import Line, Plan, PlanRevision, Subscription
+from customers.models import Line, Pack, Plan, PlanRevision, Subscription
 from usage.models import Category
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded", "open_api")]
@@ -136,7 +136,7 @@ class TestWhatALineHas:
             assert bought.status_code == 201
             with django_assert_num_queries(11):
                 subscription(client)
-            with django_assert_num_queries(32):
+            with django_assert_num_queries(33):
                 post(client, "plan-change", {"plan": "movil-60", "dry_run": True})
             with django_assert_num_queries(30):
                 post(client, "packs", {"pack": "mas-5", "reference": "another", "dry_run": True})
@@ -211,6 +211,7 @@ class TestAPriceThatIsEdited:
 
 
 def test_the_packs_on_sale(client: Client, clock: Clock, django_assert_num_queries: Queries) -> None:
+    Pack.objects.update(on_sale=False)
     new_pack()
     new_pack("old", on_sale=False)
     new_pack("next", on_sale_from="2026-12-02")

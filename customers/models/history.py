@@ -28,6 +28,7 @@ class LineStep(models.TextChoices):
     RESUME = "RESUME", _("Resumed")
     TERMINATE = "TERMINATE", _("Terminated")
     SCHEDULE_END = "SCHEDULE_END", _("End planned")
+    CANCEL_END = "CANCEL_END", _("End called off")
 
 
 class LineEvent(models.Model):

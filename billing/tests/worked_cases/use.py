@@ -134,7 +134,7 @@ BEYOND = [
     ),
     Case(
         "Prepaid, cut short, much used",
-        "24 of 30 GB and 150 of 600 minutes used on the first three days of November; then the plan was changed.",
+        "24 of 30 GB and 150 of 600 minutes used from 1 to 3 November; then the plan was changed.",
         "3 of 30 days, but 24 of 30 GB: 22.00 × 24/30 = 17.60",
         bill(nov(1, 3), used=used("24", minutes=150), prepaid=True),
         [plan("17.60", tax="2.64")],
