@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, Model, QuerySet, Sum
@@ -79,8 +78,9 @@ def sums() -> dict[str, Any]:
         "lines": dict(Line.objects.order_by("status").values_list("status").annotate(Count("pk"))),
         "periods": Subscription.objects.count(),
         "drafts": Invoice.objects.drafts().count(),
-        **issued,
-        "paid": Payment.objects.aggregate(paid=Sum("amount"))["paid"] or Decimal(0),
+        "invoices": issued.pop("invoices"),
+        **{name: f"{amount or 0:.2f}" for name, amount in issued.items()},
+        "paid": f"{Payment.objects.aggregate(paid=Sum('amount'))['paid'] or 0:.2f}",
         "wallets": {kind: f"{number} over {amount:.2f}" for kind, number, amount in entries},
         "steps noted": LineEvent.objects.aggregate(number=Count(F("pk")))["number"],
     }

@@ -12,6 +12,7 @@ from django.db.models import Count, Max, Min, Sum
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, written_number
 from billing.rating import RatingInputs
 from billing.verification.faults import Fault
+from telcox.common.money import cents
 from telcox.common.moments import one_moment
 
 # Invoices compared at a time, and numbers read at a time.
@@ -45,7 +46,8 @@ def document_faults() -> Iterator[Fault]:
             keys = [row[0] for row in rows]
             lines = _lines(keys)
             payments = Payment.objects.filter(invoice__in=keys).order_by()
-            paid = dict(payments.values_list("invoice").annotate(Sum("amount")))
+            sums_paid = payments.values_list("invoice").annotate(Sum("amount"))
+            paid = {pk: cents(amount) for pk, amount in sums_paid}  # SQLite adds up binary fractions
         for pk, prefix, number, status, phone_number, period, tax_rate, rated_from, *sums in rows:
             of = f"invoice {written_number(prefix, number)}" if prefix else f"draft {phone_number} {period}"
             for what in (

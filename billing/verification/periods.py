@@ -19,6 +19,7 @@ from customers.models import Line, LineStatus, Subscription
 from telcox.common.bulk import chunks
 from telcox.common.calendar import add_days, local_date
 from telcox.common.errors import DomainError
+from telcox.common.money import cents
 from usage.models import UsageCounter, UsageEvent
 
 ZERO = Decimal("0.00")
@@ -53,7 +54,7 @@ class PeriodFacts:
                 payment_method=PaymentMethod.MONEDEROS_DIGITALES,
             )
             sums = payments.order_by().values_list("invoice__subscription").annotate(Sum("amount"))
-            self.by_wallet.update(sums)
+            self.by_wallet.update((pk, cents(amount)) for pk, amount in sums)  # SQLite adds up fractions
         going_over = [
             period.pk
             for period in periods

@@ -141,7 +141,8 @@ def _numbers(amounts: Amounts, touched: Sequence[int]) -> str:
 
 
 def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
-    UsageAlert.objects.bulk_create(alerts)
+    """Those of an allowance that has grown since, and is used up to there again, were said before."""
+    UsageAlert.objects.bulk_create(alerts, ignore_conflicts=True)
 
 
 def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:
