@@ -98,8 +98,8 @@ class _Operator:
 
     def _new_lines(self, day: date) -> int:
         opened = (day - FIRST_DAY).days
-        if opened >= OPENING:
-            return int(self._random.random() < self._setup.lines / 5_000)
+        if opened >= OPENING:  # somebody comes for who went
+            return int(len(self._world.living) < self._setup.lines and self._random.random() < 0.4)
         return self._setup.lines * (opened + 1) // OPENING - self._setup.lines * opened // OPENING
 
     def _runs(self, day: date) -> list[datetime]:
@@ -123,6 +123,6 @@ class _Operator:
         so_far.refused += run.refused
 
     def _take_usage(self, at: datetime) -> None:
-        reports = self._network.batch(self._world.lines, self._setup.events_a_day, at)
+        reports = self._network.batch(self._world.living, self._setup.events_a_day, at)
         for outcome in apply_usage(reports=reports, at=at) if reports else ():
             self._tally.usage[outcome.reason.value if outcome.reason else outcome.result.value] += 1

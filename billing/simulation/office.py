@@ -39,6 +39,8 @@ class Office:
         self._idle: list[KnownLine] = []
         self._drafts: list[Invoice] = []
         self._bought: tuple[KnownLine, Pack] | None = None
+        self._paid_in: tuple[KnownLine, Decimal, str] | None = None
+        self._picked: KnownLine | None = None
         self._steps: dict[Callable[[datetime], None], int] = {
             self._top_up: 26,
             self._buy_pack: 16,
@@ -47,8 +49,8 @@ class Office:
             self._cancel_change: 2,
             self._suspend: 9,
             self._resume: 9,
-            self._terminate: 3,
-            self._schedule_end: 2,
+            self._terminate: 1,
+            self._schedule_end: 1,
             self._sell: 4,
             self._pay: 4,
             self._draft: 2,
@@ -75,13 +77,18 @@ class Office:
             step(at)
         except DomainError as refusal:
             self.refused[name, refusal.reason] += 1
+            if refusal.reason == "line_terminated" and self._picked in self._world.living:
+                self._world.living.remove(self._picked)
         else:
             self.taken[name] += 1
 
     def _known(self) -> KnownLine:
-        if not self._world.lines:
+        """One that lives, as a rule."""
+        lines = self._world.living if self._random.random() < 0.98 else self._world.lines
+        if not lines:
             raise NotFound("There is no line yet", reason="nothing_there")
-        return self._random.choice(self._world.lines)
+        self._picked = self._random.choice(lines)
+        return self._picked
 
     def _line(self, known: KnownLine) -> Line:
         return Line.objects.get(pk=known.pk)
@@ -155,7 +162,10 @@ class Office:
         resume_line(line=self._line(known), at=at, by=self._by())
 
     def _terminate(self, at: datetime) -> None:
-        terminate_line(line=self._line(self._known()), at=at, by=self._by())
+        known = self._known()
+        terminate_line(line=self._line(known), at=at, by=self._by())
+        if known in self._world.living:
+            self._world.living.remove(known)
 
     def _schedule_end(self, at: datetime) -> None:
         schedule_end(line=self._line(self._known()), at=at)
@@ -163,27 +173,32 @@ class Office:
     # --- Money ---
 
     def _top_up(self, at: datetime) -> None:
-        prepaid = [line for line in self._world.lines if line.prepaid]
-        known = self._random.choice(prepaid) if prepaid else self._known()
+        prepaid = [line for line in self._world.living if line.prepaid]
+        known = self._picked = self._random.choice(prepaid) if prepaid else self._known()
         self._top_up_line(known, at)
         if self._random.random() < 0.5:
             renew_line(line=self._line(known), at=at)
 
     def _top_up_line(self, known: KnownLine, at: datetime, *, first: bool = False) -> None:
-        amount = self._random.choice(["20.00", "30.00", "50.00"] if first else ["5.00", "20.00", "40.00"])
-        number = self.taken["top_up"]
-        repeated = not first and number > 0 and self._random.random() < 0.05
+        """Now and then the same again under the same reference."""
+        amount = Decimal(
+            self._random.choice(["20.00", "30.00", "50.00"] if first else ["5.00", "20.00", "40.00"])
+        )
+        reference = f"top-up-{self.taken['top_up']}"
+        if self._paid_in and self._random.random() < 0.05:
+            known, amount, reference = self._paid_in
         done = top_up(
             line=self._line(known),
-            amount=Decimal(amount),
+            amount=amount,
             method=PaymentMethod.EFECTIVO,
-            reference=f"top-up-{number - repeated}",
+            reference=reference,
             at=at,
             by=self._by(),
             staff=True,
         )
         if done.repeated:
             raise DomainError("Topped up before", reason="repeated")
+        self._paid_in = known, amount, reference
 
     def _adjust(self, at: datetime) -> None:
         adjust_wallet(

@@ -95,6 +95,8 @@ class World:
     packs: list[Pack] = field(default_factory=list)
     customers: list[Customer] = field(default_factory=list)
     lines: list[KnownLine] = field(default_factory=list)
+    # Those that, as far as who plays knows, have not ended.
+    living: list[KnownLine] = field(default_factory=list)
 
     def offered(self, *, mobile: bool) -> list[Plan]:
         return [plan for plan in self.plans if (plan.product_type == "MOVIL") == mobile]
@@ -121,8 +123,10 @@ class World:
         )
         limit = draw.choice(["0.00", "0.00", "5.00", "12.50"])
         Wallet.objects.create(line=line, balance_limit_usd=Decimal("0.00" if prepaid else limit))
-        self.lines.append(KnownLine(line.pk, line.phone_number, mobile, prepaid))
-        return self.lines[-1]
+        known = KnownLine(line.pk, line.phone_number, mobile, prepaid)
+        self.lines.append(known)
+        self.living.append(known)
+        return known
 
 
 def require_empty() -> None:
