@@ -8,9 +8,9 @@ from random import Random
 import msgspec
 
 from billing.simulation.world import GB, KnownLine
-from usage.ingestion.reports import UsageReport
+from usage.ingestion.reports import CategoryName, UsageReport
 
-_DATA = ("SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH")
+_DATA: tuple[CategoryName, ...] = ("SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH")
 # Reports that may be sent again.
 REMEMBERED = 500
 
@@ -42,6 +42,7 @@ class Network:
         draw = self._random
         line = draw.choice(lines)
         what = draw.random()
+        category: CategoryName
         if not line.mobile or what < 0.18:
             category, quantity = "VOICE", draw.randrange(1, 24_000)
         elif what < 0.3:

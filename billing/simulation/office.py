@@ -256,9 +256,12 @@ class Office:
 
     def _discount(self, at: datetime) -> None:
         draw, day = self._random, local_date(at)
-        customer = draw.choice(self._world.customers) if draw.random() < 0.7 else None
+        customers = self._world.customers
+        customer = draw.choice(customers) if customers and draw.random() < 0.7 else None
         plan = draw.choice(self._world.plans) if customer is None or draw.random() < 0.3 else None
-        percent, amount = draw.choice([("5", "0"), ("12.5", "0"), ("0", "3.00"), ("0", "40.00"), ("60", "1.05")])
+        percent, amount = draw.choice(
+            [("5", "0"), ("12.5", "0"), ("0", "3.00"), ("0", "40.00"), ("60", "1.05")]
+        )
         Discount.objects.create(
             name=f"Descuento {self.taken['discount']}",
             percent=Decimal(percent),

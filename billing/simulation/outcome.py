@@ -30,11 +30,19 @@ def digest() -> str:
 def _outcome() -> Iterator[QuerySet[Any, Any]]:
     number, of_invoice = "line__phone_number", "invoice__series__prefix"
     yield _rows(Line, "phone_number", leave_out=("customer",), of=("customer__dni",))
-    yield _rows(LineEvent, number, "pk", leave_out=("line", "subscription"), of=(number, "subscription__sequence"))
+    yield _rows(
+        LineEvent, number, "pk", leave_out=("line", "subscription"), of=(number, "subscription__sequence")
+    )
     yield _rows(Suspension, number, "start_at", "pk", leave_out=("line",), of=(number,))
     yield _rows(PlanChange, number, "pk", leave_out=("line", "plan"), of=(number, "plan__code"))
     follows = ("line", "plan", "renewed_from")
-    yield _rows(Subscription, number, "sequence", leave_out=follows, of=(number, "plan__code", "renewed_from__sequence"))
+    yield _rows(
+        Subscription,
+        number,
+        "sequence",
+        leave_out=follows,
+        of=(number, "plan__code", "renewed_from__sequence"),
+    )
     period = ("subscription__line__phone_number", "subscription__sequence")
     yield _rows(SoldPack, *period, "pk", leave_out=("subscription", "pack"), of=(*period, "pack__code"))
     yield _rows(UsageCounter, *period, leave_out=("subscription",), of=period)
@@ -53,7 +61,9 @@ def _outcome() -> Iterator[QuerySet[Any, Any]]:
     )
 
 
-def _rows(model: type[Model], *order: str, leave_out: tuple[str, ...], of: tuple[str, ...]) -> QuerySet[Any, Any]:
+def _rows(
+    model: type[Model], *order: str, leave_out: tuple[str, ...], of: tuple[str, ...]
+) -> QuerySet[Any, Any]:
     fields = [
         field.name
         for field in model._meta.concrete_fields
@@ -71,7 +81,11 @@ def _written(value: Any) -> str:
 def sums() -> dict[str, Any]:
     """How much there is of everything, and what it comes to."""
     issued = Invoice.objects.issued().aggregate(
-        invoices=Count("pk"), subtotal=Sum("subtotal"), discount=Sum("discount"), tax=Sum("tax"), total=Sum("total")
+        invoices=Count("pk"),
+        subtotal=Sum("subtotal"),
+        discount=Sum("discount"),
+        tax=Sum("tax"),
+        total=Sum("total"),
     )
     entries = WalletEntry.objects.order_by("kind").values_list("kind").annotate(Count("pk"), Sum("amount"))
     return {

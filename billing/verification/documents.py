@@ -12,8 +12,8 @@ from django.db.models import Count, Max, Min, Sum
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, written_number
 from billing.rating import RatingInputs
 from billing.verification.faults import Fault
-from telcox.common.money import cents
 from telcox.common.moments import one_moment
+from telcox.common.money import cents
 
 # Invoices compared at a time, and numbers read at a time.
 INVOICES_AT_ONCE = 500

@@ -209,12 +209,13 @@ def _invoice_faults(period: Subscription, rated: RatingInputs, facts: PeriodFact
     kept = facts.invoices.get(period.pk, (None, None, None))[2]
     if kept is None:
         return
-    billed = msgspec.convert(kept, RatingInputs, strict=False)
+    try:
+        billed = msgspec.convert(kept, RatingInputs, strict=False)
+    except (msgspec.ValidationError, ValueError):
+        return  # which is the document's fault
     for name, value in _KEPT.items():
         if value(billed) != value(rated):
             yield f"its invoice was reckoned from other {name}"
     used = zip(msgspec.structs.astuple(billed.used), msgspec.structs.astuple(rated.used), strict=True)
     if any(then > now for then, now in used):
         yield "its invoice was reckoned from more use than was counted"
-
-

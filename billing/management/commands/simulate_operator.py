@@ -18,15 +18,17 @@ MOST = 20
 
 class Command(BaseCommand):
     help = (
-        "Plays a made-up operator through months of sales, usage, suspensions and bills in an empty database, "
-        "and proves that everything adds up. The same seed comes to the same digest on any database."
+        "Plays a made-up operator through months of sales, usage, suspensions and bills in an empty "
+        "database, and proves that everything adds up. The same seed comes to the same digest on any database."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--lines", type=_whole, default=1_000, help="lines it begins with (1000)")
         parser.add_argument("--months", type=_whole, default=24, help="months from November 2023 on (24)")
         parser.add_argument("--seed", type=int, default=7, help="another operator for another number (7)")
-        parser.add_argument("--steps", type=_whole, default=0, help="random steps a day (a 200th of the lines)")
+        parser.add_argument(
+            "--steps", type=_whole, default=0, help="random steps a day (a 250th of the lines, 3 at least)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         setup = Setup(options["lines"], options["months"], options["seed"], options["steps"])
@@ -48,8 +50,8 @@ class Command(BaseCommand):
     def _tell(self, day: date, tally: Tally) -> None:
         run = tally.calendar
         self.stdout.write(
-            f"{day}: {run.begun} periods begun, {run.ended} lines ended, {run.invoices} invoices over {run.total}, "
-            f"{tally.steps.total()} steps, {tally.refused.total()} refused"
+            f"{day}: {run.begun} periods begun, {run.ended} lines ended, {run.invoices} invoices over "
+            f"{run.total}, {tally.steps.total()} steps, {tally.refused.total()} refused"
         )
         self.stdout.flush()
 
