@@ -111,13 +111,9 @@ class TestFound:
 
     def fill(self, line: Line) -> None:
         at = moment("2026-10-01")
-        top_up(
-            line=line, amount=D(90), method=PaymentMethod.EFECTIVO, reference="cash", at=at, staff=True
-        )
+        top_up(line=line, amount=D(90), method=PaymentMethod.EFECTIVO, reference="cash", at=at, staff=True)
 
-    def test_what_a_wallet_paid_is_in_whole_cents_on_every_database(
-        self, prepaid: Line, week: Plan
-    ) -> None:
+    def test_what_a_wallet_paid_is_in_whole_cents_on_every_database(self, prepaid: Line, week: Plan) -> None:
         begin = moment("2026-10-01 10:00")
         self.fill(prepaid)
         period = activate_subscription(line=prepaid, plan=week, at=begin)
@@ -161,10 +157,8 @@ class TestFound:
     ) -> None:
         begin = moment("2026-10-01 10:00")
         activate_subscription(line=line, plan=week, at=begin)
-        usage = {"phone_number": line.phone_number, "category": Category.SOCIAL, "source": "test"}
+        usage: Any = {"phone_number": line.phone_number, "category": Category.SOCIAL, "source": "test"}
         record_usage(quantity=GB, at=begin + timedelta(hours=1), **usage)
-        buy_pack(
-            line=self.fresh(line), pack=make_pack("gb"), reference="p", at=begin + timedelta(hours=2)
-        )
+        buy_pack(line=self.fresh(line), pack=make_pack("gb"), reference="p", at=begin + timedelta(hours=2))
         assert not record_usage(quantity=GB, at=begin + timedelta(hours=3), **usage).duplicate
         assert UsageAlert.objects.filter(threshold=100).count() == 1

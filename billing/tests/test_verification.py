@@ -230,7 +230,10 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
         lambda: lines_of(POSTPAID, 1).update(unit_price=1),
         "line 1: its unit_price is 1.000000, reckoned again",
     ),
-    "a line's quantity": (lambda: lines_of(POSTPAID, 1).update(quantity=2), "line 1: its quantity is 2.000000"),
+    "a line's quantity": (
+        lambda: lines_of(POSTPAID, 1).update(quantity=2),
+        "line 1: its quantity is 2.000000",
+    ),
     "a line's unit": (lambda: lines_of(POSTPAID, 1).update(unit="GB"), "line 1: its unit is GB"),
     "a line less": (
         lambda: InvoiceLine.objects.filter(invoice__in=invoice(POSTPAID, 1), position=2).delete(),

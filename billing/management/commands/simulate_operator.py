@@ -19,7 +19,8 @@ MOST = 20
 class Command(BaseCommand):
     help = (
         "Plays a made-up operator through months of sales, usage, suspensions and bills in an empty "
-        "database, and proves that everything adds up. The same seed comes to the same digest on any database."
+        "database, and proves that everything adds up. The same seed comes to the same digest on any "
+        "database."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
