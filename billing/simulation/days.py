@@ -29,7 +29,7 @@ class Setup:
 
     @property
     def steps_a_day(self) -> int:
-        return self.steps or max(3, self.lines // 250)
+        return self.steps or max(3, self.lines // 330)
 
     @property
     def events_a_day(self) -> int:

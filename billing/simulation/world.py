@@ -72,7 +72,7 @@ _PACKS: dict[str, dict[str, Any]] = {
 }
 # How many of a hundred mobile lines begin with which plan.
 _WEIGHTS = {
-    "dias-30": 27, "dias-30-libre": 14, "dias-7": 6, "mes": 23, "mes-social": 14, "mes-minutos": 14,
+    "dias-30": 27, "dias-30-libre": 14, "dias-7": 4, "mes": 25, "mes-social": 14, "mes-minutos": 14,
     "dias-365": 2,
 }  # fmt: skip
 

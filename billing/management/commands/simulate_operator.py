@@ -28,7 +28,10 @@ class Command(BaseCommand):
         parser.add_argument("--months", type=_whole, default=24, help="months from November 2023 on (24)")
         parser.add_argument("--seed", type=int, default=7, help="another operator for another number (7)")
         parser.add_argument(
-            "--steps", type=_whole, default=0, help="random steps a day (a 250th of the lines, 3 at least)"
+            "--steps",
+            type=_whole,
+            default=0,
+            help="random steps a day (3, and more with more than 1,300 lines)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
