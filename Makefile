@@ -2,7 +2,7 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly endure stack bench fmt lint migrations ci clean
+.PHONY: help run test nightly simulate endure stack bench fmt lint migrations ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,12 @@ test: ## The whole suite: on SQLite, then on a MariaDB and Redis of its own (ARG
 nightly: ## The property tests of money at 10,000 examples each (ARGS= for pytest)
 	@bin/venv dev
 	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 billing/tests/test_rating_properties.py $(ARGS)
+
+simulate: ## A made-up operator, 1,000 lines for 24 months, and everything adds up (ARGS="--seed 8")
+	@bin/venv dev
+	@LOG_LEVEL=ERROR DEBUG=0 SECRET_KEY=made-up-as-everything-here-and-of-no-use-to-anybody ALLOWED_HOSTS=localhost \
+		bin/with-servers sh -c '.venv/bin/python manage.py migrate -v0 && \
+		exec .venv/bin/python manage.py simulate_operator "$$@"' simulate $(ARGS)
 
 endure: ## Promise 1 at length: 100 times kill -9, a minute of clients that collide (ROUNDS=, SECONDS=)
 	@bin/venv dev

@@ -56,9 +56,14 @@ def lines_of(invoice: Invoice, facts: RatingInputs, rated: Rated) -> list[Invoic
     ]
 
 
+def facts_kept(invoice: Invoice) -> RatingInputs:
+    """What the invoice's lines were reckoned from."""
+    return msgspec.convert(invoice.rated_from, RatingInputs, strict=False)
+
+
 def rated_again(invoice: Invoice) -> Rated:
     """What the invoice's lines were made of, reckoned again from what it keeps."""
-    return msgspec.convert(invoice.rated_from, RatingInputs, strict=False).rate()
+    return facts_kept(invoice).rate()
 
 
 def _describe(line: RatedLine, span: Span) -> str:

@@ -7,10 +7,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets
+from billing.documents import draft_of, facts_kept, give_numbers, lines_of, payments_of_wallets, rated_again
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
 from billing.sales.facts import Priced, facts_of
-from billing.sales.settlement import paid_for
+from billing.sales.settlement import paid_for, settle
 from customers.models import Subscription
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
@@ -42,15 +42,17 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
 def issue_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     """Gives a draft its number; from then on it is a document and never changes.
 
-    A prepaid period's is paid by what its line's wallet paid for it. The series' row stays locked until the
-    transaction ends: numbers are given one after the other, and one whose transaction is rolled back is given
-    to the next. Raises DomainError if it is no draft.
+    A prepaid period's is paid by its line's wallet, which gets back what it paid beyond that. The series' row
+    stays locked until the transaction ends: numbers are given one after the other, and one whose transaction
+    is rolled back is given to the next. Raises DomainError if it is no draft, or a wallet is short.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     _require_transition(invoice, InvoiceStatus.ISSUED)
-    give_numbers([invoice], at)
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
+    if prepaid and invoice.rated_from is not None:
+        settle([Priced(each, facts_kept(invoice), rated_again(invoice)) for each in prepaid], at=at)
+    give_numbers([invoice], at)
     payments = payments_of_wallets([invoice], paid_for(prepaid), at)
     invoice.save(update_fields=["series", "number", "issued_at", "due_on", "status"])
     Payment.objects.bulk_create(payments)

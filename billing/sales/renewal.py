@@ -17,7 +17,7 @@ from billing.sales.services import end_line
 from billing.sales.settlement import settle
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
-from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription
+from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
 from telcox.common.bulk import insert
 from telcox.common.patience import patiently
 from usage.live import broadcast
@@ -73,8 +73,8 @@ def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
 
 
 def ends(*, at: datetime) -> Iterator[int]:
-    """Terminates the lines that were to end with their period, as of when that ended. Each committed
-    transaction is one step: how many lines it ended."""
+    """Terminates the lines that were to end with their period, as of when that ended, or as of when they were
+    suspended after that. Each committed transaction is one step: how many lines it ended."""
     for line_ids in in_chunks(lines_ending(at), "line_id"):
         yield patiently(partial(_end, line_ids, at))
 
@@ -92,8 +92,10 @@ def _lock(line_ids: Sequence[int]) -> dict[int, Line]:
 def _end(line_ids: Sequence[int], at: datetime) -> int:
     lines = _lock(line_ids)
     ending = lines_ending(at).filter(line__in=lines).values_list("line_id", "expiration_at")
+    suspensions = Suspension.objects.filter(line__in=lines, is_open=True)
+    suspended = dict(suspensions.values_list("line_id", "start_at"))
     for line_id, expiration_at in ending:
-        end_line(lines[line_id], expiration_at)
+        end_line(lines[line_id], max(expiration_at, suspended.get(line_id, expiration_at)))
     return len(ending)
 
 

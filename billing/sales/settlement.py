@@ -11,6 +11,7 @@ from billing.models import EntryKind, WalletEntry
 from billing.sales.facts import Priced
 from billing.wallets import Posting, post_entries
 from customers.models import Subscription
+from telcox.common.money import cents
 
 ZERO = Decimal("0.00")
 
@@ -19,7 +20,8 @@ def paid_for(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
     """By primary key, what the wallet paid for each period, and by how many entries."""
     entries = WalletEntry.objects.filter(subscription__in=[period.pk for period in periods]).order_by()
     sums = entries.values_list("subscription").annotate(Sum("amount"), Count("pk"))
-    return {pk: (-amount, number) for pk, amount, number in sums}
+    # SQLite adds up binary fractions.
+    return {pk: (-cents(amount), number) for pk, amount, number in sums}
 
 
 def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:

@@ -138,7 +138,7 @@ class TestWhatALineHas:
                 subscription(client)
             with django_assert_num_queries(33):
                 post(client, "plan-change", {"plan": "movil-60", "dry_run": True})
-            with django_assert_num_queries(30):
+            with django_assert_num_queries(31):
                 post(client, "packs", {"pack": "mas-5", "reference": "another", "dry_run": True})
 
         ask()

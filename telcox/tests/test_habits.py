@@ -20,10 +20,12 @@ COMMANDS: dict[str, list[str]] = {
     "redrive_usage": [],
     "verify_usage": [],
     "verify_wallets": [],
+    "verify_billing": [],
     "purge_usage": ["--before=2026-01-01"],
 }
 STARTED_ELSEWHERE = {
     "run_bss_standin",  # it listens: customers/tests/test_api.py
+    "simulate_operator",  # it wants an empty database each time: billing/tests/test_simulation.py
     "simulate_usage",  # it talks to a server: usage/tests/test_simulate_usage.py
 }
 

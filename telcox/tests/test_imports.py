@@ -33,6 +33,7 @@ ROOMS = {
     "daily": 2,
     "purging": 2,
     "simulation": 2,
+    "verification": 2,
 }
 DOORS = 3
 

@@ -1,0 +1,99 @@
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import chain
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from billing.simulation.days import Setup, Tally, simulate
+from billing.simulation.outcome import digest, sums
+from billing.verification import faults
+from telcox.common.errors import DomainError
+from usage.verification import differences
+
+MOST = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Plays a made-up operator through months of sales, usage, suspensions and bills in an empty "
+        "database, and proves that everything adds up. The same seed comes to the same digest on any "
+        "database."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--lines", type=_whole, default=1_000, help="lines it begins with (1000)")
+        parser.add_argument("--months", type=_whole, default=24, help="months from November 2023 on (24)")
+        parser.add_argument("--seed", type=int, default=7, help="another operator for another number (7)")
+        parser.add_argument(
+            "--steps",
+            type=_whole,
+            default=0,
+            help="random steps a day (3, and more with more than 1,300 lines)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        setup = Setup(options["lines"], options["months"], options["seed"], options["steps"])
+        clock = _Clock()
+        try:
+            tally = simulate(setup, tell=self._tell)
+        except DomainError as refusal:
+            raise CommandError(refusal.detail) from refusal
+        self.stdout.write(f"{setup.months} months of {setup.lines} lines in {clock.lap()}")
+        for line in _summary(tally):
+            self.stdout.write(line)
+        wrong = list(_first(chain(differences(), faults())))
+        self.stdout.write(f"verified in {clock.lap()}")
+        self.stdout.write(f"digest {digest()} ({clock.lap()})")
+        if wrong:
+            raise CommandError("\n".join(["It does not add up:", *wrong]))
+        self.stdout.write("Everything adds up.")
+
+    def _tell(self, day: date, tally: Tally) -> None:
+        run = tally.calendar
+        self.stdout.write(
+            f"{day}: {run.begun} periods begun, {run.ended} lines ended, {run.invoices} invoices over "
+            f"{run.total}, {tally.steps.total()} steps, {tally.refused.total()} refused"
+        )
+        self.stdout.flush()
+
+
+class _Clock:
+    """Time since it was last asked: that went by, and that this process computed."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def lap(self) -> str:
+        wall, cpu = self._wall, self._cpu
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+        return f"{self._wall - wall:.1f} s, {self._cpu - cpu:.1f} s of them computing"
+
+
+def _summary(tally: Tally) -> Iterator[str]:
+    yield f"steps: {_listed(tally.steps.items())}"
+    yield f"refused: {_listed((' '.join(key), number) for key, number in tally.refused.items())}"
+    yield f"usage: {_listed(tally.usage.items())}"
+    yield f"{tally.runs} runs of what is due; {tally.calendar.refused} periods could not be billed"
+    for name, value in sums().items():
+        yield f"{name}: {_listed(value.items()) if isinstance(value, dict) else value}"
+
+
+def _listed(items: Iterable[tuple[str, Any]]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(items))
+
+
+def _first(wrong: Iterator[Any]) -> Iterator[str]:
+    for number, each in enumerate(wrong):
+        if number == MOST:
+            yield "…"
+            return
+        yield str(each)
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError("a whole number of at least 1")
+    return int(text)

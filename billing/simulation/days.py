@@ -1,0 +1,128 @@
+"""The days of the made-up operator, one after the other."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+from billing.daily import DayRun, run_day
+from billing.simulation.network import Network
+from billing.simulation.office import Office
+from billing.simulation.world import FIRST_DAY, found, moment, require_empty
+from usage.ingestion.apply import apply_usage
+
+# Days in which the first lines come.
+OPENING = 30
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How large it is. Per day: `steps`, random things that happen, and `events` of usage."""
+
+    lines: int
+    months: int
+    seed: int
+    steps: int = 0
+    events: int = 0
+
+    @property
+    def steps_a_day(self) -> int:
+        return self.steps or max(3, self.lines // 330)
+
+    @property
+    def events_a_day(self) -> int:
+        return self.events or 10 + self.lines // 8
+
+    @property
+    def last_day(self) -> date:
+        months = FIRST_DAY.year * 12 + FIRST_DAY.month - 1 + self.months
+        return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
+@dataclass
+class Tally:
+    """What happened: random steps, refusals by step and reason, usage by what became of it, and what the
+    calendar brought."""
+
+    steps: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    usage: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    calendar: DayRun = field(default_factory=DayRun)
+
+
+def simulate(setup: Setup, *, tell: Callable[[date, Tally], object]) -> Tally:
+    """Plays all the days; `tell` is called after the last of each month. Raises DomainError if the database
+    is not empty."""
+    require_empty()
+    return _Operator(setup).play(tell)
+
+
+class _Operator:
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._random = Random(f"{setup.seed} calendar")  # noqa: S311
+        self._world = found(Random(f"{setup.seed} office"))  # noqa: S311
+        self._office = Office(self._world)
+        self._network = Network(Random(f"{setup.seed} network"), moment(FIRST_DAY))  # noqa: S311
+        self._tally = Tally(self._office.taken, self._office.refused)
+        # Days on which nobody runs what is due: it is made up for afterwards.
+        self._away = 0
+
+    def play(self, tell: Callable[[date, Tally], object]) -> Tally:
+        day = FIRST_DAY
+        while day <= self._setup.last_day:
+            for at, act in self._plan(day):
+                act(at)
+            following = day + timedelta(days=1)
+            if following.month != day.month:
+                tell(day, self._tally)
+            day = following
+        self._run_day(moment(day))
+        return self._tally
+
+    def _plan(self, day: date) -> list[tuple[datetime, Callable[[datetime], None]]]:
+        """What is done this day, and when; of the same second, in this order."""
+        plan: list[tuple[datetime, Callable[[datetime], None]]] = []
+        plan += [(self._at(day), self._office.open_line) for _ in range(self._new_lines(day))]
+        plan += [(self._at(day), self._office.step) for _ in range(self._setup.steps_a_day)]
+        plan.append((self._at(day), self._take_usage))
+        plan += [(at, self._run_day) for at in self._runs(day)]
+        return sorted(plan, key=lambda each: each[0])
+
+    def _at(self, day: date) -> datetime:
+        """Any second of it; now and then the first, when months end."""
+        return moment(day, 0 if self._random.random() < 0.04 else self._random.randrange(23 * 3600))
+
+    def _new_lines(self, day: date) -> int:
+        opened = (day - FIRST_DAY).days
+        if opened >= OPENING:  # somebody comes for who went
+            return int(len(self._world.living) < self._setup.lines and self._random.random() < 0.4)
+        return self._setup.lines * (opened + 1) // OPENING - self._setup.lines * opened // OPENING
+
+    def _runs(self, day: date) -> list[datetime]:
+        """In the small hours as a rule; at midnight, twice, or not at all."""
+        if self._away:
+            self._away -= 1
+            return []
+        draw = self._random.random()
+        if draw < 0.02:
+            self._away = self._random.randrange(1, 17)
+        first = moment(day, 0 if draw > 0.95 else self._random.randrange(3_600, 4 * 3_600))
+        return [first, first] if 0.02 < draw < 0.04 else [first]
+
+    def _run_day(self, at: datetime) -> None:
+        run, so_far = run_day(at=at), self._tally.calendar
+        self._tally.runs += 1
+        so_far.begun += run.begun
+        so_far.ended += run.ended
+        so_far.invoices += run.invoices
+        so_far.total += run.total or Decimal(0)
+        so_far.refused += run.refused
+
+    def _take_usage(self, at: datetime) -> None:
+        reports = self._network.batch(self._world.living, self._setup.events_a_day, at)
+        for outcome in apply_usage(reports=reports, at=at) if reports else ():
+            self._tally.usage[outcome.reason.value if outcome.reason else outcome.result.value] += 1

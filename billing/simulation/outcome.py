@@ -1,0 +1,100 @@
+"""What became of the made-up operator, in a form that is the same on every database."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Count, F, Model, QuerySet, Sum
+
+from billing.models import Invoice, InvoiceLine, Payment, WalletEntry
+from customers.models import Line, LineEvent, PlanChange, SoldPack, Subscription, Suspension
+from usage.models import UsageCounter, UsageDay
+
+_AT_ONCE = 2_000
+
+
+def digest() -> str:
+    """SHA-256 of lines, their history and periods, use, invoices, payments and wallets: everything but
+    primary keys, and the references that have them in them."""
+    sha = hashlib.sha256()
+    for rows in _outcome():
+        sha.update(rows._meta.label.encode() if isinstance(rows, Model) else b"")
+        for row in rows.iterator(chunk_size=_AT_ONCE):
+            sha.update(json.dumps(row, default=_written, sort_keys=True).encode())
+            sha.update(b"\n")
+    return sha.hexdigest()
+
+
+def _outcome() -> Iterator[QuerySet[Any, Any]]:
+    number, of_invoice = "line__phone_number", "invoice__series__prefix"
+    yield _rows(Line, "phone_number", leave_out=("customer",), of=("customer__dni",))
+    yield _rows(
+        LineEvent, number, "pk", leave_out=("line", "subscription"), of=(number, "subscription__sequence")
+    )
+    yield _rows(Suspension, number, "start_at", "pk", leave_out=("line",), of=(number,))
+    yield _rows(PlanChange, number, "pk", leave_out=("line", "plan"), of=(number, "plan__code"))
+    follows = ("line", "plan", "renewed_from")
+    yield _rows(
+        Subscription,
+        number,
+        "sequence",
+        leave_out=follows,
+        of=(number, "plan__code", "renewed_from__sequence"),
+    )
+    period = ("subscription__line__phone_number", "subscription__sequence")
+    yield _rows(SoldPack, *period, "pk", leave_out=("subscription", "pack"), of=(*period, "pack__code"))
+    yield _rows(UsageCounter, *period, leave_out=("subscription",), of=period)
+    yield _rows(UsageDay, *period, "day", leave_out=("subscription",), of=period)
+    made_of = ("customer", "subscription", "series", "corrects")
+    yield _rows(
+        Invoice, "series__prefix", "number", "phone_number", "period", "pk",
+        leave_out=made_of, of=("customer__dni", "series__prefix", *period),
+    )  # fmt: skip
+    document = (of_invoice, "invoice__number", "invoice__phone_number", "invoice__period", "invoice_id")
+    yield _rows(InvoiceLine, *document, "position", leave_out=("invoice",), of=document[:4])
+    yield _rows(Payment, *document, "pk", leave_out=("invoice", "reference"), of=document[:4])
+    entry = ("wallet__line__phone_number", "position")
+    yield _rows(
+        WalletEntry, *entry, leave_out=("wallet", "subscription", "reference"), of=(entry[0], period[1])
+    )
+
+
+def _rows(
+    model: type[Model], *order: str, leave_out: tuple[str, ...], of: tuple[str, ...]
+) -> QuerySet[Any, Any]:
+    fields = [
+        field.name
+        for field in model._meta.concrete_fields
+        if not field.primary_key and field.name not in leave_out
+    ]
+    return model._default_manager.order_by(*order).values_list(*fields, *of)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
+
+
+def sums() -> dict[str, Any]:
+    """How much there is of everything, and what it comes to."""
+    issued = Invoice.objects.issued().aggregate(
+        invoices=Count("pk"),
+        subtotal=Sum("subtotal"),
+        discount=Sum("discount"),
+        tax=Sum("tax"),
+        total=Sum("total"),
+    )
+    entries = WalletEntry.objects.order_by("kind").values_list("kind").annotate(Count("pk"), Sum("amount"))
+    return {
+        "lines": dict(Line.objects.order_by("status").values_list("status").annotate(Count("pk"))),
+        "periods": Subscription.objects.count(),
+        "drafts": Invoice.objects.drafts().count(),
+        "invoices": issued.pop("invoices"),
+        **{name: f"{amount or 0:.2f}" for name, amount in issued.items()},
+        "paid": f"{Payment.objects.aggregate(paid=Sum('amount'))['paid'] or 0:.2f}",
+        "wallets": {kind: f"{number} over {amount:.2f}" for kind, number, amount in entries},
+        "steps noted": LineEvent.objects.aggregate(number=Count(F("pk")))["number"],
+    }
