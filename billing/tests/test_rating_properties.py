@@ -67,7 +67,7 @@ terms = st.builds(
     overage_price_per_gb=unit_prices,
     overage_price_per_minute=unit_prices,
     overage_price_per_sms=unit_prices,
-    rollover_share=shares(),
+    rollover_share=st.just(Decimal(1)) | shares(),
     rollover_cap=shares(3),
 )
 uses = st.builds(Used, data, data, data, data, seconds, messages)
