@@ -223,8 +223,8 @@ SUSPENDED = [
     ),
     Case(
         "Suspensions about a change of plan, the old plan",
-        "Móvil 15 GB, 16.00 a month, until 10 December; suspended by the operator from 6 to 15 December and on "
-        "20 December: 1 to 5 is charged.",
+        "Móvil 15 GB, 16.00 a month, until 10 December; suspended by the operator from 6 to 15 and on 20 "
+        "December: 1 to 5 is charged.",
         "16.00 × 5/31 = 2.580 → 2.58",
         bill(part(DECEMBER, date(2026, 12, 1), date(2026, 12, 10)), plan=MOVIL_15, lost=LOST_IN_DECEMBER),
         [plan("2.58", tax="0.39", name="Móvil 15 GB")],
