@@ -181,8 +181,8 @@ def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
 
 
 def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decimal:
-    runs = _charged_runs(span, lost) if lost else [(span.start, span.end)]
-    return sum((_part(price, span.offset(a), span.offset(b), span.days) for a, b in runs), ZERO)
+    runs = _charged_runs(span, lost)
+    return sum((_part(price, span.offset(first), span.offset(last), span.days) for first, last in runs), ZERO)
 
 
 def _consumed(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:

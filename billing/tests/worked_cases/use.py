@@ -201,9 +201,9 @@ PACKS = [
 ROLLOVER = [
     Case(
         "Half of the unused goes to the next period",
-        "20 GB, 499 minutes and one second, and 200 messages used.",
-        "half of 10 GB; 500 minutes were started: half of 100",
-        bill(used=used("20", minutes=499, seconds=1, sms=200), plan=HALF_ROLLS_OVER),
+        "20 GB, 498 minutes and one second, and 200 messages used.",
+        "half of 10 GB; 499 minutes were started: half of 101 is 50.5 → 50",
+        bill(used=used("20", minutes=498, seconds=1, sms=200), plan=HALF_ROLLS_OVER),
         [FEE],
         "25.30",
         carries=allowance("5", 50, 0),
