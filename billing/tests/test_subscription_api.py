@@ -136,7 +136,7 @@ class TestWhatALineHas:
             assert bought.status_code == 201
             with django_assert_num_queries(11):
                 subscription(client)
-            with django_assert_num_queries(33):
+            with django_assert_num_queries(36):
                 post(client, "plan-change", {"plan": "movil-60", "dry_run": True})
             with django_assert_num_queries(31):
                 post(client, "packs", {"pack": "mas-5", "reference": "another", "dry_run": True})
