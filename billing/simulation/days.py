@@ -34,7 +34,7 @@ class Setup:
 
     @property
     def events_a_day(self) -> int:
-        return self.events or 10 + self.lines // 12
+        return self.events or 10 + self.lines // 14
 
     @property
     def last_day(self) -> date:

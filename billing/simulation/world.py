@@ -79,8 +79,8 @@ _PACKS: dict[str, dict[str, Any]] = {
 }
 # How many of a hundred mobile lines begin with which plan.
 _WEIGHTS = {
-    "dias-30": 20, "dias-30-libre": 10, "dias-7": 3, "mes": 17, "mes-social": 10, "mes-minutos": 10,
-    "dias-90": 27, "dias-365": 3,
+    "dias-30": 16, "dias-30-libre": 9, "dias-7": 2, "mes": 17, "mes-social": 10, "mes-minutos": 10,
+    "dias-90": 32, "dias-365": 4,
 }  # fmt: skip
 
 
