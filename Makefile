@@ -28,7 +28,7 @@ endure: ## Promise 1 at length: 100 times kill -9, a minute of clients that coll
 	@ENDURE_ROUNDS=$(or $(ROUNDS),100) ENDURE_SECONDS=$(or $(SECONDS),60) \
 		bin/with-servers .venv/bin/python -m pytest -s usage/tests/test_endurance.py $(ARGS)
 
-stack: ## Production without Docker: web, live and proxy on PORT, with DATABASE_URL and REDIS_URL or its own
+stack: ## Production without Docker: web, live, worker, beat and proxy on PORT, with DATABASE_URL and REDIS_URL or its own
 	@bin/stack
 
 bench: ## What it can carry: one table, measured now on this machine

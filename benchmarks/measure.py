@@ -13,7 +13,8 @@ import django
 from django.conf import settings
 from django.utils import timezone
 
-from benchmarks.detail_records import run_import, write_detail_records
+from benchmarks.commands import Done, run_command
+from benchmarks.detail_records import write_detail_records
 from benchmarks.http_load import HttpLoad, HttpResult, request, run_http_load
 from benchmarks.live_load import LiveLoad, LiveResult, run_live_load
 from benchmarks.processes import listening_on, memory
@@ -23,7 +24,7 @@ from benchmarks.raw_limits import (
     python_loops_per_second,
     updates_per_second,
 )
-from benchmarks.report import Row, http_row, import_row, live_row, memory_row, sockets_row
+from benchmarks.report import Row, command_row, http_row, live_row, memory_row, sockets_row
 from benchmarks.scale import EVENT_SOURCE, Scale
 from telcox.testing.stack import Stack
 
@@ -53,6 +54,9 @@ class Bench:
             from benchmarks.large import large_rows  # which needs us
 
             yield from large_rows(self)
+        from benchmarks.days import day_rows  # as well
+
+        yield from day_rows(self)
         yield self._python("after")
 
     def _python(self, moment: str) -> Row:
@@ -171,11 +175,15 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="telcox-records-") as folder:
             file = Path(folder) / "records.csv"
             write_detail_records(file, lines, source=source, records=records, until=at)
-            result = run_import(
-                file, records=records, env={**os.environ, **self.stack.env}, processes=self.groups
-            )
+            result = self.run("import_cdr", str(file))
         wrong = abs(records - (_events_recorded() - before))
-        return import_row(f"import_cdr, {records:,} records", aim, result, wrong=wrong)
+        return command_row(
+            f"import_cdr, {records:,} records", aim, result, done=records, counted="records", wrong=wrong
+        )
+
+    def run(self, *arguments: str) -> Done:
+        """`manage.py` with the stack's settings."""
+        return run_command(*arguments, env={**os.environ, **self.stack.env}, processes=self.groups)
 
     def _reported(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from benchmarks.detail_records import Imported
+from benchmarks.commands import Done
 from benchmarks.http_load import HttpResult
 from benchmarks.live_load import LiveResult
 
@@ -73,11 +73,12 @@ def live_row(name: str, aim: str, result: LiveResult) -> Row:
     )
 
 
-def import_row(name: str, aim: str, result: Imported, *, wrong: int) -> Row:
+def command_row(name: str, aim: str, result: Done, *, done: int, counted: str, wrong: int) -> Row:
+    """Of a command that did so many of what is counted."""
     held = [size / 2**20 for size in result.memory[len(result.memory) // 10 :]]  # once it is under way
     return Row(
         name=name,
-        figure=f"{result.per_second:,.0f} records/s, {min(held):.0f} to {max(held):.0f} MiB",
+        figure=f"{done / result.seconds:,.0f} {counted}/s, {min(held):.0f} to {max(held):.0f} MiB",
         aim=aim,
         wrong=wrong,
         wrong_about=result.said,

@@ -14,10 +14,11 @@ from rest_framework.authtoken.models import Token
 
 from benchmarks.scale import EVENT_SOURCE, Scale
 from billing.closing import bills
-from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, Wallet
+from billing.models import EntryKind, Invoice, InvoiceStatus, Payment, PaymentMethod, Wallet, WalletEntry
 from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
 from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
 
+BALANCE = Decimal("12.75")
 PAST_PERIODS = 12
 PERIOD = timedelta(days=30)
 BATCH = 1_000
@@ -39,7 +40,7 @@ def seed(*, scale: Scale, at: datetime) -> Seeded:
     a year behind them."""
     call_command("loaddata", "catalogue", verbosity=0)
     plans = list(Plan.objects.filter(product_type=ProductType.MOVIL).order_by("pk"))
-    lines = _lines(scale.lines)
+    lines = _lines(scale.lines, at)
     past, current = [], []
     for position, line in enumerate(lines):
         *earlier, last = _periods(
@@ -67,7 +68,7 @@ def _staff_token() -> str:
     return Token.objects.create(user=staff).key
 
 
-def _lines(wanted: int) -> list[Line]:
+def _lines(wanted: int, at: datetime) -> list[Line]:
     customers = _create(
         Customer(
             dni=f"{900_000_000 + i:010d}",
@@ -81,7 +82,19 @@ def _lines(wanted: int) -> list[Line]:
         Line(customer=customer, phone_number=f"09{i:08d}", product_type=ProductType.MOVIL)
         for i, customer in enumerate(customers)
     )
-    _create(Wallet(line=line, balance_usd=Decimal("12.75"), balance_limit_usd=Decimal(30)) for line in lines)
+    wallets = _create(Wallet(line=line, balance_usd=BALANCE, balance_limit_usd=Decimal(30)) for line in lines)
+    _create(
+        WalletEntry(
+            wallet=wallet,
+            position=1,
+            kind=EntryKind.ADJUSTMENT,
+            amount=BALANCE,
+            balance_after=BALANCE,
+            reference=f"opening-{wallet.pk}",
+            at=at,
+        )
+        for wallet in wallets
+    )
     return lines
 
 

@@ -32,8 +32,8 @@ class Gateway(Protocol):
         """Collects `amount` dollars for the line; `staff`: one of the operator's, who may, asks for it.
 
         Asked again under the same reference, it collects nothing more and gives the same receipt. Raises
-        PaymentDeclined; BadGateway (the provider answers nonsense) or GatewayTimeout (it takes too long): then
-        it may have been collected, and asking again under the same reference tells.
+        PaymentDeclined; BadGateway (the provider answers nonsense) or GatewayTimeout (it takes too long):
+        then it may have been collected, and asking again under the same reference tells.
         """
         ...
 

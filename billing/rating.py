@@ -1,19 +1,34 @@
 """What a period costs: from terms, use and what else happened to priced lines. Every price of the system
 comes from here; docs/rating.md has the rules in plain sentences. Values in, values out: no database, no
 clock, no settings.
-
-The values go through JSON and come back the same, so a bill can be reckoned again from what is kept of it. A
-field that is added later needs a default, for what was kept before.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from telcox.common.money import cents
+from billing.ratable import Allowance, Changes, Discount, Pack, Span, Terms, Used
+from telcox.common.money import CENT, cents
+
+__all__ = [
+    "Allowance",
+    "Changes",
+    "Discount",
+    "Pack",
+    "Rated",
+    "RatedLine",
+    "RatingInputs",
+    "Span",
+    "Terms",
+    "Used",
+    "carried_over",
+    "granted",
+    "included",
+    "rate_period",
+]
 
 GB = 2**30
 MILLION = 10**6
@@ -21,128 +36,6 @@ ZERO = Decimal("0.00")
 ONE = Decimal(1)
 MILLIONTH = Decimal("0.000001")
 HUNDRED = Decimal(100)
-
-
-class Terms(Struct, frozen=True, kw_only=True):
-    """What was sold. Prices in dollars before tax; price and allowances are those of a full cycle."""
-
-    plan_name: str
-    price: Decimal
-    data_bytes: int
-    voice_minutes: int
-    sms: int
-    overage_price_per_gb: Decimal
-    overage_price_per_minute: Decimal
-    overage_price_per_sms: Decimal
-    # Else exactly: to the millionth of a GB (about 1 kB), by the second.
-    overage_per_started_gb: bool = False
-    overage_per_started_minute: bool = True
-    # A hard stop: nothing is charged beyond the allowance.
-    data_stops: bool = False
-    voice_stops: bool = False
-    sms_stops: bool = False
-    # Else overage is charged only until the spend limit is reached.
-    overage_beyond_spend_limit: bool = False
-    # How much of the unused goes to the next period, and how often the plan's full allowance that may be.
-    rollover_share: Decimal = Decimal(0)
-    rollover_cap: Decimal = Decimal(1)
-    zero_rated_social: bool = False
-    zero_rated_entertainment: bool = False
-    zero_rated_system_updates: bool = False
-    zero_rated_navigation_search: bool = False
-
-
-class Span(Struct, frozen=True):
-    """The days that are rated, within the cycle they are a part of. Local calendar days, ends exclusive."""
-
-    start: date
-    end: date
-    cycle_start: date
-    cycle_end: date
-
-    def __post_init__(self) -> None:
-        if not self.cycle_start <= self.start <= self.end <= self.cycle_end:
-            raise ValueError(
-                f"{self.start} to {self.end} is no part of the cycle {self.cycle_start} to {self.cycle_end}"
-            )
-        if self.cycle_start == self.cycle_end:
-            raise ValueError(f"The cycle of {self.cycle_start} has no days")
-
-    @property
-    def days(self) -> int:
-        """Days of the whole cycle."""
-        return (self.cycle_end - self.cycle_start).days
-
-    def offset(self, day: date) -> int:
-        """How many days of the cycle are before it."""
-        return (day - self.cycle_start).days
-
-
-class Used(Struct, frozen=True):
-    """What was used of a period."""
-
-    social_bytes: int = 0
-    entertainment_bytes: int = 0
-    system_updates_bytes: int = 0
-    navigation_search_bytes: int = 0
-    voice_seconds: int = 0
-    sms: int = 0
-
-
-class Allowance(Struct, frozen=True):
-    """What may be used without paying more. There is none below nothing."""
-
-    data_bytes: int = 0
-    voice_minutes: int = 0
-    sms: int = 0
-
-    def __add__(self, other: "Allowance") -> "Allowance":
-        return Allowance(
-            self.data_bytes + other.data_bytes, self.voice_minutes + other.voice_minutes, self.sms + other.sms
-        )
-
-    def __sub__(self, other: "Allowance") -> "Allowance":
-        return Allowance(
-            max(0, self.data_bytes - other.data_bytes),
-            max(0, self.voice_minutes - other.voice_minutes),
-            max(0, self.sms - other.sms),
-        )
-
-
-class Pack(Struct, frozen=True, order=True):
-    """More allowance for this period, bought beside the plan."""
-
-    name: str
-    price: Decimal
-    data_bytes: int = 0
-    voice_minutes: int = 0
-    sms: int = 0
-
-
-class Discount(Struct, frozen=True):
-    """Percent of each line, and dollars off a full period, of which a part of it gets its days' share."""
-
-    name: str
-    percent: Decimal = Decimal(0)
-    amount: Decimal = Decimal(0)
-
-
-class Changes(Struct, frozen=True):
-    """All that happened to a period beside use."""
-
-    packs: tuple[Pack, ...] = ()
-    # Days that are not charged, the operator having suspended the line; ends are exclusive.
-    lost: tuple[tuple[date, date], ...] = ()
-    # Rolled over: from the period before, and already given to the one after.
-    carried_in: Allowance = Allowance()
-    carried_out: Allowance = Allowance()
-    discounts: tuple[Discount, ...] = ()
-    # Given by staff for this one bill.
-    extra_discount: Decimal = Decimal(0)
-    # The most that packs and overage may cost together, before discount and tax.
-    spend_limit: Decimal | None = None
-    # A prepaid line stops at its allowance.
-    prepaid: bool = False
 
 
 class RatedLine(Struct, frozen=True):
@@ -211,15 +104,17 @@ class _Charge(NamedTuple):
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
     """The plan's fee, the packs, and what was used beyond the allowance where that costs something."""
-    plan = _once("PLAN", terms.plan_name, "PERIOD", _fee(terms.price, span, changes.lost))
+    consumed = _consumed(terms, used, span, changes)
+    fee = max(_fee(terms.price, span, changes.lost), _consumed_part(terms.price, span, consumed, ROUND_DOWN))
+    plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
     packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
     charges = [plan, *packs]
     if not changes.prepaid:
         room = None
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
-        charges += _overage(terms, used, granted(terms, span, changes) - changes.carried_out, room)
-    return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
+        charges += _overage(beyond(terms, used, free(terms, span, changes)), terms.plan_name, room)
+    return Rated(tuple(_discounted_and_taxed(charges, span, changes, consumed, tax_rate)))
 
 
 def included(terms: Terms, span: Span) -> Allowance:
@@ -237,6 +132,16 @@ def granted(terms: Terms, span: Span, changes: Changes) -> Allowance:
     return included(terms, span) + changes.carried_in + _of_packs(changes)
 
 
+def free(terms: Terms, span: Span, changes: Changes) -> Allowance:
+    """What of it is still here: what has gone to the next period is not."""
+    return granted(terms, span, changes) - changes.carried_out
+
+
+def spent(terms: Terms, used: Used) -> Allowance:
+    """What was used of what may be used; a minute that was started is used."""
+    return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
+
+
 def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut: bool) -> Allowance:
     """What goes to the next period: a share of what is left of the plan's allowance.
 
@@ -244,8 +149,8 @@ def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut:
     plan: then all that is left of them goes along.
     """
     own = included(terms, span) + changes.carried_in
-    spent = Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
-    unused = own - spent
+    gone = spent(terms, used)
+    unused = own - gone
 
     def part(unused: int, full: int) -> int:
         return min(int(terms.rollover_share * unused), int(terms.rollover_cap * full), unused)
@@ -255,7 +160,7 @@ def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut:
         part(unused.voice_minutes, terms.voice_minutes),
         part(unused.sms, terms.sms),
     )
-    return over + (_of_packs(changes) - (spent - own)) if cut else over
+    return over + (_of_packs(changes) - (gone - own)) if cut else over
 
 
 def _once(kind: str, name: str, unit: str, amount: Decimal) -> _Charge:
@@ -276,8 +181,36 @@ def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
 
 
 def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decimal:
-    runs = _charged_runs(span, lost) if lost else [(span.start, span.end)]
-    return sum((_part(price, span.offset(a), span.offset(b), span.days) for a, b in runs), ZERO)
+    runs = _charged_runs(span, lost)
+    return sum((_part(price, span.offset(first), span.offset(last), span.days) for first, last in runs), ZERO)
+
+
+def _consumed(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
+    """Of a prepaid period that is cut short, how much of what was sold with it is used up: as a share, of the
+    resource that is used the most. What is used up is not given back, however few days it took."""
+    if not changes.prepaid or span.end == span.cycle_end:
+        return ZERO
+    whole = Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
+    sold, gone = included(terms, whole) + changes.carried_in, spent(terms, used)
+    shares = [
+        Decimal(used_up) / amount
+        for used_up, amount in (
+            (gone.data_bytes, sold.data_bytes),
+            (gone.voice_minutes, sold.voice_minutes),
+            (gone.sms, sold.sms),
+        )
+        if amount
+    ]
+    return min(ONE, max(shares, default=ZERO))
+
+
+def _consumed_part(whole: Decimal, span: Span, consumed: Decimal, rounding: str) -> Decimal:
+    """That share of what the period cost when it was sold. Fees are rounded down and what is taken off them
+    up, so that nobody pays more than then."""
+    if not consumed:
+        return ZERO
+    sold = _part(whole, span.offset(span.start), span.days, span.days)
+    return (sold * consumed).quantize(CENT, rounding=rounding)
 
 
 def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
@@ -293,28 +226,54 @@ def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tup
         yield begin, span.end
 
 
-def _overage(terms: Terms, used: Used, free: Allowance, room: Decimal | None) -> Iterator[_Charge]:
+class Beyond(NamedTuple):
+    """What was used of something beyond what was free, in bytes, seconds or messages: less than nothing while
+    some of that is left. `per` of them are a unit, which is charged by whole ones or to the millionth."""
+
+    kind: str
+    unit: str
+    stops: bool
+    quantity: int
+    per: int
+    whole: bool
+    unit_price: Decimal
+
+    @property
+    def step(self) -> Decimal:
+        return ONE if self.whole else MILLIONTH
+
+    @property
+    def units(self) -> Decimal:
+        """Those that are charged if there is room for them."""
+        return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
+
+
+def beyond(terms: Terms, used: Used, free: Allowance) -> Iterator[Beyond]:
+    """In the order in which they take their room in the spend limit."""
+    data = _rated_bytes(terms, used) - free.data_bytes
+    voice = used.voice_seconds - free.voice_minutes * 60
+    sms = used.sms - free.sms
+    per_gb, per_minute = terms.overage_per_started_gb, terms.overage_per_started_minute
+    yield Beyond("DATA", "GB", terms.data_stops, data, GB, per_gb, terms.overage_price_per_gb)
+    yield Beyond("VOICE", "MINUTE", terms.voice_stops, voice, 60, per_minute, terms.overage_price_per_minute)
+    yield Beyond("SMS", "SMS", terms.sms_stops, sms, 1, True, terms.overage_price_per_sms)
+
+
+def _overage(used: Iterator[Beyond], plan_name: str, room: Decimal | None) -> Iterator[_Charge]:
     """What was used beyond what was free; with `room`, no more than there is room for in the spend limit."""
-    data = 0 if terms.data_stops else _rated_bytes(terms, used) - free.data_bytes
-    voice = 0 if terms.voice_stops else used.voice_seconds - free.voice_minutes * 60
-    sms = 0 if terms.sms_stops else used.sms - free.sms
-    for kind, unit, beyond, per, whole, unit_price in (
-        ("DATA", "GB", data, GB, terms.overage_per_started_gb, terms.overage_price_per_gb),
-        ("VOICE", "MINUTE", voice, 60, terms.overage_per_started_minute, terms.overage_price_per_minute),
-        ("SMS", "SMS", sms, 1, True, terms.overage_price_per_sms),
-    ):
-        if beyond <= 0 or not unit_price:
+    for each in used:
+        unit_price = each.unit_price
+        if each.stops or each.quantity <= 0 or not unit_price:
             continue
-        step = ONE if whole else MILLIONTH
-        quantity = step * (_started(beyond, per) if whole else _millionths(beyond, per))
+        quantity = each.units
         amount = cents(quantity * unit_price)
         if room is not None:
             if amount > room:
-                quantity = _fitting(room, unit_price, step)
+                quantity = _fitting(room, unit_price, each.step)
                 amount = cents(quantity * unit_price)
             room -= amount
         if amount:
-            yield _Charge(kind, terms.plan_name, unit, quantity, unit_price, amount)
+            yield _Charge(each.kind, plan_name, each.unit, quantity, unit_price, amount)
 
 
 def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
@@ -326,14 +285,15 @@ def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
 
 
 def _discounted_and_taxed(
-    charges: Sequence[_Charge], span: Span, changes: Changes, tax_rate: Decimal
+    charges: Sequence[_Charge], span: Span, changes: Changes, consumed: Decimal, tax_rate: Decimal
 ) -> Iterator[RatedLine]:
     """Percents come off every line; then dollars, as long as they last, off one line after the other."""
     first, last, days = span.offset(span.start), span.offset(span.end), span.days
     percent = min(HUNDRED, sum((each.percent for each in changes.discounts), ZERO))
     dollars = changes.extra_discount
     for each in changes.discounts:
-        dollars += _part(each.amount, first, last, days)
+        by_days = _part(each.amount, first, last, days)
+        dollars += max(by_days, _consumed_part(each.amount, span, consumed, ROUND_UP))
     for charge in charges:
         discount = cents(charge.amount * percent / HUNDRED)
         off = min(dollars, charge.amount - discount)

@@ -1,22 +1,73 @@
-"""Customers and the catalogue. A model's pages are in the highest app whose data they show: lines, with
-their use, in usage/admin.py; subscriptions, with their invoices, in billing/admin.py."""
+"""Customers, and what happened to lines. A model's pages are in the highest app whose data they show: plans,
+packs, lines and subscriptions, with what they cost, in billing/admin."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Line, Plan
-from telcox.common.admin import OfficeAdmin
-from telcox.common.forms import GigabytesField, PhoneNumberField
+from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
+from customers.services import suspend_line
+from telcox.common.admin import (
+    CappedPaginator,
+    MadeByService,
+    OfficeAdmin,
+    ReadOnly,
+    ReadOnlyInline,
+    as_seen,
+    is_key,
+    seen,
+)
+from telcox.common.forms import PhoneNumberField
+
+# What a line's running period was sold for.
+SOLD_FOR = ("product_type", "prepaid")
+
+
+def with_running(lines: QuerySet[Line]) -> QuerySet[Line]:
+    """Each line with whether it has a period that has not ended (`running`)."""
+    periods = Subscription.objects.current().filter(line=OuterRef("pk"))
+    return lines.annotate(running=Exists(periods.filter(expiration_at__gt=timezone.now())))
 
 
 class LineForm(forms.ModelForm):
+    """What staff may edit of a line (of a queryset `with_running`); the rest of it comes of steps."""
+
     phone_number = PhoneNumberField(label=_("Phone number"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if getattr(self.instance, "running", False):
+            for name in SOLD_FOR:
+                if name in self.fields:
+                    self.fields[name].disabled = True
+            if "prepaid" in self.fields:
+                self.fields["prepaid"].help_text = _(
+                    "How the running period is paid was settled when it was sold: this can be changed when "
+                    "no period runs."
+                )
+
+    def save(self, commit: bool = True) -> Any:
+        """Writes what was edited and nothing else: a step may have been taken meanwhile."""
+        if not (commit and self.instance.pk):
+            return super().save(commit)
+        save_edited(self.instance, self)
+        return self.instance
+
+
+def save_edited(line: Line, form: forms.BaseForm) -> None:
+    edited = [name for name in form.changed_data if name in LINE_EDITED]
+    if edited:
+        line.save(update_fields=edited)
+
+
+LINE_EDITED = ("customer", "phone_number", *SOLD_FOR, "auto_renew")
 
 
 class LineInline(admin.TabularInline):
@@ -24,6 +75,12 @@ class LineInline(admin.TabularInline):
     form = LineForm
     extra = 0
     show_change_link = True
+    can_delete = False
+    fields = ("phone_number", *SOLD_FOR, "auto_renew", "status")
+    readonly_fields = ("status",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
+        return with_running(super().get_queryset(request))
 
 
 @admin.register(Customer)
@@ -44,49 +101,120 @@ class CustomerAdmin(OfficeAdmin):
         return customer.line_count
 
 
-class PlanForm(forms.ModelForm):
-    data_bytes = GigabytesField(label=_("Data"), help_text=_("In GB"))
+# --- What is done with a line ---
 
 
-@admin.register(Plan)
-class PlanAdmin(OfficeAdmin):
-    """What was sold keeps its own terms: editing here is for what is sold from now on."""
+class LineStepForm(forms.ModelForm):
+    """Acts on the line as it was when the form was opened: `seen` says which line that was, and of which
+    version."""
 
-    form = PlanForm
-    save_as = True
-    list_display = (
-        "name",
-        "code",
-        "product_type",
-        "price",
-        "data",
-        "voice_minutes",
-        "sms",
-        "validity_days",
-        "on_sale",
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def clean(self) -> Any:
+        given = super().clean() or self.cleaned_data
+        if line := given.get("line"):
+            as_seen(line, given.get("seen"))
+        return given
+
+
+class ActsOnLine(MadeByService):
+    """A form for a step of a line, opened from the line's page (`?line=`)."""
+
+    form: Any = LineStepForm
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        key = initial.pop("line", None)
+        line = Line.objects.filter(pk=key).first() if is_key(key) else None
+        return {"line": key, "seen": seen(line), **initial} if line else initial
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]
+
+
+class GoingOn(admin.SimpleListFilter):
+    title = _("goes on")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
+        match self.value():
+            case "yes":
+                return queryset.filter(is_open=True)
+            case "no":
+                return queryset.filter(is_open=None)
+        return queryset
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(ActsOnLine):
+    """It ends by a step on the line's page."""
+
+    asks = ("line", "reason")
+    fields = ("line", "reason", "start_at", "end_at")
+    autocomplete_fields = ("line",)
+    list_display = ("line", "reason", "start_at", "end_at")
+    list_filter = (GoingOn, "reason")
+    list_select_related = ("line",)
+    search_fields = ("line__phone_number", "line__customer__full_name", "line__customer__dni")
+    search_help_text = _("Phone number, name or DNI")
+    paginator = CappedPaginator
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        return suspend_line(line=given["line"], reason=given["reason"], at=at, by=by)
+
+
+class SuspensionInline(ReadOnlyInline):
+    model = Suspension
+    related = ("line",)
+    fields = ("start_at", "end_at", "reason")
+    readonly_fields = fields
+
+
+# --- What is only looked at ---
+
+
+class DetailMixin:
+    @admin.display(description=_("detail"))
+    def told(self, event: LineEvent) -> str:
+        return event.detail_shown
+
+
+@admin.register(LineEvent)
+class LineEventAdmin(DetailMixin, ReadOnly):
+    list_display = ("at", "line", "step", "told", "by")
+    fields = ("line", "step", "at", "by", "subscription", "told")
+    readonly_fields = ("told",)
+    list_filter = ("step", "at")
+    list_select_related = ("line", "subscription__line")
+    search_fields = ("line__phone_number",)
+    search_help_text = _("Phone number")
+    paginator = CappedPaginator
+
+
+class LineEventInline(DetailMixin, ReadOnlyInline):
+    model = LineEvent
+    fields = ("at", "step", "told", "by")
+    readonly_fields = fields
+    verbose_name_plural = _("history of the line")
+
+
+@admin.register(PlanRevision)
+class PlanRevisionAdmin(ReadOnly):
+    list_display = ("replaced_at", "plan", "price", "data", "voice_minutes", "sms", "replaced_by")
+    list_filter = ("plan",)
+    list_select_related = ("plan",)
+    fields = (
+        *("plan", "name", "replaced_at", "replaced_by", "validity_days", "data"),
+        *(name for name in TERMS if name != "data_bytes"),
     )
-    list_filter = ("on_sale", "product_type")
-    search_fields = ("name", "code")
-    prepopulated_fields = {"code": ("name",)}
-    fieldsets = (
-        (None, {"fields": ("name", "code", "product_type", "on_sale")}),
-        (_("Allowance"), {"fields": ("data_bytes", "voice_minutes", "sms", "validity_days")}),
-        (
-            _("Prices in dollars, before tax"),
-            {
-                "fields": (
-                    "price",
-                    "overage_price_per_gb",
-                    "overage_price_per_minute",
-                    "overage_price_per_sms",
-                ),
-                "description": _(
-                    "Periods that were sold keep the terms they were sold with; these are for the next ones."
-                ),
-            },
-        ),
-    )
+    readonly_fields = ("data",)
+    search_fields = ("name", "plan__code", "replaced_by")
+    search_help_text = _("Name, code, or who changed it")
+    paginator = CappedPaginator
 
     @admin.display(description=_("data"), ordering="data_bytes")
-    def data(self, plan: Plan) -> str:
-        return filesizeformat(plan.data_bytes)
+    def data(self, revision: PlanRevision) -> str:
+        return filesizeformat(revision.data_bytes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -20,6 +21,36 @@ def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
         PlanRevision.objects.create(plan=plan, replaced_at=at, replaced_by=by, **offered)
     plan.save()
     return plan
+
+
+class Changed(NamedTuple):
+    """One field of a plan, before and after it was edited."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Revised(NamedTuple):
+    """One time that a plan was edited."""
+
+    revision: PlanRevision
+    changes: list[Changed]
+
+
+def history_of(plan: Plan, *, latest: int = 50) -> list[Revised]:
+    """How the plan came to offer what it does, the newest change first."""
+    history = []
+    after: Plan | PlanRevision = plan
+    for before in plan.revisions.order_by("-replaced_at", "-pk")[:latest]:
+        changes = [
+            Changed(field, getattr(before, field), getattr(after, field))
+            for field in OFFERED
+            if getattr(before, field) != getattr(after, field)
+        ]
+        history.append(Revised(before, changes))
+        after = before
+    return history
 
 
 class OfferedTerms:

@@ -21,7 +21,7 @@ def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by
     if line.resumed_at and at < line.resumed_at:
         raise DomainError(_("The line was suspended then already"), reason="in_the_past")
     suspension = Suspension.objects.create(line=line, reason=reason, start_at=at)
-    complete(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=str(suspension.get_reason_display()))
+    complete(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=suspension.reason)
     return suspension
 
 

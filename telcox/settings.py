@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -48,6 +50,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    "telcox.apps.TelcoxConfig",
     "customers",
     "usage",
     "billing",
@@ -193,6 +196,48 @@ LIVE_MESSAGE_BYTES = env.int("LIVE_MESSAGE_BYTES", default=16 * 1024)
 LIVE_STOP_SECONDS = env.float("LIVE_STOP_SECONDS", default=10.0)
 LIVE_RETRY_SECONDS = env.float("LIVE_RETRY_SECONDS", default=15.0)
 
+# --- Tasks: `bin/worker` does them, `bin/beat` sends them (docs/operations.md) ---
+
+# Of several Redis hosts the first. Without any, whoever sends a task does it at once, in its own process.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL.split(",")[0]
+CELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL
+CELERY_TASK_EAGER_PROPAGATES = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # No socket_timeout: a worker that stops waiting for Redis' answer when it says that a task is done counts
+    # it as under way, and asks for no other.
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    # A worker that vanished with its machine is believed to be at work for so long, in seconds; a task that
+    # takes longer is begun beside itself.
+    "visibility_timeout": 6 * 60 * 60,
+}
+# Redis may be away for as long as it likes.
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+# A task is safe to do twice, so it is over when it is done and not when it was begun.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# How long a `worker` that was asked to stop waits for its task to end, in seconds.
+WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=20.0)
+
+CELERY_BEAT_SCHEDULER = "telcox.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 10
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # Periods end at any time of day, so every hour. What nobody did before the next one is sent is dropped:
+    # the next one does it.
+    "run_day": {
+        "task": "billing.tasks.run_day",
+        "schedule": crontab(minute="5"),
+        "options": {"expires": 55 * 60},
+    },
+}
+
 # --- Ports ---
 
 BSS_GATEWAY = env.str("BSS_GATEWAY", default="billing.bss.LocalGateway")
@@ -265,6 +310,7 @@ LOCALE_PATHS = [BASE_DIR / "telcox" / "locale"]
 FORMAT_MODULE_PATH = ["telcox.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="America/Guayaquil")
 USE_TZ = True
+CELERY_TIMEZONE = TIME_ZONE
 
 STATIC_URL = "static/"
 # In development files are served from where they are.

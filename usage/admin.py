@@ -1,26 +1,21 @@
-"""What was used, and lines with the use of their periods."""
+"""What was used, and how the use of a period is shown."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
-from customers.admin import LineForm
-from customers.models import Line, Subscription
+from customers.models import Subscription
 from telcox.common.admin import (
     CappedPaginator,
-    OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
     Step,
     as_stored,
-    form_for,
     link_to,
-    list_of,
     share_used,
 )
 from telcox.common.errors import DomainError
@@ -43,7 +38,8 @@ def counter_of(subscription: Subscription) -> UsageCounter:
 
 
 def share_of_data(subscription: Subscription) -> str:
-    return share_used(counter_of(subscription).total_bytes, subscription.limit_bytes, of_bytes=True)
+    drawn = counter_of(subscription).drawn_bytes(subscription)
+    return share_used(drawn, subscription.limit_bytes, of_bytes=True)
 
 
 class UsedMixin:
@@ -78,40 +74,6 @@ class SubscriptionInline(UsedMixin, ReadOnlyInline):
     readonly_fields = fields
     ordering = ("-sequence",)
     verbose_name_plural = _("latest subscriptions")
-
-
-@admin.register(Line)
-class LineAdmin(OfficeAdmin):
-    form = LineForm
-    list_display = ("phone_number", "customer", "product_type", "status", "plan", "until", "used")
-    list_filter = ("status", "product_type", "auto_renew")
-    search_fields = ("phone_number", "customer__full_name", "customer__dni")
-    search_help_text = _("Phone number, name or DNI")
-    autocomplete_fields = ("customer",)
-    list_select_related = ("customer",)
-    inlines = (SubscriptionInline,)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
-        current = Subscription.objects.current().select_related("usage_counter")
-        return super().get_queryset(request).prefetch_related(Prefetch("subscriptions", current, "current"))
-
-    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        links = [(_("All subscriptions"), list_of(Subscription, line__id__exact=obj.pk))]
-        if request.user.has_perm("customers.add_subscription"):
-            links.append((_("Sell a plan"), form_for(Subscription, line=obj.pk)))
-        return links
-
-    @admin.display(description=_("plan"))
-    def plan(self, line: Any) -> str:
-        return line.current[0].plan_name if line.current else "—"
-
-    @admin.display(description=_("expiration"))
-    def until(self, line: Any) -> Any:
-        return line.current[0].expiration_at if line.current else None
-
-    @admin.display(description=_("data"))
-    def used(self, line: Any) -> str:
-        return share_of_data(line.current[0]) if line.current else "—"
 
 
 @admin.register(UsageEvent)

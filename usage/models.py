@@ -44,6 +44,13 @@ DATA_CATEGORIES = [
     Category.NAVIGATION_SEARCH,
 ]
 DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
+# Where a subscription says of each of them that it is free: its bytes are counted, and draw on no allowance.
+ZERO_RATED = {
+    "used_social_bytes": "zero_rated_social",
+    "used_entertainment_bytes": "zero_rated_entertainment",
+    "used_system_updates_bytes": "zero_rated_system_updates",
+    "used_navigation_search_bytes": "zero_rated_navigation_search",
+}
 
 
 class Resource(models.TextChoices):
@@ -60,12 +67,14 @@ ALERT_THRESHOLDS = (50, 80, 100)
 
 class RejectionReason(models.TextChoices):
     """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
-    again. One that is too late is kept to be looked at, as long as other usage of its time."""
+    again. What happened while its line was suspended is refused as long as the suspension says so, and what
+    happened after it was terminated, for good. One that is too late is kept to be looked at, as long as other
+    usage of its time."""
 
     UNKNOWN_LINE = "unknown_line", _("No line has this number")
     NO_SUBSCRIPTION = "no_subscription", _("The line had no plan then")
-    LINE_SUSPENDED = "line_suspended", _("The line is suspended")
-    LINE_TERMINATED = "line_terminated", _("The line is terminated")
+    LINE_SUSPENDED = "line_suspended", _("The line was suspended then")
+    LINE_TERMINATED = "line_terminated", _("The line was terminated before")
     IN_FUTURE = "in_future", _("It lies in the future")
     COUNTER_FULL = "counter_full", _("The line's counter cannot hold this much")
     TOO_LATE = "too_late", _("The usage of its day was purged")
@@ -158,6 +167,12 @@ class UsageTotals(models.Model):
     def total_bytes(self) -> int:
         return sum(getattr(self, field) for field in DATA_FIELDS)
 
+    def drawn_bytes(self, subscription: Subscription) -> int:
+        """Of the categories that are not free in the subscription."""
+        return sum(
+            getattr(self, used) for used, free in ZERO_RATED.items() if not getattr(subscription, free)
+        )
+
     @property
     def voice_minutes(self) -> int:
         return started_minutes(self.used_voice_seconds)
@@ -239,7 +254,10 @@ class UsageDay(UsageTotals):
 
 
 class UsageAlert(models.Model):
-    """An allowance was used up to a threshold: 80 % of the data of a subscription. Said once."""
+    """An allowance was used up to a threshold: 80 % of the data of a subscription, last at `crossed_at`.
+
+    Said once, and again when the allowance has grown and its use has caught up.
+    """
 
     subscription = models.ForeignKey(
         Subscription,

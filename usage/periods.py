@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from customers.models import Line, Subscription
+from customers.models import Subscription
 from telcox.common.prepared import PreparedQuery, Row
-from usage.models import DATA_FIELDS
+from usage.models import DATA_FIELDS, ZERO_RATED
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last period of a line. `used` has the data counters in bytes, `changes` counts their changes."""
+    """The last period of a line. `used` has the data counters in bytes, `zero_rated` names those that are
+    free, and `changes` counts the changes of counters and allowances."""
 
     subscription_id: int
     line_id: int
@@ -26,12 +27,13 @@ class Period:
     limit_bytes: int
     expiration_at: datetime
     used: dict[str, int]
+    zero_rated: tuple[str, ...]
     changes: int
 
 
 class Alert(NamedTuple):
     """A UsageAlert of a period: `plan_id`, as a snapshot calls the subscription, used `threshold` percent of
-    a resource."""
+    a resource. Dated anew it is another one."""
 
     plan_id: int
     resource: str
@@ -48,23 +50,22 @@ _COLUMNS = (
     "sequence",
     "limit_bytes",
     "expiration_at",
+    "changes",
     "usage_counter__version",
     *(f"usage_counter__{field}" for field in DATA_FIELDS),
+    *ZERO_RATED.values(),
 )
 
 
 @PreparedQuery
-def _last_periods(phone_number: Any) -> QuerySet[Subscription, Row]:
-    return (
-        Subscription.objects.filter(line__phone_number=phone_number)
-        .order_by("-sequence")
-        .values(*_COLUMNS)[:1]
-    )
+def _current_period(phone_number: Any) -> QuerySet[Subscription, Row]:
+    current = Subscription.objects.current().filter(line__phone_number=phone_number)
+    return current.order_by().values(*_COLUMNS)
 
 
 def current_period(phone_number: str) -> Period | None:
     """None for a line that never had one, and for a number that is no line's."""
-    row = _last_periods.first(phone_number=phone_number)
+    row = _current_period.first(phone_number=phone_number)
     return _period(row) if row else None
 
 
@@ -93,11 +94,7 @@ def watched_period(phone_number: str) -> Watched | None:
 
 def watched_periods(phone_numbers: Collection[str]) -> list[Watched]:
     """Those of many lines at once, in no order."""
-    # The lines first: periods of lines that are given, MariaDB finds in the index. Joined with numbers, it
-    # goes by its statistics, and while those are of the table when it was small, it reads the periods of all
-    # lines for those of five.
-    lines = list(Line.objects.filter(phone_number__in=phone_numbers).values_list("pk", flat=True))
-    current = Subscription.objects.current().filter(line__in=lines)
+    current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
     return _watched(current.order_by().values(*_WITH_ALERTS))
 
 
@@ -126,5 +123,6 @@ def _period(row: Row) -> Period:
         limit_bytes=row["limit_bytes"],
         expiration_at=row["expiration_at"],
         used={field: row[f"usage_counter__{field}"] or 0 for field in DATA_FIELDS},
-        changes=row["usage_counter__version"] or 0,
+        zero_rated=tuple(used for used, free in ZERO_RATED.items() if row[free]),
+        changes=row["changes"] + (row["usage_counter__version"] or 0),
     )

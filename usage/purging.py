@@ -151,8 +151,9 @@ def _plan(period: Subscription, of: QuerySet[Subscription], before: date) -> _Pl
     """None if the period is none of `of`, or nothing is counted of it.
 
     A period that ran out takes what happens until the next is begun; and a renewal begins it as of when the
-    first ran out. What came in between, sent again, would come to the next: it can go only if that refuses it
-    as well. And what happened since the line's last period ran out stays until there is a next one.
+    first ran out. A plan that is changed ends its period as of some seconds ago. What came in between, sent
+    again, would come to the next: it can go only if that refuses it as well. And what happened since the
+    line's last period ran out stays until there is a next one.
     """
     periods = list(
         Subscription.objects.filter(line=period.line_id, sequence__gte=period.sequence)

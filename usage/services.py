@@ -53,9 +53,9 @@ def record_usage(
     `event_id` the event is taken as new and gets one. A period that has run out and was not renewed still
     counts, as in the original.
 
-    Raises NotFound (unknown line, or none of its plans had begun then), DomainError (line not in service, or
-    the same event with other content), Unprocessable (in the future, of a day whose usage was purged, or more
-    than the counter can hold). Then nothing was changed.
+    Raises NotFound (unknown line, or none of its plans had begun then), DomainError (line not in service
+    then, or the same event with other content), Unprocessable (in the future, of a day whose usage was
+    purged, or more than the counter can hold). Then nothing was changed.
     """
     report = UsageReport(
         phone_number, cast(CategoryName, Category(category).value), quantity, source, event_id, occurred_at
@@ -167,10 +167,12 @@ def line_states(*, phone_numbers: Collection[str], at: datetime) -> dict[str, tu
     """`version` and `expired` of each line's snapshot at `at`: when either grows, there is something new to
     show. Lines without a period are left out."""
     current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
-    rows = current.values_list("line__phone_number", "sequence", "usage_counter__version", "expiration_at")
+    rows = current.order_by().values_list(
+        "line__phone_number", "sequence", "changes", "usage_counter__version", "expiration_at"
+    )
     return {
-        phone_number: (snapshot_version(sequence, changes or 0), expiration_at <= at)
-        for phone_number, sequence, changes, expiration_at in rows
+        phone_number: (snapshot_version(sequence, changes + (version or 0)), expiration_at <= at)
+        for phone_number, sequence, changes, version, expiration_at in rows
     }
 
 
@@ -183,6 +185,7 @@ def _snapshot(period: Period, at: datetime) -> Snapshot:
         limit_bytes=period.limit_bytes,
         expiration_at=period.expiration_at,
         used=period.used,
+        zero_rated=period.zero_rated,
         changes=period.changes,
         at=at,
     )

@@ -1,6 +1,6 @@
 """The one shape in which a line's use is shown: REST, live feed, development endpoint and customer page."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TypedDict
 
@@ -30,7 +30,7 @@ class Snapshot(TypedDict):
 
 def snapshot_version(sequence: int, changes: int) -> int:
     """Grows with every change of a line, over its renewals too: `changes` counts within the period no.
-    `sequence`.
+    `sequence` what was counted and how often the allowances grew.
 
     Exact in JavaScript's numbers for the first two million periods of a line.
     """
@@ -46,13 +46,14 @@ def build_snapshot(
     limit_bytes: int,
     expiration_at: datetime,
     used: Mapping[str, int],
+    zero_rated: Collection[str],
     changes: int,
     at: datetime,
 ) -> Snapshot:
     """What the line used of its current period, as of `at`.
 
-    `used` has the four data counters in bytes. `percent` is of the allowance, and passes 100 with overage;
-    without an allowance it is 0.
+    `used` has the four data counters in bytes; those that `zero_rated` names are free. `percent` is of the
+    allowance, what is free left out, and passes 100 with overage; without an allowance it is 0.
     """
     breakdown = Breakdown(
         used_social_bytes=used["used_social_bytes"],
@@ -61,6 +62,7 @@ def build_snapshot(
         used_navigation_search_bytes=used["used_navigation_search_bytes"],
     )
     total = sum(breakdown.values())  # type: ignore[arg-type]
+    drawn = total - sum(used[field] for field in zero_rated)
     return Snapshot(
         type="snapshot",
         phone_number=phone_number,
@@ -70,7 +72,7 @@ def build_snapshot(
         expiration_at=spoken(expiration_at),
         breakdown=breakdown,
         total_bytes=total,
-        percent=round(total * 100 / limit_bytes, 2) if limit_bytes else 0.0,
+        percent=round(drawn * 100 / limit_bytes, 2) if limit_bytes else 0.0,
         expired=expiration_at <= at,
         version=snapshot_version(sequence, changes),
     )

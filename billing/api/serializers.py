@@ -3,8 +3,10 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.bills import Bill
-from billing.models import Invoice
-from telcox.common.fields import MoneyField
+from billing.models import Invoice, PaymentMethod, WalletEntry
+from billing.models.wallets import VISIBLE
+from telcox.common.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
+from telcox.common.serializers import InputSerializer
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
@@ -26,3 +28,43 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 
 class InvoiceListOutput(serializers.Serializer[Any]):
     items = InvoiceOutput(many=True)
+
+
+class TopUpInput(InputSerializer):
+    """Money for a line's wallet, in dollars."""
+
+    amount = StrictMoneyField()
+    reference = StrictStringField(
+        max_length=64,
+        trim_whitespace=False,
+        validators=[VISIBLE],
+        help_text="Visible characters without spaces. Sent again, it is collected once.",
+    )
+    payment_method = StrictChoiceField(choices=PaymentMethod.values, default=PaymentMethod.TARJETA.value)
+
+
+class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
+    """One movement of the money; `amount` is less than nothing where it was taken."""
+
+    amount = MoneyField()
+    balance_after = MoneyField()
+
+    class Meta:
+        model = WalletEntry
+        fields = ("position", "kind", "amount", "balance_after", "reference", "description", "at")
+        read_only_fields = fields
+
+
+class WalletQuery(serializers.Serializer[Any]):
+    before = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="Only entries before this position."
+    )
+
+
+class WalletOutput(serializers.Serializer[Any]):
+    """A line's money. One that is prepaid spends what is there, the others up to their limit more."""
+
+    balance_usd = MoneyField()
+    balance_limit_usd = MoneyField()
+    prepaid = serializers.BooleanField()
+    entries = WalletEntryOutput(many=True, help_text="Newest first, 50 at the most.")

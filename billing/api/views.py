@@ -1,15 +1,26 @@
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from billing.api.serializers import InvoiceListOutput
+from billing.api.serializers import (
+    InvoiceListOutput,
+    TopUpInput,
+    WalletEntryOutput,
+    WalletOutput,
+    WalletQuery,
+)
 from billing.bills import bills_of_number, bills_of_number_and_user
+from billing.sales.renewal import fill_up
+from billing.wallets import wallet_statement
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.models import Line
 from telcox.common.errors import NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.permissions import sees_everything
+from telcox.common.permissions import ADD_MONEY, MayTopUp, sees_everything
 
 
 class BillingViewSet(ViewSet):
@@ -33,3 +44,63 @@ class BillingViewSet(ViewSet):
         if sees_everything(request.user):
             return Response({"items": bills_of_number(phone_number)})
         return Response({"items": bills_of_number_and_user(phone_number, request.user)})
+
+
+class WalletViewSet(ViewSet):
+    """The money on a line."""
+
+    lookup_field = "phone_number"
+    lookup_value_regex = PHONE_NUMBER_SEGMENT
+
+    @extend_schema(
+        operation_id="get_wallet",
+        tags=["wallet"],
+        parameters=[PHONE_NUMBER, WalletQuery],
+        responses={200: WalletOutput, **problems(404, 422)},
+    )
+    @action(detail=True, methods=["get"])
+    def wallet(self, request: Request, phone_number: str) -> Response:
+        """The balance and the movements that made it, newest first; older ones with `before`."""
+        phone_number = number_in_path(phone_number)
+        query = WalletQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        if not may_see(request, phone_number):
+            raise NotFound("Not Found", reason="unknown_line")
+        statement = wallet_statement(phone_number=phone_number, before=query.validated_data.get("before"))
+        return Response(WalletOutput(statement).data)
+
+    @extend_schema(
+        operation_id="top_up",
+        tags=["wallet"],
+        parameters=[PHONE_NUMBER],
+        request=TopUpInput,
+        responses={
+            200: WalletEntryOutput,
+            201: WalletEntryOutput,
+            **problems(402, 404, 409, 413, 415, 422, 502, 504),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp])
+    def top_up(self, request: Request, phone_number: str) -> Response:
+        """Collects the money and puts it on the wallet. The same again, by its reference, is answered 200
+        and nothing is collected."""
+        phone_number = number_in_path(phone_number)
+        line = Line.objects.filter(phone_number=phone_number).first()
+        if line is None or not may_see(request, phone_number):
+            raise NotFound("Not Found", reason="unknown_line")
+        body = TopUpInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        entry, repeated = fill_up(
+            line=line,
+            amount=given["amount"],
+            method=given["payment_method"],
+            reference=given["reference"],
+            at=timezone.now(),
+            by=request.user.get_username(),
+            staff=request.user.is_staff and request.user.has_perm(ADD_MONEY),
+        )
+        return Response(
+            WalletEntryOutput(entry).data,
+            status=status.HTTP_200_OK if repeated else status.HTTP_201_CREATED,
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Self
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -23,6 +23,6 @@ class Bars:
 
     def update(self, work: str, done: int) -> None:
         if work not in self._bars:
-            bar: tqdm[None] = tqdm(total=self._totals[work], desc=work, unit="", disable=None)
+            bar: tqdm[Any] = tqdm(total=self._totals[work], desc=work, unit="", disable=None)
             self._bars[work] = self._stack.enter_context(bar)
         self._bars[work].update(done)

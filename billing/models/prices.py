@@ -56,6 +56,9 @@ class DiscountQuerySet(models.QuerySet["Discount"]):
         """Those of any of them, and those of plans, which are everybody's."""
         return self.filter(Q(customer=None) | Q(customer__in=customer_ids))
 
+    def valid_on(self, day: date) -> DiscountQuerySet:
+        return self.filter(Q(valid_until=None) | Q(valid_until__gte=day), valid_from__lte=day)
+
 
 class Discount(models.Model):
     """Something off the periods that begin while it is valid: 10 % of "Móvil 30 GB" until the end of the
@@ -114,3 +117,7 @@ class Discount(models.Model):
     def clean(self) -> None:
         if self.valid_until and self.valid_from and self.valid_until < self.valid_from:
             raise ValidationError({"valid_until": _("It ends before it begins.")})
+        if not (self.percent or self.amount):
+            raise ValidationError({"percent": _("It takes nothing off.")})
+        if not (self.plan_id or self.customer_id):
+            raise ValidationError({"plan": _("It is for a plan, a customer, or both.")})

@@ -130,13 +130,16 @@ def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
 
 
 def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
-    """What the next period got of this one's allowance, it has less of."""
+    """What the next period got of this one's allowance and packs, it has less of."""
     ended = [period.pk for period in periods if period.pk and not period.is_last]
     following = Subscription.objects.filter(renewed_from__in=ended)
     rows = following.values_list(
         "renewed_from_id", "carried_in_bytes", "carried_in_minutes", "carried_in_sms"
     )
-    return {pk: Allowance(*amounts) for pk, *amounts in rows}
+    out = {pk: Allowance(*amounts) for pk, *amounts in rows}
+    for rest in SoldPack.objects.filter(carried_from__in=ended):
+        out[rest.carried_from_id] += Allowance(rest.data_bytes, rest.voice_minutes, rest.sms)
+    return out
 
 
 def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[tuple[date, date]]]:

@@ -81,9 +81,10 @@ def new_period(
 def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
     """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
     period.expiration_at = at
+    period.changes += 1
     span = span_of(period)
     _set_limits(period, granted(facts.terms, span, facts.changes))
-    period.save(update_fields=["expiration_at", *LIMITS])
+    period.save(update_fields=["expiration_at", "changes", *LIMITS])
     return RatingInputs(facts.terms, facts.used, span, facts.changes, facts.tax_rate)
 
 

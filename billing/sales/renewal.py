@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -14,6 +15,7 @@ from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import DiscountsGiven, append, in_chunks, new_period
 from billing.sales.services import end_line
 from billing.sales.settlement import settle
+from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
 from telcox.common.bulk import insert
@@ -52,11 +54,22 @@ def renewals(*, at: datetime) -> Iterator[int]:
 
 
 def renew_line(*, line: Line, at: datetime) -> int:
-    """The same for one line, whose wallet was filled up."""
+    """The same for one line, which cannot wait for the day's run."""
     begun = 0
+    if not lines_due(at).filter(line=line).exists():
+        return begun
     while patiently(partial(_renew, [line.pk], at)):
         begun += 1
     return begun
+
+
+def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
+    """Tops a line's wallet up, as `billing.wallets.top_up` does; and if its next period was only waiting for
+    the money, begins it."""
+    done = top_up(line=line, at=at, **wanted)
+    if line.prepaid:
+        renew_line(line=line, at=at)
+    return done
 
 
 def ends(*, at: datetime) -> Iterator[int]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.rating import Allowance, RatingInputs, carried_over
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
-from billing.sales.settlement import settle
+from billing.sales.settlement import ZERO, settle
 from customers.catalogue import OfferedTerms
 from customers.lifecycle import complete, lock_for, locked, require_allowed
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
@@ -21,12 +21,17 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 from usage.live import broadcast
 
+# In the language of the customer's documents, as the names of packs are.
+LEFT_OF_PACKS = "Saldo de paquetes"
+
 
 @dataclass(frozen=True)
 class Sale:
-    """What came of it: the periods it is about, and what they cost as they are now, the earlier first."""
+    """What came of it: the periods it is about, and what they cost as they are now, the earlier first; and
+    what the wallet paid for that just now, less than nothing if it was given something back."""
 
     bills: Sequence[Priced]
+    charged: Decimal = ZERO
     change: PlanChange | None = None
     pack: SoldPack | None = None
     repeated: bool = False
@@ -47,6 +52,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     period = _begin(line, plan, at, after=previous)
     period.renewed_from = None
     append([period], after=[previous])
+    _call_off(line)
     complete(line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name)
     _conclude(line, [period], at, by)
     return period
@@ -65,32 +71,41 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """
     line = lock_for(line=line, step=LineStep.CHANGE_PLAN)
     period = _running_period(line, at)
+    _require_begun(period, at)
     _require_other_plan(plan, period, line, at)
     _call_off(line)
     facts = _cut(period, at)
-    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=True)
+    with_packs, carried = (
+        carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=packs) for packs in (True, False)
+    )
     following = _begin(line, plan, at, after=period, carried=carried)
     append([following], after=[period])
+    _carry_packs_on(period, following, with_packs - carried, at)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)
     complete(
         line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
     )
-    return Sale(_conclude(line, [period, following], at, by), change=change)
+    bills, charged = _conclude(line, [period, following], at, by)
+    return Sale(bills, charged, change=change)
 
 
 @transaction.atomic
 def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """Lets the line's next period be one of `plan`. An earlier such wish is replaced.
 
-    The plan's terms are those of the moment the period begins. Raises DomainError as `change_plan`.
+    The plan's terms are those of the moment the period begins; what is foreseen of it is as of now. Raises
+    DomainError as `change_plan`, or if no period of the line will follow by itself.
     """
     line = lock_for(line=line, step=LineStep.SCHEDULE_CHANGE)
     period = _running_period(line, at)
     _require_other_plan(plan, period, line, at)
+    _require_next_period(line)
     _call_off(line)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
     complete(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
-    following = _begin(line, plan, period.expiration_at, after=period)
+    [facts] = facts_of([period], at=at)
+    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=False)
+    following = _begin(line, plan, period.expiration_at, after=period, carried=carried)
     return Sale(priced([period, following], at=at), change=change)
 
 
@@ -136,15 +151,10 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
             )
     except IntegrityError as error:  # another line's, at the same time
         raise _reference_used() from error
-    Subscription.objects.filter(pk=period.pk).update(
-        limit_bytes=F("limit_bytes") + pack.data_bytes,
-        minutes_limit=F("minutes_limit") + pack.voice_minutes,
-        sms_limit=F("sms_limit") + pack.sms,
-        changes=F("changes") + 1,
-    )
-    period.refresh_from_db(fields=[*LIMITS, "changes"])
+    _add_to_limits(period, Allowance(pack.data_bytes, pack.voice_minutes, pack.sms))
     complete(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
-    return Sale(_conclude(line, [period], at, by), pack=sold)
+    bills, charged = _conclude(line, [period], at, by)
+    return Sale(bills, charged, pack=sold)
 
 
 @transaction.atomic
@@ -163,6 +173,7 @@ def end_line(line: Line, at: datetime, by: str = "") -> None:
     period = _last_period(line)
     if period and not period.is_expired(at):
         period = _running_period(line, at)
+        _require_begun(period, at)
         _cut(period, at)
     else:
         period = None
@@ -183,6 +194,17 @@ def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
     return line
 
 
+@transaction.atomic
+def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
+    """Lets a line that was to end with its period go on. Raises DomainError if it was not."""
+    line = lock_for(line=line, step=LineStep.CANCEL_END)
+    if not line.ends_with_period:
+        raise DomainError(_("The line is not to end"), reason="no_planned_end")
+    line.ends_with_period = False
+    complete(line=line, step=LineStep.CANCEL_END, at=at, by=by)
+    return line
+
+
 def _last_period(line: Line) -> Subscription | None:
     return line.subscriptions.current().first()
 
@@ -190,14 +212,18 @@ def _last_period(line: Line) -> Subscription | None:
 def _running_period(line: Line, at: datetime) -> Subscription:
     """The line's period, which can still be changed."""
     period = _last_period(line)
-    if period is None or period.is_expired(at):
+    if period is None or not period.start_at <= at < period.expiration_at:
         raise DomainError(_("No period of the line runs"), reason="no_running_period")
-    if at <= period.start_at:
-        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
     if not period.unbilled:
         raise DomainError(_("The line's period was billed already"), reason="already_invoiced")
     period.line = line
     return period
+
+
+def _require_begun(period: Subscription, at: datetime) -> None:
+    """A period that is cut the moment it begins would have no time at all."""
+    if at == period.start_at:
+        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -218,6 +244,11 @@ def _require_other_plan(plan: Plan, period: Subscription, line: Line, at: dateti
     if plan.pk == period.plan_id:
         raise DomainError(_("The line has this plan"), reason="same_plan")
     _require_sold(plan, line, at)
+
+
+def _require_next_period(line: Line) -> None:
+    if line.ends_with_period or not line.auto_renew:
+        raise DomainError(_("No period of the line follows by itself"), reason="no_next_period")
 
 
 def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) -> None:
@@ -255,6 +286,35 @@ def _begin(
     )
 
 
+def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowance, at: datetime) -> None:
+    """What is left of a period's packs is a pack of the next one, paid already: were it carried over as the
+    plan's own allowance is, the next change would treat it as that."""
+    if rest == NOTHING:
+        return
+    SoldPack.objects.create(
+        subscription=following,
+        carried_from=period,
+        name=LEFT_OF_PACKS,
+        price=0,
+        data_bytes=rest.data_bytes,
+        voice_minutes=rest.voice_minutes,
+        sms=rest.sms,
+        bought_at=at,
+        reference=f"left-of-period-{period.pk}",
+    )
+    _add_to_limits(following, rest)
+
+
+def _add_to_limits(period: Subscription, more: Allowance) -> None:
+    Subscription.objects.filter(pk=period.pk).update(
+        limit_bytes=F("limit_bytes") + more.data_bytes,
+        minutes_limit=F("minutes_limit") + more.voice_minutes,
+        sms_limit=F("sms_limit") + more.sms,
+        changes=F("changes") + 1,
+    )
+    period.refresh_from_db(fields=[*LIMITS, "changes"])
+
+
 def _call_off(line: Line) -> int:
     return line.plan_changes.pending().update(is_pending=None)
 
@@ -264,9 +324,12 @@ def _cut(period: Subscription, at: datetime) -> RatingInputs:
     return cut(period, facts, at)
 
 
-def _conclude(line: Line, periods: Sequence[Subscription], at: datetime, by: str) -> list[Priced]:
-    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now."""
+def _conclude(
+    line: Line, periods: Sequence[Subscription], at: datetime, by: str
+) -> tuple[list[Priced], Decimal]:
+    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now, and
+    what the wallet paid of it."""
     bills = priced(periods, at=at)
-    settle(bills, at=at, by=by)
+    charged = settle(bills, at=at, by=by)
     transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
-    return bills
+    return bills, charged

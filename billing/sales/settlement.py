@@ -24,14 +24,15 @@ def paid_for(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
     return {pk: (-cents(amount), number) for pk, amount, number in sums}
 
 
-def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> None:
-    """Charges, or gives back, what is due for each of these periods that is prepaid.
+def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:
+    """Charges, or gives back, what is due for each of these periods that is prepaid; returns what that is in
+    all, less than nothing if more is given back.
 
     What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
     """
     prepaid = [bill for bill in bills if bill.period.prepaid]
     if not prepaid:
-        return
+        return ZERO
     paid = paid_for([bill.period for bill in prepaid])
     postings = []
     for period, _, rated in prepaid:
@@ -49,6 +50,5 @@ def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> None:
                 )
             )
     postings.sort(key=lambda posting: posting.kind == EntryKind.CHARGE)
-    for posted in post_entries(postings=postings, at=at, by=by):
-        if posted.refusal:
-            raise posted.refusal
+    posted = post_entries(postings=postings, at=at, by=by)
+    return -sum((each.taken().amount for each in posted), ZERO)

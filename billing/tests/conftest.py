@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from customers.models import Line, Pack, Plan
+from billing.models import Wallet
+from billing.tests.orders import Clock
+from customers.models import Line, Pack, Plan, Subscription
+from telcox.common.errors import DomainError
+from usage.models import Category
+from usage.services import record_usage
 
-Sell = Callable[..., Line]
+MakePlan = Callable[..., Plan]
+MakePack = Callable[..., Pack]
 
 
 def moment(text: str) -> datetime:
@@ -18,8 +25,33 @@ def moment(text: str) -> datetime:
     return naive.replace(tzinfo=timezone.get_default_timezone())
 
 
+def periods(line: Line) -> list[Subscription]:
+    return list(line.subscriptions.order_by("sequence"))
+
+
+def fresh(line: Line) -> Line:
+    return Line.objects.get(pk=line.pk)
+
+
+def use(line: Line, gigabytes: float, at: datetime) -> None:
+    quantity = int(gigabytes * 2**30)
+    record_usage(
+        phone_number=line.phone_number, category=Category.SOCIAL, quantity=quantity, source="t", at=at
+    )
+
+
+def balance(line: Line) -> Decimal:
+    return Wallet.objects.get(line=line).balance_usd
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(DomainError) as refused:
+        call()
+    return refused.value.reason
+
+
 @pytest.fixture
-def make_plan(db: Any) -> Callable[..., Plan]:
+def make_plan(db: Any) -> MakePlan:
     def make(code: str, **terms: Any) -> Plan:
         given = {"name": code.title(), "product_type": "MOVIL", "price": "30.00", **terms}
         plan = Plan.objects.create(code=code, **given)
@@ -30,7 +62,7 @@ def make_plan(db: Any) -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def make_pack(db: Any) -> Callable[..., Pack]:
+def make_pack(db: Any) -> MakePack:
     def make(code: str, **terms: Any) -> Pack:
         given = {"name": code.title(), "product_type": "MOVIL", "price": "4.00", "data_bytes": 2**30, **terms}
         pack = Pack.objects.create(code=code, **given)
@@ -52,3 +84,11 @@ def prepaid(line: Line) -> Line:
     line.prepaid = True
     line.save()
     return line
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Clock:
+    """What the views take for now, from the first of December on."""
+    clock = Clock(now)
+    monkeypatch.setattr(timezone, "now", clock)
+    return clock

@@ -151,9 +151,10 @@ def _allowance_faults(
         most, least = _carried(previous, before, Used()), _carried(previous, before, before.used)
         if facts.all_counted_before(previous, period.start_at):
             most = least
-        if not _between(least, carried, most):
+        over = before.changes.carried_out  # what was left of packs included
+        if not _between(least, over, most):
             yield (
-                f"{_amounts(carried)} came over, by rating "
+                f"{_amounts(over)} came over, by rating "
                 f"{_amounts(least)}{'' if least == most else f' to {_amounts(most)}'}"
             )
 

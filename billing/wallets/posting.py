@@ -62,9 +62,9 @@ def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> 
     return patiently(lambda: _post(postings, at, by))
 
 
-def foresee_entry(*, posting: Posting) -> Posted:
+def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     """What would become of it now; nothing is written but the wallet itself, if it was missing."""
-    return patiently(lambda: _foresee(posting))
+    return patiently(lambda: _foresee(posting, at))
 
 
 def charge_wallet(
@@ -78,9 +78,8 @@ def charge_wallet(
     subscription: Subscription | None = None,
 ) -> WalletEntry:
     """Takes `amount` dollars. Raises DomainError as `post_entries` tells."""
-    posting = Posting(
-        line.pk, EntryKind.CHARGE, amount, reference, description, subscription and subscription.pk
-    )
+    subscription_id = subscription.pk if subscription else None
+    posting = Posting(line.pk, EntryKind.CHARGE, amount, reference, description, subscription_id)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
@@ -95,9 +94,8 @@ def refund_wallet(
     subscription: Subscription | None = None,
 ) -> WalletEntry:
     """Gives `amount` dollars back. Raises DomainError as `post_entries` tells."""
-    posting = Posting(
-        line.pk, EntryKind.REFUND, amount, reference, description, subscription and subscription.pk
-    )
+    subscription_id = subscription.pk if subscription else None
+    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description, subscription_id)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
@@ -143,10 +141,10 @@ def _post(postings: Sequence[Posting], at: datetime, by: str) -> list[Posted]:
 
 
 @transaction.atomic
-def _foresee(posting: Posting) -> Posted:
+def _foresee(posting: Posting, at: datetime) -> Posted:
     accounts = _locked_accounts({posting.line_id})
     known = _known_entries({posting.reference})
-    return _decide([posting], accounts, known, at=None, by="")[0]
+    return _decide([posting], accounts, known, at, by="")[0]
 
 
 # --- What is there ---
@@ -220,7 +218,7 @@ def _decide(
     postings: Sequence[Posting],
     accounts: Mapping[int, _Account],
     known: Mapping[str, WalletEntry],
-    at: datetime | None,
+    at: datetime,
     by: str,
 ) -> list[Posted]:
     accounts = {line_id: replace(account) for line_id, account in accounts.items()}

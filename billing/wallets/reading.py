@@ -22,7 +22,7 @@ class Statement:
 
 
 def wallet_statement(*, phone_number: str, before: int | None = None) -> Statement:
-    """Newest entries first. A line without a wallet has nothing. Raises NotFound if no line has the number."""
+    """Newest entries first; a line without a wallet has nothing. Raises NotFound for a number nobody has."""
     line = (
         Line.objects.filter(phone_number=phone_number)
         .values("prepaid", "wallet", "wallet__balance_usd", "wallet__balance_limit_usd")

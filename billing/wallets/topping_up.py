@@ -33,6 +33,7 @@ def top_up(
     reference: str,
     at: datetime,
     by: str = "",
+    description: str = "",
     staff: bool,
 ) -> TopUp:
     """Collects `amount` dollars by the payment port and puts them on the line's wallet.
@@ -45,8 +46,9 @@ def top_up(
     terminated or the reference names another movement; PaymentDeclined, BadGateway or GatewayTimeout as the
     port does.
     """
-    posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, f"Recarga, {PaymentMethod(method).value}")
-    foreseen = foresee_entry(posting=posting)
+    description = description or f"Recarga, {PaymentMethod(method).value}"
+    posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, description)
+    foreseen = foresee_entry(posting=posting, at=at)
     if foreseen.repeated:
         return TopUp(foreseen.taken(), repeated=True)
     foreseen.taken()

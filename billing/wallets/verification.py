@@ -62,8 +62,8 @@ def wallet_faults() -> Iterator[Fault]:
             if not chunk:
                 return
             first, last = min(chunk), max(chunk)
-            for wallet_id, *entry in _entries(first, last):
-                chunk[wallet_id].read(*entry)
+            for wallet_id, position, amount, balance_after in _entries(first, last):
+                chunk[wallet_id].read(position, amount, balance_after)
         for wallet in chunk.values():
             if fault := wallet.close():
                 yield Fault(wallet.phone_number, fault)

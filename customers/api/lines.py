@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 
 from customers.models import Line
-from telcox.common.errors import InvalidInput
+from telcox.common.errors import InvalidInput, NotFound
 from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 
@@ -24,3 +24,14 @@ def may_see(request: Request, phone_number: str) -> bool:
     if sees_everything(request.user):
         return True
     return Line.objects.visible_to(request.user).filter(phone_number=phone_number).exists()
+
+
+def line_in_path(request: Request, text: str) -> Line:
+    """The line that a path names. Raises InvalidInput as `number_in_path`, and NotFound for one that is not
+    there or that the caller may not see."""
+    phone_number = number_in_path(text)
+    lines = Line.objects.all() if sees_everything(request.user) else Line.objects.visible_to(request.user)
+    line = lines.filter(phone_number=phone_number).first()
+    if line is None:
+        raise NotFound("Not Found", reason="unknown_line")
+    return line

@@ -6,9 +6,15 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
-from customers.api.serializers import CustomerSummaryOutput, PlanListOutput, PlanOutput
+from customers.api.serializers import (
+    CustomerSummaryOutput,
+    PackListOutput,
+    PackOutput,
+    PlanListOutput,
+    PlanOutput,
+)
 from customers.bss import UnknownSubscriber, gateway
-from customers.models import Plan
+from customers.models import Pack, Plan
 from telcox.common.calendar import local_date
 from telcox.common.openapi import PHONE_NUMBER, problems
 
@@ -40,6 +46,15 @@ class PlanViewSet(ViewSet):
     @extend_schema(operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problems()})
     def list(self, request: Request) -> Response:
         """The plans on sale."""
-        return Response(
-            {"items": PlanOutput(Plan.objects.on_sale(local_date(timezone.now())), many=True).data}
-        )
+        plans = Plan.objects.on_sale(local_date(timezone.now()))
+        return Response({"items": PlanOutput(plans, many=True).data})
+
+
+class PackViewSet(ViewSet):
+    """The catalogue's additions."""
+
+    @extend_schema(operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problems()})
+    def list(self, request: Request) -> Response:
+        """The packs on sale."""
+        packs = Pack.objects.on_sale(local_date(timezone.now()))
+        return Response({"items": PackOutput(packs, many=True).data})

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.people import ProductType
+from telcox.common.calendar import local_date
 from telcox.common.constraints import at_least_zero
 
 
@@ -121,6 +123,10 @@ class Offer(models.Model):
     def natural_key(self) -> tuple[str]:
         return (self.code,)
 
+    def clean(self) -> None:
+        if self.on_sale_from and self.on_sale_until and self.on_sale_until < self.on_sale_from:
+            raise ValidationError({"on_sale_until": _("It ends before it begins.")})
+
     def is_on_sale(self, on: date) -> bool:
         return (
             self.on_sale
@@ -197,7 +203,7 @@ class PlanRevision(Terms, Validity):
         indexes = [models.Index(fields=("plan", "replaced_at"), name="plan_revision_until")]
 
     def __str__(self) -> str:
-        return f"{self.plan_id} {self.replaced_at:%Y-%m-%d}"
+        return f"{self.name} ({local_date(self.replaced_at):%d/%m/%Y})"
 
 
 class PackQuerySet(models.QuerySet["Pack"]):
@@ -233,3 +239,8 @@ class Pack(Allowances, Offer):
                 name="pack_has_something_in_it",
             ),
         ]
+
+    def clean(self) -> None:
+        super().clean()
+        if not (self.data_bytes or self.voice_minutes or self.sms):
+            raise ValidationError({"data_bytes": _("There is nothing in it.")})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models.catalogue import Plan
 from customers.models.people import Line
 from customers.models.subscriptions import Subscription
+from telcox.common.calendar import local_date
 
 
 class LineStep(models.TextChoices):
@@ -27,6 +28,7 @@ class LineStep(models.TextChoices):
     RESUME = "RESUME", _("Resumed")
     TERMINATE = "TERMINATE", _("Terminated")
     SCHEDULE_END = "SCHEDULE_END", _("End planned")
+    CANCEL_END = "CANCEL_END", _("End called off")
 
 
 class LineEvent(models.Model):
@@ -63,7 +65,14 @@ class LineEvent(models.Model):
         indexes = [models.Index(fields=("line", "at"), name="line_event_of_line")]
 
     def __str__(self) -> str:
-        return f"{self.get_step_display()} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.get_step_display()} ({local_date(self.at):%d/%m/%Y})"
+
+    @property
+    def detail_shown(self) -> str:
+        """A plan's or pack's name as it is; why a line was suspended, in the language of whoever reads it."""
+        if self.step == LineStep.SUSPEND and self.detail in SuspensionReason.values:
+            return str(SuspensionReason(self.detail).label)
+        return self.detail
 
 
 class SuspensionReason(models.TextChoices):
@@ -102,7 +111,7 @@ class Suspension(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.line_id} {self.start_at:%Y-%m-%d}"
+        return f"{self.line} ({local_date(self.start_at):%d/%m/%Y})"
 
 
 class PlanChangeQuerySet(models.QuerySet["PlanChange"]):
@@ -137,4 +146,4 @@ class PlanChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.line_id} → {self.plan_id}"
+        return f"{self.line} → {self.plan}"

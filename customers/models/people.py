@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -63,6 +64,17 @@ class LineQuerySet(models.QuerySet["Line"]):
     def visible_to(self, user: Any) -> LineQuerySet:
         """The user's own lines."""
         return self.filter(customer__user=user.pk) if user and user.pk else self.none()
+
+    def lapsed(self, at: datetime) -> LineQuerySet:
+        """Prepaid lines whose period has ended and was to be followed by one that nobody has paid yet."""
+        return self.filter(
+            prepaid=True,
+            status=LineStatus.ACTIVE,
+            auto_renew=True,
+            ends_with_period=False,
+            subscriptions__is_last=True,
+            subscriptions__expiration_at__lte=at,
+        )
 
 
 class LineManager(models.Manager.from_queryset(LineQuerySet)):  # type: ignore[misc]

@@ -139,12 +139,23 @@ class Subscription(Terms):
 
 
 class SoldPack(Allowances):
-    """A pack that was bought for a period, as it was offered then."""
+    """A pack that was bought for a period, as it was offered then; or what was left of a period's packs when
+    its plan was changed (`carried_from`), which costs nothing and goes along."""
 
     subscription = models.ForeignKey(
         Subscription, verbose_name=_("subscription"), on_delete=models.PROTECT, related_name="packs"
     )
-    pack = models.ForeignKey(Pack, verbose_name=_("pack"), on_delete=models.PROTECT, related_name="sold")
+    pack = models.ForeignKey(
+        Pack, verbose_name=_("pack"), on_delete=models.PROTECT, null=True, blank=True, related_name="sold"
+    )
+    carried_from = models.OneToOneField(
+        Subscription,
+        verbose_name=_("left from"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="packs_carried_on",
+    )
     name = models.CharField(_("name"), max_length=100)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
     bought_at = models.DateTimeField(_("bought"))
@@ -156,7 +167,14 @@ class SoldPack(Allowances):
         verbose_name = _("sold pack")
         verbose_name_plural = _("sold packs")
         ordering = ("-id",)
-        constraints = [*at_least_zero("sold_pack", "price")]
+        constraints = [
+            *at_least_zero("sold_pack", "price"),
+            models.CheckConstraint(
+                condition=Q(pack__isnull=False, carried_from=None)
+                | Q(pack=None, carried_from__isnull=False, price=0),
+                name="sold_pack_bought_or_left",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.subscription_id} · {self.name}"
+        return f"{self.subscription.line} · {self.name}"

@@ -52,4 +52,6 @@ def figures_for(request: HttpRequest) -> list[Figure]:
                 (_("Suspended lines"), LineStatus.SUSPENDED),
             )
         ]
+        lapsed = Line.objects.lapsed(timezone.now()).count()
+        figures.append(Figure(_("Prepaid lines not renewed"), lapsed, list_of(Line, renewal="lapsed")))
     return figures

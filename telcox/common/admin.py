@@ -5,12 +5,14 @@ service: a `Step` is one that is taken with a row that is there, `MadeByService`
 one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -32,6 +34,13 @@ from telcox.common.phone import InvalidPhoneNumber, national
 REFUSALS_TOLD = 5
 
 
+class Search(AutocompleteSelect):
+    """A row that is searched for. What was sent, or named in the address, may be no row's key at all."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
+
+
 @dataclass(frozen=True)
 class Step:
     """Something the office does with one row: a button on its page, and an action on the list.
@@ -48,6 +57,8 @@ class Step:
     run: Callable[[Any, datetime, str], Model | None]
     when: Callable[[Any], bool] = lambda obj: True
     confirm: Any = ""
+    # Whether it may be taken with many rows at once, which nobody is asked to confirm.
+    on_list: bool = True
 
 
 class OfficeAdmin(admin.ModelAdmin):
@@ -57,6 +68,8 @@ class OfficeAdmin(admin.ModelAdmin):
     show_full_result_count = False  # it would count the whole table beside what was searched for
     change_form_template = "admin/office_change_form.html"
     steps: tuple[Step, ...] = ()
+    # The rows have a `version`, and a step is taken with the one that the page showed.
+    versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         queryset = super().get_queryset(request)
@@ -75,6 +88,11 @@ class OfficeAdmin(admin.ModelAdmin):
         except OverflowError:  # SQLite, asked for a key that no column can hold
             return None
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", Search(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     # --- Steps ---
 
     def get_urls(self) -> list[URLPattern]:
@@ -91,6 +109,7 @@ class OfficeAdmin(admin.ModelAdmin):
         if obj := context.get("original"):
             context["steps"] = self.steps_for(request, obj)
             context["links"] = self.links_from(request, obj)
+            context["seen"] = seen(obj) if self.versioned else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
@@ -106,6 +125,8 @@ class OfficeAdmin(admin.ModelAdmin):
             raise Http404
         if not (request.user.has_perm(chosen.permission) and self.has_view_permission(request, obj)):
             raise PermissionDenied
+        if self.versioned:
+            as_seen(obj, request.POST.get("seen"))
         try:
             shown = self._run(request, chosen, obj)
         except DomainError as refusal:
@@ -122,7 +143,7 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
         for step in self.steps:
-            if request.user.has_perm(step.permission):
+            if step.on_list and request.user.has_perm(step.permission):
                 actions[step.name] = (_step_on_selected(step), step.name, step.label)
         return actions
 
@@ -191,7 +212,7 @@ class MadeByService(NeverChanged, OfficeAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         for field in form.base_fields.values():
-            field.required = True
+            field.required = not (isinstance(field, forms.BooleanField) or field.widget.is_hidden)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -207,8 +228,10 @@ class MadeByService(NeverChanged, OfficeAdmin):
             return super().changeform_view(request, object_id, *args, **kwargs)
         except DomainError as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
-            given = {name: request.POST[name] for name in self.asks if name in request.POST}
-            return HttpResponseRedirect(f"{request.path}?{urlencode(given)}")
+            return HttpResponseRedirect(f"{request.path}?{urlencode(self.given_again(request.POST))}")
+
+    def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
+        return {name: posted[name] for name in self.asks if name in posted}
 
 
 class ReadOnly(NeverWritten, OfficeAdmin):
@@ -256,6 +279,24 @@ def as_stored(search_term: str) -> str:
         return national(search_term)
     except InvalidPhoneNumber:
         return search_term
+
+
+def is_key(value: Any) -> bool:
+    """Whether it could be a row's: digits, and no more of them than a column holds."""
+    return str(value).isdecimal() and len(str(value)) < 19
+
+
+def seen(obj: Any) -> str:
+    """Which row a page shows, and of which version."""
+    return f"{obj.pk}-{obj.version}"
+
+
+def as_seen(obj: Any, told: str | None) -> None:
+    """Gives the row the version that it had on the page, so that a service can tell what happened since. A
+    page of another row, and one that does not say, tell nothing."""
+    key, _dash, version = (told or "").partition("-")
+    if key == str(obj.pk) and is_key(version):
+        obj.version = int(version)
 
 
 def page_of(obj: Model) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
+from telcox.common.calendar import spoken
 from telcox.common.money import MONEY_MAX, cents
 
 
@@ -94,7 +95,7 @@ class StrictMoneyField(serializers.DecimalField):
     }
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=12, decimal_places=2, **kwargs)
+        super().__init__(max_digits=12, decimal_places=2, coerce_to_string=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, int | Decimal) or isinstance(data, bool):
@@ -118,3 +119,10 @@ class MoneyField(serializers.DecimalField):
 
     def to_representation(self, value: Any) -> float:  # type: ignore[override]
         return float(value)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in an answer: ISO 8601 in the operator's time zone, with its offset."""
+
+    def to_representation(self, value: Any) -> str:
+        return spoken(value)

@@ -23,6 +23,8 @@ class RequestIdFilter(logging.Filter):
         record.request_id = request_id.get()
         # Django attaches the request, whose representation names the path.
         record.__dict__.pop("request", None)
+        # Celery attaches what a task was told.
+        record.__dict__.pop("data", None)
         return True
 
 
@@ -68,5 +70,6 @@ def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": False},
             "daphne": {"level": "WARNING"},
+            "multiprocessing": {"level": "WARNING"},
         },
     }

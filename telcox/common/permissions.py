@@ -6,6 +6,8 @@ from django.conf import settings
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+ADD_MONEY = "billing.add_walletentry"
+
 
 def sees_everything(user: Any) -> bool:
     """Staff, or anyone at all while the API is open."""
@@ -24,3 +26,13 @@ class MayReportUsage(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(settings.API_OPEN or (request.user and request.user.has_perm("usage.report_usage")))
+
+
+class MayTopUp(BasePermission):
+    """Anyone while the API is open, else customers (their own lines) and staff with the permission for it."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        if settings.API_OPEN or not (user and user.is_authenticated):
+            return bool(settings.API_OPEN)
+        return not user.is_staff or user.has_perm(ADD_MONEY)

@@ -214,28 +214,24 @@ class Process:
         self.stop()
 
 
-class Server(Process):
-    """A process that answers on a port, with its files in a folder of its own that goes when it is closed."""
+class Service(Process):
+    """A process with its files in a folder of its own, which goes when it is closed."""
 
     def __init__(
         self,
         name: str,
         command: Sequence[str] = (),
         *,
-        port: int | None = None,
         env: Mapping[str, str] | None = None,
         to_terminal: bool = False,
     ) -> None:
-        self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"telcox-{name}-"))
         super().__init__(name, command, env=env, output=None if to_terminal else self.folder / "log")
 
     @property
-    def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
-
-    def is_ready(self) -> bool:
-        return port_answers(self.port)
+    def where(self) -> str:
+        """Where it is found, for a person."""
+        return f"pid {self.pid}"
 
     def close(self) -> None:
         """Stop it and remove its files."""
@@ -251,3 +247,30 @@ class Server(Process):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+class Server(Service):
+    """One that answers on a port."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str] = (),
+        *,
+        port: int | None = None,
+        env: Mapping[str, str] | None = None,
+        to_terminal: bool = False,
+    ) -> None:
+        self.port = port or free_port()
+        super().__init__(name, command, env=env, to_terminal=to_terminal)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def where(self) -> str:
+        return f"{self.url}  {super().where}"
+
+    def is_ready(self) -> bool:
+        return port_answers(self.port)

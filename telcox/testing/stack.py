@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server, port_answers
+from telcox.common import pulse
+from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server, Service, port_answers
 from telcox.testing.servers import program
 
 NGINX_TEMPLATE = ROOT / "deploy" / "nginx.conf.template"
@@ -30,6 +31,13 @@ def production_env(database_url: str, redis_url: str) -> dict[str, str]:
     }
 
 
+def _environment(env: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """What a process of ours is started with. A test run has named the settings; who starts `bin/web` has
+    not."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return {**inherited, **env, "TMPDIR": str(folder)}
+
+
 class Served(Server):
     """One `bin/web` or `bin/live`. With DEBUG=1 and an SQLite DATABASE_URL, `live` is the embedded server."""
 
@@ -42,10 +50,7 @@ class Served(Server):
         to_terminal: bool = False,
     ) -> None:
         super().__init__(kind, [str(ROOT / "bin" / kind)], port=port, to_terminal=to_terminal)
-        self.env |= env
-        # A test run has set it; who starts `bin/web` has not.
-        self.env.pop("DJANGO_SETTINGS_MODULE", None)
-        self.env |= {"BIND": LOOPBACK, "PORT": str(self.port), "TMPDIR": str(self.folder)}
+        self.env = _environment(env, self.folder) | {"BIND": LOOPBACK, "PORT": str(self.port)}
 
     def is_ready(self) -> bool:
         try:
@@ -56,6 +61,23 @@ class Served(Server):
             raise ProcessFailed(f"{self.name}: /healthz answers {error.code}") from error
         except OSError:
             return False
+
+
+class Background(Service):
+    """One `bin/worker` or `bin/beat`: nobody talks to it but through Redis."""
+
+    def __init__(
+        self, kind: Literal["worker", "beat"], env: Mapping[str, str], *, to_terminal: bool = False
+    ) -> None:
+        super().__init__(kind, [str(ROOT / "bin" / kind)], to_terminal=to_terminal)
+        self.env = _environment(env, self.folder)
+
+    def start(self) -> Self:
+        pulse.forget(self.name, self.folder)
+        return super().start()
+
+    def is_ready(self) -> bool:
+        return pulse.is_felt(self.name, self.folder)
 
 
 class Proxy(Server):
@@ -99,7 +121,8 @@ def _rendered(template: str, **values: str) -> str:
 
 
 class Stack:
-    """Production on this machine: some `web`, some `live`, a proxy; the database is migrated first."""
+    """Production on this machine: some `web`, some `live`, a proxy; the database is migrated first. Tasks are
+    done where it is asked for a worker, and sent at their hour where it is asked for a beat."""
 
     def __init__(
         self,
@@ -107,6 +130,8 @@ class Stack:
         *,
         web: int = 2,
         live: int = 2,
+        worker: int = 0,
+        beat: int = 0,
         proxy_port: int | None = None,
         to_terminal: bool = False,
     ) -> None:
@@ -114,11 +139,14 @@ class Stack:
         self.env = {**env, "STATIC_ROOT": str(Path(self._folder.name) / "static")}
         self.web = [Served("web", self.env, to_terminal=to_terminal) for _ in range(web)]
         self.live = [Served("live", self.env, to_terminal=to_terminal) for _ in range(live)]
+        self.worker = [Background("worker", self.env, to_terminal=to_terminal) for _ in range(worker)]
+        self.beat = [Background("beat", self.env, to_terminal=to_terminal) for _ in range(beat)]
         self.proxy = Proxy(self.web, self.live, port=proxy_port, to_terminal=to_terminal)
 
     @property
-    def processes(self) -> list[Server]:
-        return [self.proxy, *self.web, *self.live]
+    def processes(self) -> list[Service]:
+        """The proxy first, which needs the others."""
+        return [self.proxy, *self.web, *self.live, *self.worker, *self.beat]
 
     def run(self, *command: str) -> None:
         """A command of this project, in the stack's environment. Raises ProcessFailed."""
@@ -131,7 +159,8 @@ class Stack:
         self.run("bin/migrate")
 
     def start(self) -> Self:
-        for process in [*self.web, *self.live, self.proxy]:
+        proxy, *others = self.processes
+        for process in [*others, proxy]:
             process.start()
         return self
 
@@ -146,13 +175,16 @@ class Stack:
     def state(self) -> dict[str, Any]:
         """Where everything is, for whoever wants to talk to one process, or to kill it."""
 
-        def place(process: Server) -> dict[str, Any]:
-            return {"port": process.port, "pid": process.pid}
+        def place(process: Service) -> dict[str, Any]:
+            port = {"port": process.port} if isinstance(process, Server) else {}
+            return {**port, "pid": process.pid}
 
         return {
             "proxy": place(self.proxy),
             "web": [place(process) for process in self.web],
             "live": [place(process) for process in self.live],
+            "worker": [place(process) for process in self.worker],
+            "beat": [place(process) for process in self.beat],
         }
 
     def __enter__(self) -> Self:

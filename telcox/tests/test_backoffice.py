@@ -1,6 +1,7 @@
 """Every page of the back-office, in both its languages, and with what nobody should have typed."""
 
 import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,12 +11,15 @@ from django.core.management import call_command
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from billing.models import Invoice
-from billing.sales.services import activate_subscription
+from billing.models import Discount, Invoice
+from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.services import draft_invoice, record_payment
 from conftest import NOW
-from customers.models import Customer, Line, Plan, Subscription
+from customers.catalogue import revise_plan
+from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
+from customers.services import resume_line, suspend_line
 from usage.ingestion.answers import answer_once
 from usage.ingestion.reports import UsageReport
 from usage.models import Category, UsageDay, UsageEvent
@@ -36,10 +40,29 @@ def staff(seeded: None) -> Client:
     report = UsageReport("0969786985", "SOCIAL", 2**35)
     take_usage(reported=[report, UsageReport("0999999999", "SMS", 1)], at=NOW)
     answer_once(owner="", key="k", request=b"", at=NOW, make=lambda: b"{}")
-    draft_invoice(subscription=Subscription.objects.first(), at=NOW)
+    draft_invoice(subscription=Subscription.objects.get(line__phone_number="0923456789"), at=NOW)
+    plan = Plan.objects.get(code="movil-30")
+    offer_otherwise(plan, 23)
+    Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)
+    live(Line.objects.get(phone_number="0969786985"), "staff", at=max(NOW, timezone.now()))
     client = Client()
     client.force_login(User.objects.create_superuser("jefa"))
     return client
+
+
+def offer_otherwise(plan: Plan, price: int) -> None:
+    plan.price = Decimal(price)
+    revise_plan(plan=plan, at=NOW, by="jefa")
+
+
+def live(line: Line, reference: str, at: datetime) -> None:
+    """What may happen to a line with a running period."""
+    buy_pack(line=line, pack=Pack.objects.get(code="extra-5"), reference=reference, at=at)
+    line.refresh_from_db()
+    schedule_plan_change(line=line, plan=Plan.objects.get(code="movil-60"), at=at)
+    line.refresh_from_db()
+    suspend_line(line=line, reason="OPERATOR", at=at)
+    line.refresh_from_db()
 
 
 def address(model: type[Model], page: str, *args: object) -> str:
@@ -109,7 +132,7 @@ def test_lists_and_searches_cost_the_same_however_many_rows(
     assert queries() == few
 
 
-@pytest.mark.parametrize("model", [Customer, Line, Subscription, Invoice])
+@pytest.mark.parametrize("model", [Customer, Line, Plan, Subscription, Invoice])
 def test_pages_with_inlines_cost_the_same_however_many_rows(
     staff: Client, model: type[Model], django_assert_max_num_queries
 ) -> None:
@@ -132,7 +155,9 @@ def weight(row: object) -> int:
         case Line():
             return row.subscriptions.count()
         case Subscription():
-            return row.invoices.count()
+            return row.invoices.count() + row.packs.count()
+        case Plan():
+            return row.revisions.count()
         case Invoice():
             return row.lines.count()
     return 0
@@ -150,6 +175,11 @@ def more_of_everything() -> None:
             record_usage(
                 phone_number=line.phone_number, category=category, quantity=60, source="test", at=NOW
             )
+        line.refresh_from_db()
+        live(line, f"more-{number}", at=NOW + timedelta(hours=1))
+        resume_line(line=line, at=NOW + timedelta(hours=2))
+        offer_otherwise(plan, 30 + number)
+        Discount.objects.create(name=f"D{number}", amount=1, plan=plan, valid_from=NOW)
         draft_invoice(subscription=subscription, at=NOW)
     invoice = Invoice.objects.issued().first()
     Invoice.objects.filter(pk=invoice.pk).update(status="ISSUED")
@@ -193,12 +223,28 @@ def test_no_query_and_no_key_makes_a_page_fail(staff: Client, model: type[Model]
     assert set(answers.values()) <= {302, 400, 404}, answers
 
 
-@pytest.mark.parametrize("model", [Customer, Line, Plan, Subscription, Invoice])
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_no_address_makes_a_form_fail(staff: Client, model: type[Model]) -> None:
+    """Neither one that fills the form in with what is no row, nor a form that is sent so."""
+    if not admin.site._registry[model].has_add_permission(staff_request(staff)):
+        return
+    staff.raise_request_exception = False
+    start = address(model, "add")
+    relations = [field.name for field in model._meta.fields if field.is_relation] or ["line"]
+    for key in ("x", "%00", "9" * 30, "-1", "²"):
+        page = start + "?" + "&".join(f"{name}={key}" for name in relations)
+        assert staff.get(page).status_code in (200, 400), page
+        sent = staff.post(start, dict.fromkeys([*relations, "seen", "reference"], key))
+        assert sent.status_code in (200, 302), key
+
+
+@pytest.mark.parametrize("model", [Customer, Line, Plan, Pack, Subscription, Invoice])
 def test_autocomplete_finds_what_forms_ask_for(staff: Client, model: type[Model]) -> None:
     asked_by = {
         Customer: ("customers", "line", "customer"),
         Line: ("customers", "subscription", "line"),
-        Plan: ("customers", "subscription", "plan"),
+        Plan: ("customers", "planchange", "plan"),
+        Pack: ("customers", "soldpack", "pack"),
         Subscription: ("billing", "invoice", "subscription"),
         Invoice: ("billing", "payment", "invoice"),
     }
@@ -211,7 +257,7 @@ def test_autocomplete_finds_what_forms_ask_for(staff: Client, model: type[Model]
 
 
 @pytest.mark.parametrize("number", ["0969786985", "+593969786985", "593969786985"])
-@pytest.mark.parametrize("model", [Customer, Line, Subscription, UsageEvent, Invoice])
+@pytest.mark.parametrize("model", [Customer, Line, Subscription, SoldPack, UsageEvent, Invoice])
 def test_a_number_is_found_in_any_of_its_forms(staff: Client, model: type[Model], number: str) -> None:
     response = staff.get(address(model, "changelist"), {"q": number})
     assert response.context["cl"].result_count > 0

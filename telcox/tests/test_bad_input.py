@@ -173,7 +173,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-@pytest.mark.parametrize("what", ["summary", "billing", "usage", "nope"])
+@pytest.mark.parametrize("what", ["summary", "billing", "usage", "wallet", "subscription", "nope"])
 def test_a_path_of_odd_letters(port: int, nasty: str, what: str) -> None:
     assert 400 <= ask(port, "GET", f"/api/customers/{nasty}/{what}").status < 500
 

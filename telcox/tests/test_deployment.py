@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from telcox.testing.processes import ROOT
 
@@ -21,7 +22,7 @@ def is_executable(path: Path) -> bool:
 
 
 def test_every_process_of_ours_is_started_by_a_command_of_bin() -> None:
-    assert set(OURS) == {"web", "live", "migrate", "bss-standin"}
+    assert set(OURS) == {"web", "live", "worker", "beat", "migrate", "bss-standin"}
     commands = {service["command"] for service in OURS.values()}
     assert [command for command in commands if not is_executable(ROOT / command)] == []
 
@@ -31,6 +32,22 @@ def test_services_wait_for_what_they_need_to_be_healthy() -> None:
         for needed, condition in service.get("depends_on", {}).items():
             if condition["condition"] == "service_healthy":
                 assert "test" in SERVICES[needed]["healthcheck"], f"{name} waits for {needed}"
+
+
+def test_a_process_is_asked_how_it_is_in_the_way_it_can_answer() -> None:
+    def question(name: str) -> list[str]:
+        inherited: list[str] = OURS[name]["healthcheck"]["test"]
+        return inherited
+
+    assert question("web") == question("live") == ["CMD", "bin/healthy"]
+    assert question("worker") == ["CMD", "bin/healthy", "worker"]
+    assert question("beat") == ["CMD", "bin/healthy", "beat"]
+
+
+def test_a_worker_gives_up_its_task_before_it_is_killed() -> None:
+    grace = re.fullmatch(r"(\d+)s", OURS["worker"]["stop_grace_period"])
+    assert grace
+    assert int(grace[1]) - 5 > settings.WORKER_STOP_SECONDS
 
 
 def test_the_compose_file_holds_no_secret() -> None:

@@ -15,10 +15,11 @@ README = (ROOT / "README.md").read_text()
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
     "renew_subscriptions": [],
-    "run_day": ["--date=2027-01-31"],
+    "run_day": ["--date=2027-01-31", "--ahead"],
     "import_cdr": ["usage/tests/detail_records.csv", "--workers=1"],
     "redrive_usage": [],
     "verify_usage": [],
+    "verify_wallets": [],
     "verify_billing": [],
     "purge_usage": ["--before=2026-01-01"],
 }

@@ -16,6 +16,8 @@ ROOMS = {
     "models": 0,
     "snapshot": 0,
     "rating": 0,
+    "ratable": 0,
+    "allowances": 0,
     "cycles": 0,
     "catalogue": 1,
     "lifecycle": 1,

@@ -49,6 +49,19 @@ def test_database_and_channel_layer_follow_their_urls(url: str, engine: str, lay
     assert setting("CHANNEL_LAYERS['default']['BACKEND']", **env).endswith(layer)
 
 
+@pytest.mark.parametrize(
+    ("env", "broker"),
+    [
+        ({"REDIS_URL": ""}, ""),
+        ({"REDIS_URL": "redis://one:1/0,redis://two:2/0"}, "redis://one:1/0"),
+        ({"REDIS_URL": "redis://one:1/0", "CELERY_BROKER_URL": "redis://other:3/1"}, "redis://other:3/1"),
+    ],
+)
+def test_tasks_go_through_the_first_redis_or_are_done_in_place(env: dict[str, str], broker: str) -> None:
+    assert setting("CELERY_BROKER_URL", **env) == broker
+    assert setting("CELERY_TASK_ALWAYS_EAGER", **env) == str(not broker)
+
+
 @pytest.mark.django_db
 def test_only_origins_named_in_the_environment_may_call_the_api(
     client: Client, open_api: None, settings

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.redis]
 def stack() -> Iterator[Stack]:
     with MariaDB() as mariadb, Redis() as redis:
         env = production_env(mariadb.url, redis.url)
-        with Stack(env | {"WEB_WORKERS": "2"}) as running:
+        with Stack(env | {"WEB_WORKERS": "2"}, worker=1, beat=1) as running:
             yield running
 
 
@@ -32,6 +32,14 @@ def test_everything_behind_the_proxy_is_ready(stack: Stack) -> None:
     assert (status, json.loads(body)["status"]) == (200, "ready")
     assert ask(stack.proxy.port, "/ws/nothing")[0] == 404  # answered by `live`
     assert ask(stack.proxy.port, "/admin/login/")[0] == 200
+
+
+def test_every_process_is_named_with_its_pid_and_its_port_if_it_has_one(stack: Stack) -> None:
+    state = stack.state()
+    named = [state["proxy"], *state["web"], *state["live"], *state["worker"], *state["beat"]]
+    assert [place["pid"] for place in named] == [process.pid for process in stack.processes]
+    assert all(process.running for process in stack.processes)
+    assert ["port" in place for place in named] == [True] * 5 + [False] * 2
 
 
 def test_metrics_are_for_the_inside_and_count_for_all_workers_of_an_address(stack: Stack) -> None:

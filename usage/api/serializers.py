@@ -119,7 +119,9 @@ class SnapshotOutput(serializers.Serializer[Any]):
     expiration_at = serializers.DateTimeField()
     breakdown = BreakdownOutput()
     total_bytes = serializers.IntegerField()
-    percent = serializers.FloatField(help_text="Of the allowance; passes 100 with overage.")
+    percent = serializers.FloatField(
+        help_text="Of the allowance, without what is free; passes 100 with overage."
+    )
     expired = serializers.BooleanField()
     version = serializers.IntegerField(help_text="Only grows: drop a snapshot older than the one you have.")
 

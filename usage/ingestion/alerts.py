@@ -1,43 +1,46 @@
 """When an allowance is used so far that its subscriber is told. Pure: values in, values out."""
 
-from collections.abc import Iterator, Sequence
-
 from usage.ingestion.places import Place
-from usage.ingestion.statements import POSITION, Held
+from usage.ingestion.statements import POSITION, Amounts, Held
 from usage.models import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
-# The data categories stand together.
-_DATA = slice(POSITION[DATA_CATEGORIES[0]], POSITION[DATA_CATEGORIES[-1]] + 1)
 # Less than the first threshold, however a product with it is rounded.
 _FIRST = (ALERT_THRESHOLDS[0] - 1) / 100
 _VOICE, _SMS = POSITION[Category.VOICE], POSITION[Category.SMS]
+# Where the bytes stand that draw on an allowance, by Place.zero_rated.
+_DRAWN = [
+    [POSITION[category] for bit, category in enumerate(DATA_CATEGORIES) if not free >> bit & 1]
+    for free in range(1 << len(DATA_CATEGORIES))
+]
+
+Crossing = tuple[Resource, int]
 
 
-def crossed(place: Place, held: Held, added: Sequence[int]) -> list[tuple[Resource, int]]:
+def crossed(place: Place, held: Held, added: Amounts) -> list[Crossing]:
     """The thresholds (percent) that a counter passed when `added` made it what it holds now.
 
     Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut
-    into batches. A resource without an allowance has none.
+    into batches; and again by a later one, where the allowance grew in between. Data that is free passes
+    none. A resource without an allowance has none.
     """
-    data_bytes, seconds, messages = held
-    minutes = place.minutes_limit * 60
-    # Most counters are far from the first threshold, and this is asked of each.
-    if (
-        data_bytes < place.limit_bytes * _FIRST
-        and seconds < minutes * _FIRST
-        and messages < place.sms_limit * _FIRST
-    ):
-        return []
+    # Most additions are to one resource, and most counters far from the first threshold, even with what is
+    # free; and this is asked of each.
+    found: list[Crossing] = []
+    social, entertainment, updates, search, seconds, messages = added
+    if (social or entertainment or updates or search) and sum(held[:4]) > place.limit_bytes * _FIRST:
+        drawn = _DRAWN[place.zero_rated]
+        used = sum([held[position] for position in drawn])
+        found += _passed(Resource.DATA, place.limit_bytes, used, sum([added[position] for position in drawn]))
+    if seconds and held[_VOICE] > place.minutes_limit * 60 * _FIRST:
+        found += _passed(Resource.VOICE, place.minutes_limit * 60, held[_VOICE], seconds)
+    if messages and held[_SMS] > place.sms_limit * _FIRST:
+        found += _passed(Resource.SMS, place.sms_limit, held[_SMS], messages)
+    return found
+
+
+def _passed(resource: Resource, limit: int, held: int, added: int) -> list[Crossing]:
     return [
-        *_passed(Resource.DATA, place.limit_bytes, data_bytes, sum(added[_DATA])),
-        *_passed(Resource.VOICE, minutes, seconds, added[_VOICE]),
-        *_passed(Resource.SMS, place.sms_limit, messages, added[_SMS]),
+        (resource, threshold)
+        for threshold in ALERT_THRESHOLDS
+        if (held - added) * 100 < threshold * limit <= held * 100
     ]
-
-
-def _passed(resource: Resource, limit: int, held: int, added: int) -> Iterator[tuple[Resource, int]]:
-    if not limit or not added:
-        return
-    for threshold in ALERT_THRESHOLDS:
-        if (held - added) * 100 < threshold * limit <= held * 100:
-            yield resource, threshold

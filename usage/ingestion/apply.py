@@ -24,9 +24,9 @@ from usage.ingestion.statements import (
     Held,
     add_to_counters,
     add_to_days,
-    insert_alerts,
     insert_events,
     room_in_counters,
+    write_alerts,
 )
 from usage.live import broadcast
 from usage.models import COUNTER_MAX, RejectionReason, UsageAlert, UsageEvent
@@ -193,7 +193,7 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
     if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
         raise _DaysPurged(purged)
     add_to_days(days)
-    insert_alerts(_alerts(items, amounts, held, at))
+    write_alerts(_alerts(items, amounts, held, at))
     phone_numbers = {item.outcome.report.phone_number for item in items}
     transaction.on_commit(lambda: broadcast.publish(phone_numbers))
 
@@ -201,11 +201,18 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
 def _alerts(
     items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Held], at: datetime
 ) -> list[UsageAlert]:
+    """Of the allowances as they were when the places were read: of one that has grown in the moment since,
+    what is said is of the smaller one."""
     places = {item.place.subscription_id: item.place for item in items}
-    return [
-        UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
+    crossings = [
+        (key, resource, threshold)
         for key, place in places.items()
         for resource, threshold in crossed(place, held[key], added[key])
+    ]
+    # In the order of their keys, as everything that is written.
+    return [
+        UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
+        for key, resource, threshold in sorted(crossings)
     ]
 
 

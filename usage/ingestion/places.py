@@ -1,45 +1,70 @@
-"""Which period a report belongs to."""
+"""Which period a report belongs to, and whether its line was in service then."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from operator import itemgetter
 
 from django.conf import settings
 from django.db import connection
 
-from customers.models import LineStatus, Subscription
+from customers.models import Line, LineStatus, Subscription
 from telcox.common.bulk import chunks, plain_literals
-from usage.models import RejectionReason
-
-_OUT_OF_SERVICE = {
-    LineStatus.SUSPENDED.value: RejectionReason.LINE_SUSPENDED,
-    LineStatus.TERMINATED.value: RejectionReason.LINE_TERMINATED,
-}
+from usage.models import ZERO_RATED, RejectionReason
 
 
 @dataclass(slots=True)
 class Place:
-    """A period that usage is counted to, with its allowances (bytes, minutes, messages)."""
+    """A period that usage is counted to, with its allowances (bytes, minutes, messages). The data categories
+    that are free are bits of `zero_rated`, from the lowest, in the order of DATA_CATEGORIES."""
 
     subscription_id: int
     limit_bytes: int
     minutes_limit: int
     sms_limit: int
+    zero_rated: int
+
+
+_ALLOWANCES = ("limit_bytes", "minutes_limit", "sms_limit")
+
+
+@dataclass(slots=True)
+class _Service:
+    """When a line was out of service: from `terminated_at` on, and in the intervals of `suspended`, the last
+    of which may be open."""
+
+    status: str
+    terminated_at: datetime | None
+    suspended: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+
+    def refusal(self, occurred_at: datetime) -> RejectionReason | None:
+        """A line of which nobody wrote down since when it is out of service, always was."""
+        if self.status == LineStatus.TERMINATED and (
+            self.terminated_at is None or self.terminated_at <= occurred_at
+        ):
+            return RejectionReason.LINE_TERMINATED
+        if self.status == LineStatus.SUSPENDED and all(end_at for _, end_at in self.suspended):
+            return RejectionReason.LINE_SUSPENDED
+        for start_at, end_at in self.suspended:
+            if start_at <= occurred_at and (end_at is None or occurred_at < end_at):
+                return RejectionReason.LINE_SUSPENDED
+        return None
 
 
 @dataclass(slots=True)
 class _Line:
     """A line, and the `only` period that anything reported of it can belong to; where there may be others,
     its `periods`, from the first, each with when it began: all of them or, if it `reaches_back`, those from
-    before everything that was reported."""
+    before everything that was reported. `service`, where something may be reported of when it was not in
+    service."""
 
     line_id: int
-    status: str
     only: Place | None
     reaches_back: bool
-    periods: list[tuple[datetime, Place]] = field(default_factory=list)
+    periods: Sequence[tuple[datetime, Place]] = ()
+    service: _Service | None = None
 
 
 class Places:
@@ -62,8 +87,8 @@ class Places:
             return RejectionReason.UNKNOWN_LINE
         if line.only is None and not line.periods:
             return RejectionReason.NO_SUBSCRIPTION
-        if line.status in _OUT_OF_SERVICE:
-            return _OUT_OF_SERVICE[line.status]
+        if line.service is not None and (refusal := line.service.refusal(occurred_at)):
+            return refusal
         if occurred_at > self._latest:
             return RejectionReason.IN_FUTURE
         if line.only is not None:
@@ -74,28 +99,32 @@ class Places:
 
 # By hand, because compiling a thousand-fold IN costs the ORM more than the database needs to answer it. Only
 # periods that had not run out before everything that was reported: of a line's long past one row as a rule,
-# found and read in an index of its own (subscription_of_usage).
-_LINES = """
-    SELECT line.phone_number, line.id, line.status, period.start_at <= %s,
-           period.id, period.limit_bytes, period.minutes_limit, period.sms_limit
+# found and read in an index of its own (subscription_of_usage). And of the line, whether all of that happened
+# while it was in service: it is, and was not resumed since.
+_LINES = f"""
+    SELECT line.phone_number, line.id, line.status <> '{LineStatus.ACTIVE.value}' OR line.resumed_at > %s,
+           period.start_at <= %s, period.id, {", ".join(f"period.{column}" for column in _ALLOWANCES)},
+           {" + ".join(f"{1 << bit} * period.{column}" for bit, column in enumerate(ZERO_RATED.values()))}
     FROM customers_line line
     LEFT JOIN customers_subscription period ON period.line_id = line.id AND period.expiration_at > %s
-    WHERE line.phone_number IN ({})"""
+    WHERE line.phone_number IN ({{}})"""  # noqa: S608
 
 
 def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Line]:
     """By number. `earliest` is before everything that was reported of them."""
     lines: dict[str, _Line] = {}
+    interrupted = []
     since = connection.ops.adapt_datetimefield_value(earliest)
     with connection.cursor() as cursor:
         for chunk in chunks(list(phone_numbers)):
-            cursor.execute(_LINES.format(plain_literals(chunk)), [since, since])
-            for phone_number, line_id, status, begun, *period in cursor.fetchall():
+            cursor.execute(_LINES.format(plain_literals(chunk)), [since, since, since])
+            for phone_number, line_id, out_of_service, begun, *period in cursor.fetchall():
                 line = lines.get(phone_number)
                 if line is None:
-                    lines[phone_number] = _Line(
-                        line_id, status, Place(*period) if begun else None, bool(begun)
-                    )
+                    line = _Line(line_id, Place(*period) if begun else None, bool(begun))
+                    lines[phone_number] = line
+                    if out_of_service:
+                        interrupted.append(line)
                 else:
                     line.only = None
                     line.reaches_back |= bool(begun)
@@ -103,18 +132,37 @@ def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Lin
     _read_periods([line for line in several if line.reaches_back], since=earliest)
     # Something happened before all of those: perhaps in a gap after an older one.
     _read_periods([line for line in several if not line.reaches_back])
+    _read_service(interrupted)
     return lines
 
 
 def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> None:
     """All that these lines ever had, or had not run out at `since`."""
     by_id = {line.line_id: line for line in lines}
+    columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
     for line_ids in chunks(list(by_id)):
         periods = Subscription.objects.filter(line__in=line_ids)
         if since:
             periods = periods.filter(expiration_at__gt=since)
-        rows = periods.order_by("line", "sequence").values_list(
-            "line_id", "start_at", "id", "limit_bytes", "minutes_limit", "sms_limit"
-        )
-        for line_id, start_at, *period in rows:
-            by_id[line_id].periods.append((start_at, Place(*period)))
+        # By when they began, which is in the index that has all the rest, too.
+        rows = periods.order_by("line_id", "start_at").values_list(*columns)
+        for line_id, of_line in groupby(rows, key=itemgetter(0)):
+            by_id[line_id].periods = [
+                (
+                    start_at,
+                    Place(key, data, minutes, sms, sum(is_free << bit for bit, is_free in enumerate(free))),
+                )
+                for _, start_at, key, data, minutes, sms, *free in of_line
+            ]
+
+
+def _read_service(lines: Iterable[_Line]) -> None:
+    by_id = {line.line_id: line for line in lines}
+    for line_ids in chunks(list(by_id)):
+        rows = Line.objects.filter(pk__in=line_ids).order_by()
+        columns = ("pk", "status", "terminated_at", "suspensions__start_at", "suspensions__end_at")
+        for line_id, status, terminated_at, start_at, end_at in rows.values_list(*columns):
+            line = by_id[line_id]
+            service = line.service = line.service or _Service(status, terminated_at)
+            if start_at:
+                service.suspended.append((start_at, end_at))

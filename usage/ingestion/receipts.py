@@ -34,8 +34,8 @@ class Receipt(msgspec.Struct):
 DETAILS = {
     RejectionReason.UNKNOWN_LINE: "No line has this number",
     RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",
-    RejectionReason.LINE_SUSPENDED: "The line is suspended",
-    RejectionReason.LINE_TERMINATED: "The line is terminated",
+    RejectionReason.LINE_SUSPENDED: "The line was suspended then",
+    RejectionReason.LINE_TERMINATED: "The line was terminated before",
     RejectionReason.IN_FUTURE: "It lies in the future",
     RejectionReason.COUNTER_FULL: "The line's counter cannot hold this much",
     RejectionReason.TOO_LATE: "The usage of its day was purged",

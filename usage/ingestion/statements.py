@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
 
 from django.db import connection
 
@@ -20,8 +19,6 @@ from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, mar
 from usage.models import (
     COUNTER_FIELDS,
     COUNTER_MAX,
-    DATA_FIELDS,
-    Category,
     UsageAlert,
     UsageCounter,
     UsageDay,
@@ -32,26 +29,15 @@ COLUMNS = list(COUNTER_FIELDS.values())
 # Where each category stands among them.
 POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
 
-# The sums of what a batch adds, in the order of COLUMNS.
+# The sums of what a batch adds, and what a counter holds then, in the order of COLUMNS.
 Amounts = list[int]
-
-
-class Held(NamedTuple):
-    """What a counter holds, by what allowances are of."""
-
-    data_bytes: int
-    voice_seconds: int
-    sms: int
-
+Held = tuple[int, ...]
 
 _EVENTS = (
     f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
     "(source, event_id, subscription_id, category, quantity, occurred_at, ingested_at) VALUES "
 )
-_HELD = (
-    f"subscription_id, purged_before, {' + '.join(DATA_FIELDS)}, "
-    f"{COUNTER_FIELDS[Category.VOICE]}, {COUNTER_FIELDS[Category.SMS]}"
-)
+_HELD = ", ".join(["subscription_id", "purged_before", *COLUMNS])
 
 
 def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: datetime) -> None:
@@ -117,8 +103,9 @@ def add_to_counters(
                     f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {marks(len(chunk))}",  # noqa: S608
                     chunk,
                 )
-            for key, purged_before, *sums in cursor.fetchall():
-                held[key] = Held(*sums)
+            for row in cursor.fetchall():
+                key, purged_before = row[:2]
+                held[key] = row[2:]
                 if purged_before is not None:
                     purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
     return held, purged
@@ -140,9 +127,15 @@ def _numbers(amounts: Amounts, touched: Sequence[int]) -> str:
     return ",".join([str(amounts[position]) for position in touched])
 
 
-def insert_alerts(alerts: Iterable[UsageAlert]) -> None:
-    """Those of an allowance that has grown since, and is used up to there again, were said before."""
-    UsageAlert.objects.bulk_create(alerts, ignore_conflicts=True)
+def write_alerts(alerts: Sequence[UsageAlert]) -> None:
+    """One that was said before, when the allowance was smaller, is dated anew."""
+    names_target = connection.features.supports_update_conflicts_with_target
+    UsageAlert.objects.bulk_create(
+        alerts,
+        update_conflicts=True,
+        update_fields=["crossed_at"],
+        unique_fields=["subscription", "resource", "threshold"] if names_target else None,
+    )
 
 
 def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:

@@ -53,7 +53,8 @@ class UsageConsumer(AsyncWebsocketConsumer):
         self.phone_number = ""
         self._newest = NOTHING
         self._alerts: tuple[Alert, ...] = ()
-        # What waits for the reader: the newest state, and all alerts, of which a period has nine at the most.
+        # What waits for the reader: the newest state, and all alerts, of which a period has nine at the most,
+        # and those of them again that were crossed again after a pack.
         self._waiting: bytes | None = None
         self._untold: tuple[bytes, ...] = ()
 

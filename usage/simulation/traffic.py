@@ -36,7 +36,7 @@ REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A line with a plan; nothing happened on that plan before `since`."""
+    """A line with a plan, and in service since `since`: nothing is reported of before."""
 
     phone_number: str
     since: datetime

@@ -1,25 +1,17 @@
-"""Batches of reports: what becomes of each, and that books are kept whatever comes in whatever order."""
+"""Batches of reports: what becomes of each."""
 
-import itertools
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from django.db import connection
 
 from customers.models import Line, LineStatus, Subscription
-from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed
-from usage.ingestion.reports import Result, UsageReport
 from usage.models import (
-    COUNTER_FIELDS,
     COUNTER_MAX,
     QUANTITY_MAX,
-    Category,
     RejectedUsage,
     UsageAlert,
     UsageCounter,
@@ -27,7 +19,18 @@ from usage.models import (
     UsageEvent,
 )
 from usage.services import redrive_usage
-from usage.tests.batches import CARLA, GIB, JESUS, MARIA, NOBODY, counter, counts, reasons, report, take
+from usage.tests.batches import (
+    CARLA,
+    GIB,
+    JESUS,
+    MARIA,
+    NOBODY,
+    counter,
+    counts,
+    reasons,
+    report,
+    take,
+)
 from usage.verification import differences
 
 pytestmark = pytest.mark.django_db
@@ -293,63 +296,6 @@ def test_verify_usage_names_what_differs(
     shown = capsys.readouterr().out
     assert f"subscription {counter().pk}, used_sms: 7, by its events 0" in shown
     assert f"subscription {counter().pk}, 2026-12-01 used_social_bytes: 0, by its events 100" in shown
-
-
-# --- Any order, any cut, any repetition: the same books ---
-
-
-@st.composite
-def feeds(draw: st.DrawFn) -> tuple[list[UsageReport], list[list[UsageReport]]]:
-    """Distinct events; and how they came: cut into batches, in any order, some of them again and again."""
-    at = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
-    events = [
-        report(
-            f"e-{number}",
-            phone_number=draw(st.sampled_from([JESUS, CARLA, NOBODY])),
-            category=draw(st.sampled_from(Category.values)),
-            quantity=draw(st.one_of(st.integers(1, 1000), st.just(8 * GIB))),
-            occurred_at=at - timedelta(hours=draw(st.integers(0, 24 * 9))),
-        )
-        for number in range(draw(st.integers(1, 12)))
-    ]
-    sent = draw(st.permutations(events + draw(st.lists(st.sampled_from(events), max_size=8))))
-    cuts = sorted(draw(st.lists(st.integers(0, len(sent)), max_size=5)))
-    edges = [0, *cuts, len(sent)]
-    return events, [list(sent[start:end]) for start, end in itertools.pairwise(edges)]
-
-
-def books() -> tuple[Any, ...]:
-    return (
-        set(UsageCounter.objects.values_list("pk", "version", *COUNTER_FIELDS.values())),
-        set(UsageDay.objects.values_list("subscription_id", "day", *COUNTER_FIELDS.values())),
-        set(UsageAlert.objects.values_list("subscription_id", "resource", "threshold")),
-        set(UsageEvent.objects.values_list("source", "event_id", "subscription_id", "quantity")),
-    )
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(feed=feeds())
-def test_any_order_cut_and_repetition_of_the_same_events_keeps_the_same_books(
-    seeded: None, now: datetime, feed: tuple[list[UsageReport], list[list[UsageReport]]]
-) -> None:
-    events, batches = feed
-
-    def undone(batches: list[list[UsageReport]]) -> tuple[tuple[Any, ...], Counter[Result]]:
-        """The books after these batches, and what became of their reports; then all is as before."""
-        with transaction.atomic():
-            results = Counter(
-                outcome.result for batch in batches for outcome in apply_usage(reports=batch, at=now)
-            )
-            assert not list(differences())
-            kept = books()
-            transaction.set_rollback(True)
-        return kept, results
-
-    at_once, of_each = undone([events])
-    in_pieces, of_all = undone(batches)
-    assert in_pieces == at_once
-    assert of_all[Result.APPLIED] == of_each[Result.APPLIED]
-    assert of_all.total() == sum(map(len, batches))
 
 
 @pytest.mark.mariadb

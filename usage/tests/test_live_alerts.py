@@ -122,6 +122,33 @@ def test_the_next_period_is_told_of_anew(embedded: Embedded) -> None:
         ]
 
 
+def test_after_a_pack_the_same_threshold_is_told_again(embedded: Embedded) -> None:
+    buy = (
+        "from customers.models import Subscription; from django.db.models import F;"
+        f"Subscription.objects.current().filter(line__phone_number='{CARLA}')"
+        f".update(limit_bytes=F('limit_bytes') + {CARLA_BYTES}, changes=F('changes') + 1)"
+    )
+    with embedded.watch(CARLA) as socket:
+        first = next_frame(socket)
+        embedded.report(CARLA, CARLA_BYTES * 3 // 4)
+        half, alert = frames_of(socket, 1.0)
+        assert told([alert]) == [("DATA", 50)]
+        embedded.shell(buy)
+        bought = next_frame(socket)
+        assert bought["limit_bytes"] == 2 * first["limit_bytes"]
+        assert (half["percent"], bought["percent"]) == (75, 37.5)
+        crossing = embedded.report(CARLA, CARLA_BYTES // 2)
+        snapshot, again = frames_of(socket, 1.0)
+        assert snapshot == crossing
+        assert told([again]) == [("DATA", 50)]
+        assert datetime.fromisoformat(again["crossed_at"]) > datetime.fromisoformat(alert["crossed_at"])
+        versions = [frame["version"] for frame in (first, half, bought, crossing)]
+        assert versions == sorted(set(versions))
+    with embedded.watch(CARLA) as opened_again:
+        assert next_frame(opened_again) == crossing
+        assert list(frames_of(opened_again, 1.0)) == []
+
+
 def test_a_reader_that_is_behind_skips_states_and_misses_no_alert(embedded: Embedded) -> None:
     steps = 500
     with watch_with_small_buffer(embedded.port, f"phone_number={CARLA}") as slow:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from billing.sales.renewal import renew_subscriptions
 from customers.models import Subscription
+from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.testing.threads import in_threads
 from usage.ingestion import apply
@@ -69,6 +70,20 @@ def purge(before: date = NEW_YEAR, of: Any = EVERY, **options: Any) -> int:
 
 def period_of(phone_number: str = JESUS, sequence: int = 1) -> Subscription:
     return Subscription.objects.get(line__phone_number=phone_number, sequence=sequence)
+
+
+def cut(at: datetime, phone_number: str = JESUS) -> None:
+    """The line's last period ends then, and the next begins; if it runs then, and no day of then is purged: a
+    plan is changed now or some seconds ago."""
+    last = Subscription.objects.current().get(line__phone_number=phone_number)
+    purged = UsageCounter.objects.filter(pk=last.pk, purged_before__gt=local_date(at))
+    if not last.start_at < at < last.expiration_at or purged.exists():
+        return
+    following = Subscription.objects.get(pk=last.pk)
+    last.is_last, last.expiration_at = None, at
+    last.save()
+    following.pk, following.sequence, following.start_at = None, last.sequence + 1, at
+    following.save(force_insert=True)
 
 
 def what_stays() -> tuple[Any, ...]:
@@ -208,6 +223,50 @@ class TestUsageBetweenTwoPeriods:
         assert not list(differences())
 
 
+class TestAPeriodThatWasCutShort:
+    """The plan was changed in its middle, some seconds ago: what was counted since then stays where it is."""
+
+    def test_what_was_counted_before_the_cut_is_a_duplicate_after_it_and_the_rest_goes_to_the_next(
+        self, seeded: None
+    ) -> None:
+        send(used(1, day=5), used(3, day=5))
+        cut(FIRST_DAY + timedelta(days=5, seconds=2))
+        assert became(send(used(1, day=5), used(3, day=5), used(4, day=5), used(0, day=5))) == [
+            "duplicate",
+            "duplicate",
+            "applied",
+            "applied",
+        ]
+        went_to = UsageEvent.objects.filter(source="pgw-1").order_by("event_id")
+        assert list(went_to.values_list("event_id", "subscription__sequence")) == [
+            ("e-0", 1),
+            ("e-1", 1),
+            ("e-3", 1),
+            ("e-4", 2),
+        ]
+        assert not list(differences())
+
+    def test_it_is_purged_and_nothing_counts_twice(self, seeded: None) -> None:
+        send(used(1, day=5), used(3, day=5))
+        cut(FIRST_DAY + timedelta(days=5, seconds=2))
+        send(used(4, day=5))
+        before = what_stays()
+        first = EVERY.filter(sequence=1, line__phone_number=JESUS)
+        found = old_events(of=first, before=NEW_YEAR)
+        assert (found.events, found.unsettled) == (1 + 4, 1)  # e-3 would come to the next, which counts on
+        assert purge(of=first) == 1 + 4
+        assert became(send(used(1, day=5), used(3, day=5), used(4, day=5))) == [
+            "too_late",
+            "duplicate",
+            "duplicate",
+        ]
+        assert what_stays() == before
+        assert purge() == 2 + 2  # those of the fixtures' other lines
+        assert became(send(used(1, day=5), used(3, day=5), used(4, day=5))) == ["too_late"] * 3
+        assert what_stays() == before
+        assert not list(differences())
+
+
 def test_answers_and_settled_rejections_of_before_go(seeded: None) -> None:
     old, new = datetime(2026, 12, 31, 12, tzinfo=UTC), datetime(2027, 1, 1, 12, tzinfo=UTC)
     for number, moment in enumerate([old, new] * 10):
@@ -231,7 +290,7 @@ def test_answers_and_settled_rejections_of_before_go(seeded: None) -> None:
     assert {(row.reason, row.unresolved) for row in kept} == {("unknown_line", True)}
 
 
-# --- Sent, purged and renewed in any order: counted once at the most ---
+# --- Sent, purged, renewed and cut short in any order: counted once at the most ---
 
 STEPS = st.lists(
     st.one_of(
@@ -239,6 +298,7 @@ STEPS = st.lists(
         st.tuples(st.just("purge"), st.integers(0, 58)),
         st.tuples(st.just("purge the first"), st.integers(0, 58)),
         st.tuples(st.just("renew"), st.none()),
+        st.tuples(st.just("cut"), st.integers(0, 60)),
     ),
     min_size=2,
     max_size=8,
@@ -247,7 +307,7 @@ STEPS = st.lists(
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(days=st.lists(st.integers(0, 60), min_size=12, max_size=12), steps=STEPS)
-def test_in_any_order_of_sending_purging_and_renewing_nothing_counts_twice(
+def test_in_any_order_of_sending_purging_renewing_and_cutting_short_nothing_counts_twice(
     seeded: None, days: list[int], steps: list[tuple[str, Any]]
 ) -> None:
     reports = [used(number, day=day) for number, day in enumerate(days)]
@@ -264,6 +324,8 @@ def test_in_any_order_of_sending_purging_and_renewing_nothing_counts_twice(
                     send_again(what)
                 case "renew":
                     renew_subscriptions(at=LATER)
+                case "cut":
+                    cut(FIRST_DAY + timedelta(days=what, seconds=6))
                 case _:
                     of = EVERY if step == "purge" else EVERY.filter(sequence=1)
                     purge((FIRST_DAY + timedelta(days=what)).date(), of, chunk=3)

@@ -15,7 +15,8 @@ from usage.models import (
     UsageEvent,
     started_minutes,
 )
-from usage.services import RecordedUsage, line_snapshot, line_states, record_usage
+from usage.services import RecordedUsage, line_snapshot, line_states, record_usage, watched_line
+from usage.tests.batches import add_pack
 
 pytestmark = pytest.mark.django_db
 
@@ -143,15 +144,29 @@ def test_an_event_costs_five_queries(seeded: None, now: datetime, django_assert_
         report(now)
 
 
-def test_versions_grow_with_every_event_and_over_renewals(seeded: None, now: datetime) -> None:
+def test_versions_grow_with_every_event_and_pack_and_over_renewals(seeded: None, now: datetime) -> None:
     versions = [line_snapshot(phone_number=JESUS, at=now)["version"]]
     versions += [report(now).snapshot["version"] for _ in range(3)]
+    for _ in range(2):
+        add_pack(MIB)
+        versions.append(line_snapshot(phone_number=JESUS, at=now)["version"])
+        assert line_states(phone_numbers=[JESUS], at=now) == {JESUS: (versions[-1], False)}
+    versions.append(report(now).snapshot["version"])
     later = now + timedelta(days=40)
     renew_subscriptions(at=later)
     versions.append(line_snapshot(phone_number=JESUS, at=now)["version"])
     versions.append(report(later).snapshot["version"])
     assert versions == sorted(set(versions))
     assert line_states(phone_numbers=[JESUS, "0999999999"], at=now) == {JESUS: (versions[-1], False)}
+
+
+def test_a_pack_of_a_line_that_has_used_nothing_makes_a_newer_version(seeded: None, now: datetime) -> None:
+    UsageCounter.objects.all().delete()
+    before = line_snapshot(phone_number=JESUS, at=now)
+    add_pack(MIB)
+    after = watched_line(phone_number=JESUS, at=now).snapshot
+    assert after["limit_bytes"] == before["limit_bytes"] + MIB
+    assert after["version"] > before["version"]
 
 
 def test_after_a_renewal_usage_goes_to_the_new_period(seeded: None, now: datetime) -> None:

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from customers.models import Line, LineStatus
 from telcox.testing.databases import manage
@@ -288,6 +290,14 @@ class TestAgainstMisbehaviour:
             Line.objects.update(status=LineStatus.SUSPENDED)
             with pytest.raises(CommandError, match="No active line"):
                 simulated(stub.url)
+
+    def test_nothing_is_reported_of_when_a_line_was_suspended(self) -> None:
+        resumed_at = timezone.now() - timedelta(minutes=1)
+        Line.objects.update(resumed_at=resumed_at)
+        with Stub() as stub:
+            simulated(stub.url, "--late=1")
+            moments = [datetime.fromisoformat(item["occurred_at"]) for item in json.loads(stub.bodies[0])]
+        assert min(moments) >= resumed_at
 
     def test_each_run_has_a_source_of_its_own(self) -> None:
         with Stub() as stub:

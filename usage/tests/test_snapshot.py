@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -15,7 +16,13 @@ USED = {
 }
 
 
-def snapshot(*, limit_bytes: int = 30 * 2**30, used: dict[str, int] = USED, at: datetime = END) -> Snapshot:
+def snapshot(
+    *,
+    limit_bytes: int = 30 * 2**30,
+    used: dict[str, int] = USED,
+    zero_rated: Collection[str] = (),
+    at: datetime = END,
+) -> Snapshot:
     return build_snapshot(
         phone_number="0969786985",
         client_full_name="Jesus Jacome",
@@ -24,6 +31,7 @@ def snapshot(*, limit_bytes: int = 30 * 2**30, used: dict[str, int] = USED, at: 
         limit_bytes=limit_bytes,
         expiration_at=END,
         used=used,
+        zero_rated=zero_rated,
         changes=4,
         at=at,
     )
@@ -50,6 +58,14 @@ def test_overage_passes_a_hundred_percent() -> None:
 
 def test_without_an_allowance_the_percentage_is_nothing() -> None:
     assert snapshot(limit_bytes=0)["percent"] == 0.0
+
+
+def test_what_is_free_is_shown_and_takes_nothing_of_the_allowance() -> None:
+    free = ("used_social_bytes", "used_system_updates_bytes")
+    shown = snapshot(limit_bytes=6483968 + 4915200, zero_rated=free)
+    assert (shown["total_bytes"], shown["breakdown"]) == (24500224, USED)
+    assert shown["percent"] == 100.0
+    assert snapshot(limit_bytes=1, zero_rated=tuple(USED))["percent"] == 0.0
 
 
 @given(st.lists(st.integers(0, COUNTER_MAX), min_size=4, max_size=4), st.integers(0, 2**63 - 1))

@@ -32,6 +32,8 @@ def lost(*days: tuple[tuple[int, int], tuple[int, int]]) -> tuple[tuple[date, da
     return tuple((date(2026, *first), date(2026, *resumed)) for first, resumed in days)
 
 
+LOST_IN_DECEMBER = lost(((12, 6), (12, 16)), ((12, 20), (12, 21)))
+
 FULL = [
     Case(
         "A month of 30 days",
@@ -209,18 +211,31 @@ SUSPENDED = [
     ),
     Case(
         "Suspensions that overlap",
-        "25 October to 3 November, 3 to 5 November, and from 29 November on: 6 to 28 November is charged.",
+        "25 October to 3 November, 1 November again, 3 to 5 November, and from 29 November on: "
+        "6 to 28 November is charged.",
         "22.00 × 28/30 − 22.00 × 5/30 = 20.53 − 3.67",
-        bill(NOVEMBER, lost=lost(((11, 29), (12, 10)), ((10, 25), (11, 4)), ((11, 3), (11, 6)))),
+        bill(
+            NOVEMBER,
+            lost=lost(((11, 29), (12, 10)), ((10, 25), (11, 4)), ((11, 1), (11, 2)), ((11, 3), (11, 6))),
+        ),
         [plan("16.86", tax="2.53")],
         "19.39",
     ),
     Case(
-        "A suspension across a change of plan, the new plan",
-        "Móvil 30 GB from 11 December; suspended by the operator from 6 to 15 December: 16 to 31 is charged.",
-        "22.00 − 22.00 × 15/31 = 22.00 − 10.65",
-        bill(part(DECEMBER, date(2026, 12, 11), date(2026, 12, 31)), lost=lost(((12, 6), (12, 16)))),
-        [plan("11.35", tax="1.70")],
-        "13.05",
+        "Suspensions about a change of plan, the old plan",
+        "Móvil 15 GB, 16.00 a month, until 10 December; suspended by the operator from 6 to 15 and on 20 "
+        "December: 1 to 5 is charged.",
+        "16.00 × 5/31 = 2.580 → 2.58",
+        bill(part(DECEMBER, date(2026, 12, 1), date(2026, 12, 10)), plan=MOVIL_15, lost=LOST_IN_DECEMBER),
+        [plan("2.58", tax="0.39", name="Móvil 15 GB")],
+        "2.97",
+    ),
+    Case(
+        "Suspensions about a change of plan, the new plan",
+        "Móvil 30 GB from 11 December: 16 to 19 and 21 to 31 are charged.",
+        "22.00 × 19/31 − 22.00 × 15/31 = 13.48 − 10.65 = 2.83; 22.00 − 22.00 × 20/31 = 22.00 − 14.19 = 7.81",
+        bill(part(DECEMBER, date(2026, 12, 11), date(2026, 12, 31)), lost=LOST_IN_DECEMBER),
+        [plan("10.64", tax="1.60")],
+        "12.24",
     ),
 ]

@@ -132,6 +132,22 @@ BEYOND = [
         [FEE],
         "25.30",
     ),
+    Case(
+        "Prepaid, cut short, much used",
+        "24 of 30 GB and 150 of 600 minutes used from 1 to 3 November; then the plan was changed.",
+        "3 of 30 days, but 24 of 30 GB: 22.00 × 24/30 = 17.60",
+        bill(nov(1, 3), used=used("24", minutes=150), prepaid=True),
+        [plan("17.60", tax="2.64")],
+        "20.24",
+    ),
+    Case(
+        "Prepaid, cut short, little used",
+        "Half of November, and 3 of 30 GB.",
+        "22.00 × 15/30 = 11.00, more than 22.00 × 3/30",
+        bill(nov(1, 15), used=used("3"), prepaid=True),
+        [plan("11.00", tax="1.65")],
+        "12.65",
+    ),
 ]
 
 PACKS = [
@@ -185,9 +201,9 @@ PACKS = [
 ROLLOVER = [
     Case(
         "Half of the unused goes to the next period",
-        "20 GB, 499 minutes and one second, and 200 messages used.",
-        "half of 10 GB; 500 minutes were started: half of 100",
-        bill(used=used("20", minutes=499, seconds=1, sms=200), plan=HALF_ROLLS_OVER),
+        "20 GB, 498 minutes and one second, and 200 messages used.",
+        "half of 10 GB; 499 minutes were started: half of 101 is 50.5 → 50",
+        bill(used=used("20", minutes=498, seconds=1, sms=200), plan=HALF_ROLLS_OVER),
         [FEE],
         "25.30",
         carries=allowance("5", 50, 0),

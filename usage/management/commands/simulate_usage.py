@@ -125,8 +125,11 @@ def _require_sense(options: dict[str, Any]) -> None:
 
 def _lines(wanted: int | None, at: datetime) -> list[Subscriber]:
     begun = Subscription.objects.current().filter(line__status=LineStatus.ACTIVE, start_at__lte=at)
-    rows = begun.order_by("line_id").values_list("line__phone_number", "start_at")
-    lines = [Subscriber(number, since) for number, since in rows[: wanted or LINES]]
+    rows = begun.order_by("line_id").values_list("line__phone_number", "start_at", "line__resumed_at")
+    lines = [
+        Subscriber(number, max(start_at, resumed_at or start_at))
+        for number, start_at, resumed_at in rows[: wanted or LINES]
+    ]
     if not lines:
         raise CommandError("No active line has a plan")
     if wanted and len(lines) < wanted:

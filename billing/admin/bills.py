@@ -1,0 +1,109 @@
+"""How a price is shown before it is a document (admin/bill.html)."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+
+from billing.models import Unit, Wallet
+from billing.rating import Rated, RatedLine, RatingInputs, Span, granted
+from billing.sales.facts import Priced, priced
+from customers.models import Line, Subscription
+from telcox.common.errors import DomainError
+
+
+def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, Any]:
+    allowance = granted(facts.terms, facts.span, facts.changes)
+    return {
+        "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
+        "lines": [_line_shown(line) for line in rated.lines],
+        "subtotal": money(rated.subtotal),
+        "discount": money(rated.discount),
+        "tax": money(rated.tax),
+        "total": money(rated.total),
+        "tax_rate": f"{plain(facts.tax_rate * 100)} %",
+        "allowance": _("Included: %(data)s of data, %(minutes)d minutes, %(sms)d SMS")
+        % {
+            "data": filesizeformat(allowance.data_bytes),
+            "minutes": allowance.voice_minutes,
+            "sms": allowance.sms,
+        },
+    }
+
+
+def bills_shown(bills: Iterable[Priced]) -> list[dict[str, Any]]:
+    return [bill_shown(facts, rated) for _period, facts, rated in bills]
+
+
+def bill_so_far(period: Subscription) -> str:
+    """What the period costs with what was used of it until now."""
+    try:
+        [bill] = priced([period], at=timezone.now())
+    except DomainError as refusal:
+        return refusal.detail
+    return render_to_string("admin/bill.html", {"bill": bill_shown(bill.facts, bill.rated)})
+
+
+def balance_of(line: Line) -> Decimal | None:
+    return Wallet.objects.filter(line=line).values_list("balance_usd", flat=True).first()
+
+
+def charged(line: Line, before: Decimal | None) -> str:
+    """What was taken from the line's wallet, or given back, since its balance was `before`."""
+    after = balance_of(line)
+    taken = (before or Decimal(0)) - (after or Decimal(0))
+    told = {"amount": money(abs(taken)), "balance": money(after or Decimal(0))}
+    if taken > 0:
+        return _("Charged to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+    if taken < 0:
+        return _("Given back to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+    return _("Nothing is charged to the wallet now.")
+
+
+def days_of(span: Span) -> str:
+    last = max(span.start, span.end - timedelta(days=1))
+    whole = _day(span.start) if last == span.start else f"{_day(span.start)} – {_day(last)}"
+    days = (span.end - span.start).days
+    return (
+        whole
+        if days == span.days
+        else _("%(days)s (%(part)d of %(all)d days)")
+        % {
+            "days": whole,
+            "part": days,
+            "all": span.days,
+        }
+    )
+
+
+def _day(day: Any) -> str:
+    return date_format(day, "SHORT_DATE_FORMAT")
+
+
+def _line_shown(line: RatedLine) -> dict[str, str]:
+    overage = {"DATA": _("Additional data"), "VOICE": _("Additional minutes"), "SMS": _("Additional SMS")}
+    return {
+        "label": overage.get(line.kind, line.name),
+        "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
+        "unit_price": plain(line.unit_price, least=2),
+        "amount": money(line.amount),
+        "discount": money(line.discount) if line.discount else "—",
+        "tax": money(line.tax),
+        "total": money(line.total),
+    }
+
+
+def money(amount: Decimal) -> str:
+    return number_format(amount, 2)
+
+
+def plain(number: Decimal, least: int = 0) -> str:
+    """Without the zeros at its end, but with so many decimals at least."""
+    exponent = number.normalize().as_tuple().exponent
+    return number_format(number, max(least, -exponent if isinstance(exponent, int) else 0))

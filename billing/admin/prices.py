@@ -1,0 +1,69 @@
+"""What is added to and taken off prices."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Discount, TaxRate
+from telcox.common.admin import OfficeAdmin
+from telcox.common.calendar import local_date
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(OfficeAdmin):
+    """Invoices keep the rate they were drafted with."""
+
+    list_display = ("name", "rate", "valid_from")
+
+
+class ValidNow(admin.SimpleListFilter):
+    title = _("valid")
+    parameter_name = "valid"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("now", _("Valid now"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Discount]:
+        return queryset.valid_on(local_date(timezone.now())) if self.value() == "now" else queryset
+
+
+@admin.register(Discount)
+class DiscountAdmin(OfficeAdmin):
+    """Periods keep the discounts they were sold with."""
+
+    list_display = ("name", "percent", "amount", "plan", "customer", "valid_from", "valid_until")
+    list_filter = (ValidNow, "plan")
+    list_select_related = ("plan", "customer")
+    search_fields = ("name", "plan__name", "customer__full_name", "customer__dni")
+    search_help_text = _("Name, plan, customer or DNI")
+    autocomplete_fields = ("plan", "customer")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("name", ("percent", "amount"), ("valid_from", "valid_until")),
+                "description": _(
+                    "Periods that begin while it is valid get it and keep it; those that were sold stay as "
+                    "they are."
+                ),
+            },
+        ),
+        (
+            _("For whom"),
+            {
+                "fields": ("plan", "customer"),
+                "description": _(
+                    "With a plan, for all who have it; with a customer, for all their lines; with both, for "
+                    "that customer's lines with that plan."
+                ),
+            },
+        ),
+    )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        today = local_date(timezone.now())
+        return {"valid_from": today, **super().get_changeform_initial_data(request)}

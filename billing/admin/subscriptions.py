@@ -1,0 +1,183 @@
+"""Subscriptions, with what they cost and their invoices."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.bills import balance_of, bill_so_far, bills_shown, charged, money, plain
+from billing.admin.packs import SoldPackInline
+from billing.models import Invoice
+from billing.sales.facts import priced
+from billing.sales.services import activate_subscription
+from billing.services import draft_invoice
+from customers.admin import ActsOnLine
+from customers.models import Subscription
+from telcox.common.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of
+from telcox.common.previews import TriedOut
+from usage.admin import UsedMixin
+from usage.models import UsageEvent
+
+
+class InvoiceInline(ReadOnlyInline):
+    model = Invoice
+    related = ("series",)
+    fields = ("document", "status", "period", "total", "issued_at", "due_on")
+    readonly_fields = fields
+    ordering = ("-id",)
+
+    @admin.display(description=_("number"))
+    def document(self, invoice: Invoice) -> str:
+        return invoice.full_number or "—"
+
+
+class WaitingForInvoice(admin.SimpleListFilter):
+    title = _("invoice")
+    parameter_name = "invoice"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("waiting", _("Ended, not invoiced"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
+        if self.value() != "waiting":
+            return queryset
+        in_force = Invoice.objects.filter(subscription=OuterRef("pk"), in_force=True)
+        return queryset.filter(~Exists(in_force), expiration_at__lte=timezone.now())
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
+    """A subscription is sold, and from then on keeps its terms."""
+
+    asks = ("line", "plan")
+    autocomplete_fields = ("line", "plan")
+    list_display = (
+        "phone_number",
+        "sequence",
+        "plan_name",
+        "start_at",
+        "expiration_at",
+        "data_used",
+        "invoiced",
+    )
+    list_filter = (WaitingForInvoice, "prepaid", "plan")
+    list_select_related = ("line", "usage_counter")
+    search_fields = ("line__phone_number", "line__customer__full_name", "line__customer__dni")
+    search_help_text = _("Phone number, name or DNI")
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    inlines = (SoldPackInline, InvoiceInline)
+    fieldsets = (
+        (None, {"fields": ("line", "sequence", "plan", "prepaid", "renewed_from")}),
+        (
+            _("Period"),
+            {
+                "fields": (
+                    ("start_at", "expiration_at"),
+                    ("cycle_start_at", "cycle_end_at"),
+                ),
+                "description": _(
+                    "Where it is only a part of the full period, price and allowances are its days' share."
+                ),
+            },
+        ),
+        (_("Used"), {"fields": ("data_used", "minutes_used", "sms_used")}),
+        (_("From the period before"), {"fields": ("carried_in",)}),
+        (_("Bill as of now"), {"fields": ("bill_so_far",)}),
+        (
+            _("Sold terms"),
+            {
+                "fields": (
+                    ("plan_name", "price"),
+                    "discounts_sold",
+                    "data_sold",
+                    ("voice_minutes", "sms"),
+                    ("overage_price_per_gb", "overage_price_per_minute", "overage_price_per_sms"),
+                    ("overage_per_started_gb", "overage_per_started_minute"),
+                    ("data_stops", "voice_stops", "sms_stops"),
+                    "overage_beyond_spend_limit",
+                    ("rollover_share", "rollover_cap"),
+                    ("zero_rated_social", "zero_rated_entertainment"),
+                    ("zero_rated_system_updates", "zero_rated_navigation_search"),
+                ),
+                "description": _("As the plan offered them when the period was sold, for a full period."),
+            },
+        ),
+    )
+    readonly_fields = (
+        "data_used",
+        "minutes_used",
+        "sms_used",
+        "carried_in",
+        "bill_so_far",
+        "discounts_sold",
+        "data_sold",
+    )
+    steps = (
+        Step(
+            name="draft_invoice",
+            label=_("Draft invoice"),
+            done=_("Drafted: %s"),
+            permission="billing.add_invoice",
+            run=lambda subscription, at, by: draft_invoice(subscription=subscription, at=at),
+            when=lambda subscription: not subscription.invoices.filter(in_force=True).exists(),
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        in_force = Invoice.objects.filter(in_force=True).select_related("series")
+        return super().get_queryset(request).prefetch_related(Prefetch("invoices", in_force, "in_force"))
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        return activate_subscription(line=given["line"], plan=given["plan"], at=at, by=by)
+
+    def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
+        line = given["line"]
+        before = balance_of(line)
+        sold = activate_subscription(line=line, plan=given["plan"], at=at, by=by)
+        return {"bills": bills_shown(priced([sold], at=at)), "charged": charged(line, before)}
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        return [(_("Usage events"), list_of(UsageEvent, subscription__id__exact=obj.pk))]
+
+    @admin.display(description=_("bill so far"))
+    def bill_so_far(self, subscription: Subscription) -> str:
+        return bill_so_far(subscription)
+
+    @admin.display(description=_("carried over"))
+    def carried_in(self, subscription: Subscription) -> str:
+        return gettext("%(data)s of data, %(minutes)d minutes, %(sms)d SMS") % {
+            "data": filesizeformat(subscription.carried_in_bytes),
+            "minutes": subscription.carried_in_minutes,
+            "sms": subscription.carried_in_sms,
+        }
+
+    @admin.display(description=_("discounts"))
+    def discounts_sold(self, subscription: Subscription) -> str:
+        return ", ".join(_discount_shown(each) for each in subscription.discounts) or "—"
+
+    @admin.display(description=_("data"))
+    def data_sold(self, subscription: Subscription) -> str:
+        return filesizeformat(subscription.data_bytes)
+
+    @admin.display(description=_("line"), ordering="line__phone_number")
+    def phone_number(self, subscription: Subscription) -> str:
+        return subscription.line.phone_number
+
+    @admin.display(description=_("invoice"))
+    def invoiced(self, subscription: Any) -> str:
+        return link_to(subscription.in_force[0] if subscription.in_force else None)
+
+
+def _discount_shown(sold: dict[str, str]) -> str:
+    """As a subscription keeps it."""
+    percent, amount = Decimal(sold["percent"]), Decimal(sold["amount"])
+    off = [f"{plain(percent)} %"] * bool(percent) + [money(amount)] * bool(amount)
+    return f"{sold['name']} ({' + '.join(off)})"

@@ -1,0 +1,96 @@
+"""The money on lines, in the back-office."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Field, Model
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
+from billing.sales.renewal import fill_up
+from billing.wallets import adjust_wallet, refund_wallet
+from telcox.common.admin import (
+    CappedPaginator,
+    MadeByService,
+    OfficeAdmin,
+    ReadOnlyInline,
+    form_for,
+    list_of,
+)
+
+
+class WalletEntryInline(ReadOnlyInline):
+    model = WalletEntry
+    fields = ("position", "at", "kind", "amount", "balance_after", "reference", "description", "by")
+    readonly_fields = fields
+    ordering = ("-position",)
+
+
+@admin.register(Wallet)
+class WalletAdmin(OfficeAdmin):
+    """What may be spent is set here; the balance is what the entries made it."""
+
+    list_display = ("line", "balance_usd", "balance_limit_usd")
+    list_select_related = ("line",)
+    search_fields = ("line__phone_number", "line__customer__full_name")
+    search_help_text = _("Phone number or name")
+    autocomplete_fields = ("line",)
+    fields = ("line", "balance_usd", "balance_limit_usd")
+    inlines = (WalletEntryInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("line", "balance_usd") if obj else ("balance_usd",)
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        links = []
+        if request.user.has_perm("billing.add_walletentry"):
+            links += [
+                (_("Top up"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.TOP_UP)),
+                (_("Adjust"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.ADJUSTMENT)),
+            ]
+        if request.user.has_perm("billing.view_walletentry"):
+            links.append((_("All entries"), list_of(WalletEntry, wallet__id__exact=obj.pk)))
+        return links
+
+
+@admin.register(WalletEntry)
+class WalletEntryAdmin(MadeByService):
+    """Staff take money for a top-up, give some back, or set a balance right; charges are the system's."""
+
+    asks = ("wallet", "kind", "amount", "reference", "description")
+    kinds = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.ADJUSTMENT)
+    autocomplete_fields = ("wallet",)
+    list_display = ("at", "wallet", "kind", "amount", "balance_after", "reference", "description", "by")
+    list_filter = ("kind", "at")
+    list_select_related = ("wallet__line", "subscription__line")
+    search_fields = ("=reference", "wallet__line__phone_number", "wallet__line__customer__full_name")
+    search_help_text = _("Reference, phone number or name")
+    paginator = CappedPaginator
+    ordering = ("-id",)
+
+    def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "kind":
+            kwargs["choices"] = [(kind.value, kind.label) for kind in self.kinds]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if "description" in form.base_fields:
+            form.base_fields["description"].required = False
+        return form
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        """A top-up is money that staff have in their hands."""
+        line, amount = given["wallet"].line, given["amount"]
+        named = {"reference": given["reference"], "description": given["description"], "at": at, "by": by}
+        match given["kind"]:
+            case EntryKind.TOP_UP:
+                return fill_up(line=line, amount=amount, method=PaymentMethod.EFECTIVO, staff=True, **named)[
+                    0
+                ]
+            case EntryKind.REFUND:
+                return refund_wallet(line=line, amount=amount, **named)
+            case _:
+                return adjust_wallet(line=line, amount=amount, **named)

@@ -1,0 +1,217 @@
+"""What may be ordered on a line, how the answer looks, and how what the line has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models.wallets import VISIBLE
+from customers.models import LineStatus
+from telcox.common.fields import (
+    MomentField,
+    MoneyField,
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictStringField,
+)
+from telcox.common.serializers import InputSerializer
+from usage.models import Resource
+
+NOW, PERIOD_END = "now", "period_end"
+
+
+class OrderInput(InputSerializer):
+    """Nothing but what it knows: a misspelt `dry_run` would buy."""
+
+    default_error_messages = {"extra_forbidden": "Extra inputs are not permitted"}
+
+    dry_run = StrictBooleanField(default=False, help_text="Only say what it would come to.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
+            message = str(self.error_messages["extra_forbidden"])
+            raise serializers.ValidationError(
+                {name: [serializers.ErrorDetail(message, "extra_forbidden")] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+class PlanChangeInput(OrderInput):
+    plan = StrictStringField(max_length=50, trim_whitespace=False, help_text="The code of a plan on sale.")
+    when = StrictChoiceField(
+        choices=[NOW, PERIOD_END], default=NOW, help_text="At once, or when the present period ends."
+    )
+    version = StrictIntegerField(
+        required=False,
+        min_value=0,
+        help_text="The line's as it was seen: refused with 409 if something happened to the line since.",
+    )
+
+
+class PackInput(OrderInput):
+    pack = StrictStringField(max_length=50, trim_whitespace=False, help_text="The code of a pack on sale.")
+    reference = StrictStringField(
+        max_length=64,
+        trim_whitespace=False,
+        validators=[VISIBLE],
+        help_text="Names the purchase: sent again, it is not bought again. Visible characters only.",
+    )
+
+
+class AllowanceOutput(serializers.Serializer[Any]):
+    data_bytes = serializers.IntegerField()
+    voice_minutes = serializers.IntegerField()
+    sms = serializers.IntegerField()
+
+
+class LimitsOutput(serializers.Serializer[Any]):
+    """What may be used of a period in all."""
+
+    data_bytes = serializers.IntegerField(source="limit_bytes")
+    voice_minutes = serializers.IntegerField(source="minutes_limit")
+    sms = serializers.IntegerField(source="sms_limit")
+
+
+class BilledPeriodOutput(serializers.Serializer[Any]):
+    start_at = MomentField()
+    expiration_at = MomentField()
+    plan = serializers.CharField(source="plan.code")
+    plan_name = serializers.CharField(help_text="As it was sold.")
+    limits = LimitsOutput(source="*")
+
+
+class BillLineOutput(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["PLAN", "PACK", "DATA", "VOICE", "SMS"])
+    name = serializers.CharField()
+    unit = serializers.ChoiceField(choices=["PERIOD", "PACK", "GB", "MINUTE", "SMS"])
+    quantity = serializers.FloatField()
+    unit_price = serializers.FloatField()
+    amount = MoneyField(help_text="quantity × unit_price, in whole cents.")
+    discount = MoneyField()
+    tax = MoneyField()
+
+
+class BillOutput(serializers.Serializer[Any]):
+    """What a period costs as it is now; its invoice has the same lines."""
+
+    period = BilledPeriodOutput()
+    lines = BillLineOutput(many=True, source="rated.lines")
+    subtotal = MoneyField(source="rated.subtotal")
+    discount = MoneyField(source="rated.discount")
+    tax = MoneyField(source="rated.tax")
+    total = MoneyField(source="rated.total")
+
+
+class OrderOutput(serializers.Serializer[Any]):
+    dry_run = serializers.BooleanField()
+    version = serializers.IntegerField(help_text="The line's after it; of a dry run, the one to order with.")
+    bills = BillOutput(many=True, source="sale.bills")
+    prepaid = serializers.BooleanField()
+    charged = MoneyField(
+        source="sale.charged",
+        help_text="What the wallet pays now, less than nothing if it is given back; 0 for what is invoiced.",
+    )
+    balance_usd = MoneyField(help_text="The wallet's, after it.")
+
+
+class PlanChangeOutput(OrderOutput):
+    """`bills` has the period that ends and the one that begins."""
+
+    plan = serializers.CharField(source="offer.code")
+    when = serializers.SerializerMethodField()
+    effective_at = MomentField()
+
+    def get_when(self, ordered: Any) -> str:
+        return PERIOD_END if ordered.sale.change.at_period_end else NOW
+
+
+class PackOrderOutput(OrderOutput):
+    """`bills` has the period that the pack is for."""
+
+    pack = serializers.CharField(source="offer.code")
+    reference = serializers.CharField(source="sale.pack.reference")
+    repeated = serializers.BooleanField(
+        source="sale.repeated", help_text="It was bought before under this reference; nothing happened now."
+    )
+    limits = serializers.SerializerMethodField()
+
+    def get_limits(self, ordered: Any) -> dict[str, int]:
+        return LimitsOutput(ordered.sale.bills[0].period).data
+
+
+class BoughtPackOutput(serializers.Serializer[Any]):
+    pack = serializers.CharField(
+        source="pack.code",
+        allow_null=True,
+        default=None,
+        help_text="Null for what was left of packs when the plan was changed.",
+    )
+    name = serializers.CharField()
+    price = MoneyField()
+    data_bytes = serializers.IntegerField()
+    voice_minutes = serializers.IntegerField()
+    sms = serializers.IntegerField()
+    bought_at = MomentField()
+    reference = serializers.CharField()
+
+
+class UsedSoFarOutput(serializers.Serializer[Any]):
+    data_bytes = serializers.IntegerField(help_text="Of the categories that count against the allowance.")
+    zero_rated_bytes = serializers.IntegerField(help_text="Of the categories that the plan leaves free.")
+    voice_seconds = serializers.IntegerField()
+    sms = serializers.IntegerField()
+
+
+class PresentPeriodOutput(serializers.Serializer[Any]):
+    """`limits` are what is included, what was carried in, and what is in packs."""
+
+    sequence = serializers.IntegerField(source="bill.period.sequence")
+    start_at = MomentField(source="bill.period.start_at")
+    expiration_at = MomentField(source="bill.period.expiration_at")
+    expired = serializers.BooleanField(help_text="It has run out, and no other has begun.")
+    plan = serializers.CharField(source="bill.period.plan.code")
+    plan_name = serializers.CharField(source="bill.period.plan_name", help_text="As it was sold.")
+    price = MoneyField(source="bill.period.price", help_text="Of a full period, before tax, as it was sold.")
+    limits = LimitsOutput(source="bill.period")
+    included = AllowanceOutput()
+    carried_in = AllowanceOutput()
+    packs = BoughtPackOutput(many=True)
+
+
+class PendingChangeOutput(serializers.Serializer[Any]):
+    plan = serializers.CharField(source="change.plan.code")
+    plan_name = serializers.CharField(source="change.plan.name")
+    asked_at = MomentField(source="change.asked_at")
+    effective_at = MomentField()
+
+
+class SubscriptionOutput(serializers.Serializer[Any]):
+    """What a line has now. Of one that never had a period, the fields of the period are null."""
+
+    phone_number = serializers.CharField(source="line.phone_number")
+    status = serializers.ChoiceField(source="line.status", choices=LineStatus.choices)
+    prepaid = serializers.BooleanField(source="line.prepaid")
+    auto_renew = serializers.BooleanField(source="line.auto_renew")
+    ends_with_period = serializers.BooleanField(source="line.ends_with_period")
+    version = serializers.IntegerField(source="line.version", help_text="What a plan change may refer to.")
+    period = PresentPeriodOutput(source="present", allow_null=True)
+    used = UsedSoFarOutput(source="present.used", allow_null=True)
+    left = AllowanceOutput(
+        source="present.left", allow_null=True, help_text="What may be used without paying more."
+    )
+    stopped = serializers.ListField(
+        child=serializers.ChoiceField(choices=Resource.choices),
+        help_text="What is used up and not sold beyond: the plan stops it, the line is prepaid, or its "
+        "spending limit is reached. Data of zero-rated categories goes on. All of it, where nothing was sold "
+        "or what was paid in advance has run out.",
+    )
+    spend_limit = MoneyField(
+        source="present.spend_limit",
+        allow_null=True,
+        help_text="The most that packs and overage may cost in a period; null: none.",
+    )
+    pending_change = PendingChangeOutput(
+        allow_null=True, help_text="The plan that the next period will be of, if it is another one."
+    )
+    bill_so_far = BillOutput(source="present.bill", allow_null=True)

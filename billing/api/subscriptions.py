@@ -1,0 +1,122 @@
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from billing.api.orders import (
+    PERIOD_END,
+    PackInput,
+    PackOrderOutput,
+    PlanChangeInput,
+    PlanChangeOutput,
+    SubscriptionOutput,
+)
+from billing.sales.orders import Ordered, order_pack, order_plan
+from billing.sales.reading import line_holding
+from billing.sales.services import cancel_plan_change
+from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
+from customers.api.offers import offer_in_body
+from customers.models import Pack, Plan
+from telcox.common.errors import NotFound
+from telcox.common.openapi import PHONE_NUMBER, problems
+from telcox.common.patience import patiently
+
+
+class SubscriptionViewSet(ViewSet):
+    """What a line has, and what is bought for it. What would come of it is told by the code that does it."""
+
+    lookup_field = "phone_number"
+    lookup_value_regex = PHONE_NUMBER_SEGMENT
+
+    @extend_schema(
+        operation_id="get_subscription",
+        tags=["subscription"],
+        parameters=[PHONE_NUMBER],
+        responses={200: SubscriptionOutput, **problems(404, 409, 422)},
+    )
+    @action(detail=True, methods=["get"])
+    def subscription(self, request: Request, phone_number: str) -> Response:
+        """What the line has now, what is left of it, and its bill so far."""
+        phone_number = number_in_path(phone_number)
+        if not may_see(request, phone_number):
+            raise NotFound("Not Found", reason="unknown_line")
+        holding = line_holding(phone_number=phone_number, at=timezone.now())
+        return Response(SubscriptionOutput(holding).data)
+
+    @extend_schema(
+        operation_id="post_plan_change",
+        tags=["subscription"],
+        parameters=[PHONE_NUMBER],
+        request=PlanChangeInput,
+        responses={200: PlanChangeOutput, 201: PlanChangeOutput, **problems(404, 409, 413, 415, 422)},
+    )
+    @action(detail=True, methods=["post"], url_path="plan-change")
+    def plan_change(self, request: Request, phone_number: str) -> Response:
+        """Changes the line to another plan, now or when its present period ends.
+
+        Answers with the bills of the period that ends, as of now, and of the one that begins; `dry_run`
+        answers the same and changes nothing.
+        """
+        line = line_in_path(request, phone_number)
+        order = PlanChangeInput(data=request.data)
+        order.is_valid(raise_exception=True)
+        given = order.validated_data
+        # Whoever names a version decides on that state of the line, and not on the one just read.
+        line.version = given.get("version", line.version)
+        ordered = order_plan(
+            line=line,
+            plan=offer_in_body(Plan, given["plan"], "plan"),
+            at_period_end=given["when"] == PERIOD_END,
+            dry_run=given["dry_run"],
+            clock=timezone.now,
+            by=request.user.get_username(),
+        )
+        return Response(PlanChangeOutput(ordered).data, status=_status(ordered))
+
+    @extend_schema(
+        operation_id="delete_plan_change",
+        tags=["subscription"],
+        parameters=[PHONE_NUMBER],
+        responses={204: None, **problems(404, 409, 422)},
+    )
+    @plan_change.mapping.delete
+    def cancel_plan_change(self, request: Request, phone_number: str) -> Response:
+        """Calls off the change that waits for the period's end."""
+        line = line_in_path(request, phone_number)
+        by = request.user.get_username()
+        patiently(lambda: cancel_plan_change(line=line, at=timezone.now(), by=by))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        operation_id="post_pack",
+        tags=["subscription"],
+        parameters=[PHONE_NUMBER],
+        request=PackInput,
+        responses={200: PackOrderOutput, 201: PackOrderOutput, **problems(404, 409, 413, 415, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def packs(self, request: Request, phone_number: str) -> Response:
+        """Buys a pack for the line's present period, once for each reference.
+
+        200 means that nothing was bought: it is a dry run, or had been bought before (`repeated`).
+        """
+        line = line_in_path(request, phone_number)
+        order = PackInput(data=request.data)
+        order.is_valid(raise_exception=True)
+        given = order.validated_data
+        ordered = order_pack(
+            line=line,
+            pack=offer_in_body(Pack, given["pack"], "pack"),
+            reference=given["reference"],
+            dry_run=given["dry_run"],
+            clock=timezone.now,
+            by=request.user.get_username(),
+        )
+        return Response(PackOrderOutput(ordered).data, status=_status(ordered))
+
+
+def _status(ordered: Ordered) -> int:
+    return status.HTTP_201_CREATED if ordered.happened else status.HTTP_200_OK

@@ -1,0 +1,84 @@
+"""What is asked for on a line: done, or only rehearsed, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+from django.db.models import prefetch_related_objects
+
+from billing.models import Wallet
+from billing.sales.renewal import renew_line
+from billing.sales.services import Sale, buy_pack, change_plan, schedule_plan_change
+from customers.lifecycle import locked
+from customers.models import Line, Pack, Plan
+from telcox.common.patience import patiently
+from telcox.common.rehearsal import rehearse
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What an order came to, or would come to (`dry_run`). `version` is the line's after it; after a dry run
+    it is the one to order with. `balance_usd` is the wallet's after it."""
+
+    offer: Plan | Pack
+    dry_run: bool
+    sale: Sale
+    version: int
+    prepaid: bool
+    balance_usd: Decimal
+
+    @property
+    def happened(self) -> bool:
+        return not self.dry_run and not self.sale.repeated
+
+    @property
+    def effective_at(self) -> datetime:
+        return self.sale.bills[-1].period.start_at
+
+
+def order_plan(
+    *, line: Line, plan: Plan, at_period_end: bool, dry_run: bool, clock: Clock, by: str = ""
+) -> Ordered:
+    """Another plan for the line, from now or from its next period on. Raises DomainError as `change_plan` and
+    `schedule_plan_change` do."""
+    sell = schedule_plan_change if at_period_end else change_plan
+    return _order(line, plan, partial(sell, plan=plan, by=by), dry_run, clock)
+
+
+def order_pack(
+    *, line: Line, pack: Pack, reference: str, dry_run: bool, clock: Clock, by: str = ""
+) -> Ordered:
+    """A pack for the line's running period. Raises DomainError as `buy_pack` does."""
+    sell = partial(buy_pack, pack=pack, reference=reference, by=by)
+    return _order(line, pack, sell, dry_run, clock)
+
+
+def _order(line: Line, offer: Plan | Pack, sell: Callable[..., Sale], dry_run: bool, clock: Clock) -> Ordered:
+    def work() -> Ordered:
+        before = locked(line)
+        # The clock is asked only now, when it is this order's turn: of two orders the later one is of the
+        # later moment.
+        at = clock()
+        # A period that is due begins before anything is ordered for it.
+        is_as_seen = before.version == line.version
+        seen = locked(line) if is_as_seen and renew_line(line=line, at=at) else line
+        sale = sell(line=seen, at=at)
+        # All that is shown is read here, where a dry run still has it.
+        prefetch_related_objects([bill.period for bill in sale.bills], "plan")
+        wallet = Wallet.objects.filter(line=line).first()
+        return Ordered(
+            offer=offer,
+            dry_run=dry_run,
+            sale=sale,
+            version=before.version
+            if dry_run
+            else Line.objects.values_list("version", flat=True).get(pk=line.pk),
+            prepaid=before.prepaid,
+            balance_usd=wallet.balance_usd if wallet else Decimal(0),
+        )
+
+    return patiently(lambda: rehearse(work, dry_run=dry_run))

@@ -1,0 +1,60 @@
+"""The Celery app: of `bin/worker`, of `bin/beat`, and of every process that sends a task."""
+
+import os
+import signal
+import threading
+from typing import Any
+
+from billiard import active_children
+from billiard.util import get_logger
+from celery import Celery
+from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutting_down
+from django.conf import settings
+
+from telcox.common import pulse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
+
+app = Celery("telcox")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery adds no handlers of its own, which would mask nothing, while somebody listens to this signal.
+    What its pool of processes says goes the way of everything else."""
+    get_logger().propagate = True
+
+
+@worker_init.connect
+def worker_begins(**_: Any) -> None:
+    pulse.forget("worker")
+
+
+@heartbeat_sent.connect
+def worker_works(**_: Any) -> None:
+    """Every few seconds while it is connected to Redis (`bin/worker` says how many)."""
+    pulse.show("worker")
+
+
+@beat_init.connect
+def beat_begins(**_: Any) -> None:
+    pulse.forget("beat")  # how it goes on: telcox/beat.py
+
+
+@worker_shutting_down.connect
+def lose_patience(how: str, **_: Any) -> None:
+    """Asked to stop, Celery waits without end for the task under way. After WORKER_STOP_SECONDS it is cut off
+    here, and so goes back into the queue."""
+    if how == "Warm":
+        timer = threading.Timer(settings.WORKER_STOP_SECONDS, _kill_tasks)
+        timer.daemon = True
+        timer.start()
+
+
+def _kill_tasks() -> None:
+    """By force: who waits for the database hears nothing milder."""
+    for process in active_children():
+        if process.pid:
+            os.kill(process.pid, signal.SIGKILL)
