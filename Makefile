@@ -19,9 +19,9 @@ nightly: ## The property tests of money at 10,000 examples each (ARGS= for pytes
 
 simulate: ## A made-up operator, 1,000 lines for 24 months, and everything adds up (ARGS="--seed 8")
 	@bin/venv dev
-	@LOG_LEVEL=ERROR DEBUG=0 SECRET_KEY=made-up-as-everything-here-and-of-no-use-to-anybody ALLOWED_HOSTS=localhost \
-		bin/with-servers sh -c '.venv/bin/python manage.py migrate -v0 && \
-		exec .venv/bin/python manage.py simulate_operator "$$@"' simulate $(ARGS)
+	@MARIADB_BUFFER_POOL=1G MARIADB_LOG_FILE=512M bin/with-servers env REDIS_URL= LOG_LEVEL=ERROR DEBUG=0 ALLOWED_HOSTS=localhost \
+		SECRET_KEY=made-up-as-everything-here-and-of-no-use-to-anybody \
+		sh -c '.venv/bin/python manage.py migrate -v0 && exec .venv/bin/python manage.py simulate_operator "$$@"' simulate $(ARGS)
 
 endure: ## Promise 1 at length: 100 times kill -9, a minute of clients that collide (ROUNDS=, SECONDS=)
 	@bin/venv dev

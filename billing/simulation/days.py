@@ -15,6 +15,7 @@ from usage.ingestion.apply import apply_usage
 
 # Days in which the first lines come.
 OPENING = 30
+SUNDAY = 6
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Setup:
 
     @property
     def events_a_day(self) -> int:
-        return self.events or 10 + self.lines // 8
+        return self.events or 10 + self.lines // 14
 
     @property
     def last_day(self) -> date:
@@ -103,7 +104,9 @@ class _Operator:
         return self._setup.lines * (opened + 1) // OPENING - self._setup.lines * opened // OPENING
 
     def _runs(self, day: date) -> list[datetime]:
-        """In the small hours as a rule; at midnight, twice, or not at all."""
+        """In the small hours as a rule; at midnight, twice, or not at all, as on most Sundays."""
+        if day.weekday() == SUNDAY and day.month % 6:
+            return []
         if self._away:
             self._away -= 1
             return []

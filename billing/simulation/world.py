@@ -49,6 +49,13 @@ _MOBILE: dict[str, dict[str, Any]] = {
         "voice_stops": True,
         "sms_stops": True,
     },
+    "dias-90": {
+        "price": "59.95",
+        "data_bytes": 30 * GB,
+        "voice_minutes": 900,
+        "validity_days": 90,
+        "rollover_share": "0.5",
+    },
     "dias-365": {"price": "199.00", "data_bytes": 120 * GB, "voice_minutes": 3_000, "validity_days": 365},
 }
 _FIXED: dict[str, dict[str, Any]] = {
@@ -72,8 +79,8 @@ _PACKS: dict[str, dict[str, Any]] = {
 }
 # How many of a hundred mobile lines begin with which plan.
 _WEIGHTS = {
-    "dias-30": 27, "dias-30-libre": 14, "dias-7": 4, "mes": 25, "mes-social": 14, "mes-minutos": 14,
-    "dias-365": 2,
+    "dias-30": 16, "dias-30-libre": 9, "dias-7": 2, "mes": 17, "mes-social": 10, "mes-minutos": 10,
+    "dias-90": 32, "dias-365": 4,
 }  # fmt: skip
 
 
