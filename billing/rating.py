@@ -112,7 +112,8 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
         room = None
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
-        charges += _overage(beyond(terms, used, free(terms, span, changes)), terms.plan_name, room)
+        allowed = free(terms, _as_sold(span), changes)
+        charges += _overage(beyond(terms, used, allowed), terms.plan_name, room)
     return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
 
 
@@ -185,22 +186,30 @@ def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decim
 
 
 def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
-    """Of a prepaid period that is cut short, what is used up is not given back, however few days it took: the
+    """Of a period that is cut short, what is used up is paid, however few days it took, and no overage: the
     fee that leaves, after discounts, the used share of what the period cost when it was sold. Rounded down,
     so that nobody pays more than then."""
-    if not changes.prepaid or span.end == span.cycle_end:
+    if span.end == span.cycle_end:
         return ZERO
-    sold = Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
+    sold = _as_sold(span)
     percent, dollars = _off(changes, sold)
     kept = 1 - percent / HUNDRED
     full = _part(terms.price, sold.offset(sold.start), sold.days, sold.days)
     paid = full - cents(full * percent / HUNDRED) - dollars
     if paid <= 0:
         return ZERO
-    share = _used_share(included(terms, sold) + changes.carried_in, spent(terms, used))
+    # Packs are for what passes the days' share.
+    packs, gone = _of_packs(changes), spent(terms, used)
+    of_packs = packs - (packs - (gone - (included(terms, span) + changes.carried_in)))
+    share = _used_share(included(terms, sold) + changes.carried_in, gone - of_packs)
     if not share:
         return ZERO
     return ((paid * share + _off(changes, span)[1]) / kept).quantize(CENT, rounding=ROUND_DOWN)
+
+
+def _as_sold(span: Span) -> Span:
+    """A period is sold until its cycle ends; these may be the days of one that was cut short."""
+    return Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
 
 
 def _used_share(sold: Allowance, gone: Allowance) -> Decimal:

@@ -93,14 +93,14 @@ class TestChangingNow:
     def test_what_it_comes_to_can_be_reckoned_by_hand(
         self, client: Client, clock: Clock, line: Line, prepaid: bool
     ) -> None:
-        # 16.00 × 10/30 = 5.33; 5 GB and 100 minutes are of these ten days, 10 GB and 310:01 were used. What
-        # is prepaid has cost all of its price: all 300 minutes of the plan are used up.
+        # 10 of 15 GB and 310:01 minutes were used in ten of thirty days: all 300 minutes of the plan are used
+        # up, so all of its price is paid, and 11 minutes more by who is not prepaid.
         # 32.00 less 10 % and 1.00: 27.80, and 15 % tax.
         ended, begun = post(client, "plan-change", {"plan": "movil-60", "dry_run": True}).json()["bills"]
-        expected = [("PLAN", 16.0)] if prepaid else [("PLAN", 5.33), ("DATA", 6.0), ("VOICE", 12.66)]
+        expected = [("PLAN", 16.0)] if prepaid else [("PLAN", 16.0), ("VOICE", 0.66)]
         lines = [(each["kind"], each["amount"]) for each in ended["lines"]]
         assert lines == expected
-        assert ended["total"] == (18.4 if prepaid else 27.59)
+        assert ended["total"] == (18.4 if prepaid else 19.16)
         assert ended["period"] == {
             "start_at": "2026-11-21T10:00:00-05:00",
             "expiration_at": "2026-12-01T10:00:00-05:00",

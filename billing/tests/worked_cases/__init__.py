@@ -3,7 +3,7 @@
 from billing.tests.worked_cases.case import Case
 from billing.tests.worked_cases.money import DISCOUNTS, SPEND_LIMIT, TAX
 from billing.tests.worked_cases.periods import FULL, PARTS, SUSPENDED
-from billing.tests.worked_cases.use import BEYOND, PACKS, ROLLOVER
+from billing.tests.worked_cases.use import BEYOND, CUT_SHORT, PACKS, ROLLOVER
 
 CHAPTERS = {
     "A full period": FULL,
@@ -11,6 +11,7 @@ CHAPTERS = {
     "Suspended by the operator": SUSPENDED,
     "Beyond the allowance": BEYOND,
     "Packs": PACKS,
+    "Cut short": CUT_SHORT,
     "Rollover": ROLLOVER,
     "Discounts": DISCOUNTS,
     "The spend limit": SPEND_LIMIT,

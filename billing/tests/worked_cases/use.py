@@ -132,22 +132,6 @@ BEYOND = [
         [FEE],
         "25.30",
     ),
-    Case(
-        "Prepaid, cut short, much used",
-        "24 of 30 GB and 150 of 600 minutes used from 1 to 3 November; then the plan was changed.",
-        "3 of 30 days, but 24 of 30 GB: 22.00 × 24/30 = 17.60",
-        bill(nov(1, 3), used=used("24", minutes=150), prepaid=True),
-        [plan("17.60", tax="2.64")],
-        "20.24",
-    ),
-    Case(
-        "Prepaid, cut short, little used",
-        "Half of November, and 3 of 30 GB.",
-        "22.00 × 15/30 = 11.00, more than 22.00 × 3/30",
-        bill(nov(1, 15), used=used("3"), prepaid=True),
-        [plan("11.00", tax="1.65")],
-        "12.65",
-    ),
 ]
 
 PACKS = [
@@ -195,6 +179,41 @@ PACKS = [
         includes=allowance("15", 300, 100),
         carries=allowance("4"),
         cut=True,
+    ),
+]
+
+CUT_SHORT = [
+    Case(
+        "Cut short, much used",
+        "24 of 30 GB and 150 of 600 minutes used from 1 to 3 November; then the plan was changed.",
+        "3 of 30 days, but 24 of 30 GB: 22.00 × 24/30 = 17.60",
+        bill(nov(1, 3), used=used("24", minutes=150)),
+        [plan("17.60", tax="2.64")],
+        "20.24",
+    ),
+    Case(
+        "Cut short, little used",
+        "Half of November, and 3 of 30 GB.",
+        "22.00 × 15/30 = 11.00, more than 22.00 × 3/30",
+        bill(nov(1, 15), used=used("3")),
+        [plan("11.00", tax="1.65")],
+        "12.65",
+    ),
+    Case(
+        "Cut short, more used than sold",
+        "33 GB used on the first three days of November; then the plan was changed.",
+        "3 of 30 days, but all 30 GB: 22.00; 33 − 30 = 3 GB beyond",
+        bill(nov(1, 3), used=used("33")),
+        [FEE, data("3", "1.00", "3.00", tax="0.45")],
+        "28.75",
+    ),
+    Case(
+        "Cut short, with a pack",
+        "22 GB used from 1 to 15 November, and a pack of 5 GB; then the plan was changed.",
+        "15 GB are of the days, 5 of the pack; 22 − 5 = 17 of 30 GB: 22.00 × 17/30 = 12.466 → 12.46, rounded down",
+        bill(nov(1, 15), used=used("22"), packs=(FIVE_GB,)),
+        [plan("12.46", tax="1.87"), pack("5 GB", "4.00", tax="0.60")],
+        "18.93",
     ),
 ]
 
