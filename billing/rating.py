@@ -5,7 +5,7 @@ clock, no settings.
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -104,8 +104,7 @@ class _Charge(NamedTuple):
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
     """The plan's fee, the packs, and what was used beyond the allowance where that costs something."""
-    consumed = _consumed(terms, used, span, changes)
-    fee = max(_fee(terms.price, span, changes.lost), _consumed_part(terms.price, span, consumed, ROUND_DOWN))
+    fee = max(_fee(terms.price, span, changes.lost), _consumed_fee(terms, used, span, changes))
     plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
     packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
     charges = [plan, *packs]
@@ -114,7 +113,7 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
         charges += _overage(beyond(terms, used, free(terms, span, changes)), terms.plan_name, room)
-    return Rated(tuple(_discounted_and_taxed(charges, span, changes, consumed, tax_rate)))
+    return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
 
 
 def included(terms: Terms, span: Span) -> Allowance:
@@ -185,13 +184,27 @@ def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decim
     return sum((_part(price, span.offset(first), span.offset(last), span.days) for first, last in runs), ZERO)
 
 
-def _consumed(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
-    """Of a prepaid period that is cut short, how much of what was sold with it is used up: as a share, of the
-    resource that is used the most. What is used up is not given back, however few days it took."""
+def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
+    """Of a prepaid period that is cut short, what is used up is not given back, however few days it took: the
+    fee that leaves, after discounts, the used share of what the period cost when it was sold. Rounded down,
+    so that nobody pays more than then."""
     if not changes.prepaid or span.end == span.cycle_end:
         return ZERO
-    whole = Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
-    sold, gone = included(terms, whole) + changes.carried_in, spent(terms, used)
+    sold = Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
+    percent, dollars = _off(changes, sold)
+    kept = 1 - percent / HUNDRED
+    full = _part(terms.price, sold.offset(sold.start), sold.days, sold.days)
+    paid = full - cents(full * percent / HUNDRED) - dollars
+    if paid <= 0:
+        return ZERO
+    share = _used_share(included(terms, sold) + changes.carried_in, spent(terms, used))
+    if not share:
+        return ZERO
+    return ((paid * share + _off(changes, span)[1]) / kept).quantize(CENT, rounding=ROUND_DOWN)
+
+
+def _used_share(sold: Allowance, gone: Allowance) -> Decimal:
+    """Of what is used the most."""
     shares = [
         Decimal(used_up) / amount
         for used_up, amount in (
@@ -204,13 +217,11 @@ def _consumed(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal
     return min(ONE, max(shares, default=ZERO))
 
 
-def _consumed_part(whole: Decimal, span: Span, consumed: Decimal, rounding: str) -> Decimal:
-    """That share of what the period cost when it was sold. Fees are rounded down and what is taken off them
-    up, so that nobody pays more than then."""
-    if not consumed:
-        return ZERO
-    sold = _part(whole, span.offset(span.start), span.days, span.days)
-    return (sold * consumed).quantize(CENT, rounding=rounding)
+def _off(changes: Changes, span: Span) -> tuple[Decimal, Decimal]:
+    """What discounts take off: percent of every line, and dollars for these days."""
+    first, last, days = span.offset(span.start), span.offset(span.end), span.days
+    percent = min(HUNDRED, sum((each.percent for each in changes.discounts), ZERO))
+    return percent, sum((_part(each.amount, first, last, days) for each in changes.discounts), ZERO)
 
 
 def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
@@ -285,15 +296,11 @@ def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
 
 
 def _discounted_and_taxed(
-    charges: Sequence[_Charge], span: Span, changes: Changes, consumed: Decimal, tax_rate: Decimal
+    charges: Sequence[_Charge], span: Span, changes: Changes, tax_rate: Decimal
 ) -> Iterator[RatedLine]:
     """Percents come off every line; then dollars, as long as they last, off one line after the other."""
-    first, last, days = span.offset(span.start), span.offset(span.end), span.days
-    percent = min(HUNDRED, sum((each.percent for each in changes.discounts), ZERO))
-    dollars = changes.extra_discount
-    for each in changes.discounts:
-        by_days = _part(each.amount, first, last, days)
-        dollars += max(by_days, _consumed_part(each.amount, span, consumed, ROUND_UP))
+    percent, dollars = _off(changes, span)
+    dollars += changes.extra_discount
     for charge in charges:
         discount = cents(charge.amount * percent / HUNDRED)
         off = min(dollars, charge.amount - discount)

@@ -214,6 +214,25 @@ def test_a_prepaid_line_never_has_overage(bill: RatingInputs) -> None:
     assert {line.kind for line in prepaid.lines} <= {"PLAN", "PACK"}
 
 
+@given(bills())
+def test_who_is_cut_short_never_pays_more_than_when_it_was_sold(bill: RatingInputs) -> None:
+    """But for the cents by which the days of a price and those of a discount are rounded, and taxed."""
+    changes = replace(bill.changes, prepaid=True, packs=())
+    whole = replace(bill.span, end=bill.span.cycle_end)
+    when_sold = rate_period(
+        bill.terms, Used(), whole, replace(changes, lost=(), extra_discount=Decimal(0)), bill.tax_rate
+    )
+    assert replace(bill, changes=changes).rate().total <= when_sold.total + Decimal("0.02")
+
+
+@given(bills(), st.integers(1, 100))
+def test_what_is_prepaid_and_used_up_is_not_given_back(bill: RatingInputs, percent: int) -> None:
+    span = replace(bill.span, start=bill.span.cycle_start, end=bill.span.cycle_start)
+    terms = replace(bill.terms, data_bytes=100 * GB, zero_rated_social=False)
+    cut = rate_period(terms, Used(social_bytes=percent * GB), span, Changes(prepaid=True), bill.tax_rate)
+    assert 0 <= terms.price * percent / 100 - cut.subtotal < Decimal("0.01")
+
+
 @given(terms, spans(), st.data())
 def test_however_a_period_is_cut_its_parts_cost_and_hold_what_it_does_whole(
     sold: Terms, span: Span, data: st.DataObject
