@@ -1,6 +1,5 @@
 """Billing the periods that have ended."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,14 +12,10 @@ from django.db.models import QuerySet
 from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets, save_documents
 from billing.models import Payment
 from billing.sales.facts import priced
-from billing.sales.periods import in_chunks
+from billing.sales.periods import in_chunks, in_pieces
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
 from telcox.common.bulk import insert
-from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
-
-logger = logging.getLogger(__name__)
 
 
 class Billed(NamedTuple):
@@ -44,20 +39,8 @@ def bills(*, at: datetime) -> Iterator[Billed]:
     to run twice, late, or in several places at once, and to be killed.
     """
     for keys in in_chunks(periods_to_bill(at), "pk"):
-        yield from _bill_patiently(keys, at)
-
-
-def _bill_patiently(keys: Sequence[int], at: datetime) -> Iterator[Billed]:
-    """All at once, or, where one of them cannot be billed, each by itself."""
-    try:
-        yield patiently(partial(_bill, keys, at))
-    except DomainError as refusal:
-        if len(keys) > 1:
-            for key in keys:
-                yield from _bill_patiently([key], at)
-        else:
-            logger.warning("period %d not billed: %s", keys[0], refusal.reason)
-            yield Billed(refused=1)
+        for billed in in_pieces(partial(_bill, at=at), keys, "billed"):
+            yield billed or Billed(refused=1)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -92,9 +92,10 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
 
 
 def _tax_day(period: Subscription, at: datetime) -> date:
-    """What is paid in advance is taxed as of when it begins; the rest when its period has ended, however late
-    that is billed, or today if it goes on."""
-    return local_date(period.start_at if period.prepaid else min(at, period.expiration_at))
+    """What is paid in advance is taxed as of when it begins; the rest as of its last day, however late that
+    is billed, or today if it goes on."""
+    last_moment = period.expiration_at - timedelta(microseconds=1)
+    return local_date(period.start_at if period.prepaid else min(at, last_moment))
 
 
 class TaxRates:

@@ -1,8 +1,10 @@
 """How a period is made, and how it is cut short."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -13,6 +15,12 @@ from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
 from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
+from telcox.common.errors import DomainError
+from telcox.common.patience import patiently
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
 # locks briefly.
@@ -104,6 +112,22 @@ def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | No
         last = Subscription.objects.current().filter(line__in=lines)
         for pk, line_id in last.values_list("pk", "line_id"):
             lines[line_id].pk = pk
+
+
+def in_pieces(
+    work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
+) -> Iterator[Result | None]:
+    """What `work`, a whole transaction, returns for all of these keys; or, where one of them is refused, for
+    each by itself, so that it keeps no other from being `done`. One that is refused is logged, and None."""
+    try:
+        yield patiently(partial(work, keys))
+    except DomainError as refusal:
+        if len(keys) > 1:
+            for key in keys:
+                yield from in_pieces(work, [key], done)
+        else:
+            logger.warning("no. %d not %s: %s", keys[0], done, refusal.reason)
+            yield None
 
 
 def in_chunks(periods: QuerySet[Subscription], key: str, size: int = CHUNK) -> Iterator[list[int]]:

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from billing.models import Wallet
 from billing.rating import Allowance, carried_over
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
-from billing.sales.periods import DiscountsGiven, append, in_chunks, new_period
+from billing.sales.periods import DiscountsGiven, append, in_chunks, in_pieces, new_period
 from billing.sales.services import end_line
 from billing.sales.settlement import settle
 from billing.wallets import TopUp, top_up
@@ -49,7 +49,7 @@ def renewals(*, at: datetime) -> Iterator[int]:
     its lines' locks.
     """
     for line_ids in in_chunks(lines_due(at), "line_id"):
-        while begun := patiently(partial(_renew, line_ids, at)):
+        while begun := sum(done or 0 for done in in_pieces(partial(_renew, at=at), line_ids, "renewed")):
             yield begun
 
 
@@ -76,7 +76,7 @@ def ends(*, at: datetime) -> Iterator[int]:
     """Terminates the lines that were to end with their period, as of when that ended, or as of when they were
     suspended after that. Each committed transaction is one step: how many lines it ended."""
     for line_ids in in_chunks(lines_ending(at), "line_id"):
-        yield patiently(partial(_end, line_ids, at))
+        yield sum(done or 0 for done in in_pieces(partial(_end, at=at), line_ids, "ended"))
 
 
 def lines_ending(at: datetime) -> QuerySet[Subscription]:

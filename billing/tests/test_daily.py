@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.daily import DayRun, run_day
-from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, WalletEntry
+from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
 from billing.sales.renewal import fill_up
 from billing.sales.services import activate_subscription, schedule_end
 from billing.tests.conftest import moment
@@ -88,7 +88,7 @@ class TestTwoYears:
         )
         assert list(taxes) == [
             ("2024-02", D("0.12")),
-            ("2024-03", D("0.15")),
+            ("2024-03", D("0.12")),
             ("2024-04", D("0.15")),
             ("2024-05", D("0.15")),
         ]
@@ -160,6 +160,19 @@ class TestRunning:
         [refused] = [record for record in caplog.records if "not billed" in record.message]
         assert refused.message.endswith("no_tax_rate")
         assert "0955555556" not in refused.message
+
+    def test_a_line_that_cannot_be_renewed_keeps_no_other_from_it(
+        self, sold: Line, make_plan: MakePlan, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        broken = Line.objects.create(
+            customer=sold.customer, phone_number="0955555556", product_type="MOVIL", prepaid=True
+        )
+        adjust_wallet(line=broken, amount=D(100), reference="money", at=moment("2026-10-01"))
+        activate_subscription(line=broken, plan=make_plan("weekly", validity_days=7), at=moment("2026-11-01"))
+        Wallet.objects.filter(line=broken).update(balance_usd=99)
+        run = run_day(at=moment("2026-12-01"))
+        assert (run.begun, len(periods(broken))) == (1, 1)
+        assert any(record.message.endswith("not renewed: wallet_inconsistent") for record in caplog.records)
 
     def test_an_invoice_of_nothing_is_owed_by_nobody(self, sold: Line) -> None:
         suspend_line(line=sold, reason="OPERATOR", at=moment("2026-11-01"))

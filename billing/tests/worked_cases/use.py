@@ -210,7 +210,7 @@ CUT_SHORT = [
     Case(
         "Cut short, with a pack",
         "22 GB used from 1 to 15 November, and a pack of 5 GB; then the plan was changed.",
-        "15 GB are of the days, 5 of the pack; 22 − 5 = 17 of 30 GB: 22.00 × 17/30 = 12.466 → 12.46, rounded down",
+        "22 GB less 5 of the pack are 17 of 30 GB: 22.00 × 17/30 = 12.466 → 12.46, rounded down",
         bill(nov(1, 15), used=used("22"), packs=(FIVE_GB,)),
         [plan("12.46", tax="1.87"), pack("5 GB", "4.00", tax="0.60")],
         "18.93",
