@@ -28,7 +28,7 @@ def example_of(
     """What a period of `plan` sold at `at` would be rated from; the plan may be as somebody types it, and is
     not saved. It is reckoned with that day's tax rate and the discounts that all who buy the plan get.
 
-    `days` is for a part of the period: its first days. Raises DomainError if the period has not as many, or
+    `days` is for a part of the period, sold in the middle of it: its last days. Raises DomainError if the period has not as many, or
     no tax rate is known for the day.
     """
     begin, end = (local_date(moment) for moment in full_period(validity_days=plan.validity_days, at=at))
@@ -36,7 +36,7 @@ def example_of(
     if days is not None:
         if days > span.days:
             raise DomainError(_("The period has only %d days") % span.days, reason="period_shorter")
-        span = Span(begin, begin + timedelta(days=days), begin, end)
+        span = Span(end - timedelta(days=days), end, begin, end)
     sold = DiscountsGiven(()).of(Line(), plan.pk, at)
     return RatingInputs(
         terms=terms_of(plan, plan.name),

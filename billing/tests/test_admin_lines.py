@@ -146,8 +146,10 @@ def test_ending_with_its_period_and_at_once(shop: Client, line: Line) -> None:
     assert [str(step.confirm) != "" for step in page.context["steps"]] == [True, True]
     assert told(take(shop, line, "schedule_end")) == ["Will end with its period: 0955555555"]
     assert now(line).ends_with_period
-    assert steps(shop, line) == ["terminate"]
-    assert told(take(shop, line, "terminate")) == ["Terminated: 0955555555"]
+    assert steps(shop, line) == ["cancel_end", "terminate"]
+    assert told(take(shop, line, "cancel_end")) == ["Goes on: 0955555555"]
+    assert not now(line).ends_with_period
+    assert told(take(shop, line, "terminate"))[-1:] == ["Terminated: 0955555555"]
     assert now(line).status == LineStatus.TERMINATED
     assert steps(shop, line) == []
     assert list(links(shop, line)) == ["All subscriptions"]
@@ -246,6 +248,7 @@ def test_the_second_of_two_is_told_above_the_form(shop: Client, boss: Client, li
     form = shop.get(page).context["adminform"].form
     assert form["seen"].value() == f"{line.pk}-{line.version}"
     take(boss, line, "schedule_end")
+    take(boss, line, "cancel_end")
     given = {"line": line.pk, "plan": plan("movil-30").pk, "at_period_end": "end"}
     refused = shop.post(page, {**given, "seen": form["seen"].value()}, follow=True)
     assert told(refused) == ["Something else happened to the line meanwhile"]

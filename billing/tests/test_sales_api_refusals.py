@@ -266,8 +266,18 @@ class TestWhatIsRefused:
         for what, body in (("plan-change", CHANGE), ("packs", PACK)):
             refused(client, what, {**body, "dry_run": dry_run}, "already_invoiced")
         clock.advance(days=20)
+        Line.objects.filter(pk=line.pk).update(auto_renew=False)
         for what, body in (("plan-change", CHANGE), ("packs", PACK)):
             refused(client, what, {**body, "dry_run": dry_run}, "no_running_period")
+
+    def test_a_period_that_is_due_begins_before_what_is_ordered_for_it(
+        self, client: Client, clock: Clock, line: Line
+    ) -> None:
+        clock.advance(days=21)
+        rehearsed = post(client, "packs", {**PACK, "dry_run": True})
+        assert (rehearsed.status_code, line.subscriptions.count()) == (200, 1)
+        assert post(client, "packs", PACK).status_code == 201
+        assert [period.packs.count() for period in line.subscriptions.order_by("sequence")] == [0, 1]
 
     @pytest.mark.parametrize("dry_run", [True, False])
     def test_by_the_wallet(self, client: Client, clock: Clock, dry_run: bool) -> None:
