@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets, save_documents
 from billing.models import Payment
 from billing.sales.facts import priced
-from billing.sales.periods import in_chunks, in_pieces
+from billing.sales.periods import ALL, Share, in_chunks, in_pieces
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
 from telcox.common.bulk import insert
@@ -30,7 +30,7 @@ def periods_to_bill(at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.to_bill().ended(at)
 
 
-def bills(*, at: datetime) -> Iterator[Billed]:
+def bills(*, at: datetime, share: Share = ALL) -> Iterator[Billed]:
     """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
     one step.
 
@@ -38,7 +38,7 @@ def bills(*, at: datetime) -> Iterator[Billed]:
     are the invoice's. A period that cannot be billed is logged by its key and tried again the next time. Safe
     to run twice, late, or in several places at once, and to be killed.
     """
-    for keys in in_chunks(periods_to_bill(at), "pk"):
+    for keys in in_chunks(share.among(periods_to_bill(at)), "pk"):
         for billed in in_pieces(partial(_bill, at=at), keys, "billed"):
             yield billed or Billed(refused=1)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing.closing import bills, periods_to_bill
+from billing.sales.periods import ALL, Share
 from billing.sales.renewal import ends, lines_due, lines_ending, renewals
 
 
@@ -20,6 +21,15 @@ class DayRun:
     invoices: int = 0
     total: Decimal = Decimal(0)
     refused: int = 0
+
+    def __add__(self, other: "DayRun") -> "DayRun":
+        return DayRun(
+            self.begun + other.begun,
+            self.ended + other.ended,
+            self.invoices + other.invoices,
+            self.total + other.total,
+            self.refused + other.refused,
+        )
 
 
 class Step(NamedTuple):
@@ -37,19 +47,20 @@ def run_day(*, at: datetime) -> DayRun:
     return run
 
 
-def day_run(run: DayRun, *, at: datetime) -> Iterator[Step]:
-    """Does all that is due by `at`, noting it in `run`; each committed transaction is one step.
+def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
+    """Does all that is due by `at`, of all lines or a share of them, noting it in `run`; each committed
+    transaction is one step.
 
     Periods begin before those before them are billed, so that a bill knows what was carried over. Run twice,
     late, in two places at once, or killed and run again, it comes to the same.
     """
-    for begun in renewals(at=at):
+    for begun in renewals(at=at, share=share):
         run.begun += begun
         yield Step("begun", begun)
-    for ended in ends(at=at):
+    for ended in ends(at=at, share=share):
         run.ended += ended
         yield Step("ended", ended)
-    for billed in bills(at=at):
+    for billed in bills(at=at, share=share):
         run.invoices += billed.invoices
         run.total += billed.total
         run.refused += billed.refused

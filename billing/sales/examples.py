@@ -28,8 +28,8 @@ def example_of(
     """What a period of `plan` sold at `at` would be rated from; the plan may be as somebody types it, and is
     not saved. It is reckoned with that day's tax rate and the discounts that all who buy the plan get.
 
-    `days` is for a part of the period, sold in the middle of it: its last days. Raises DomainError if the period has not as many, or
-    no tax rate is known for the day.
+    `days` is for a part of the period, sold in the middle of it: its last days. Raises DomainError if the
+    period has not as many, or no tax rate is known for the day.
     """
     begin, end = (local_date(moment) for moment in full_period(validity_days=plan.validity_days, at=at))
     span = Span(begin, end, begin, end)

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import QuerySet
+from django.db.models.functions import Mod
 
 from billing.models import Discount
 from billing.rating import Allowance, RatingInputs, granted, included
@@ -112,6 +113,21 @@ def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | No
         last = Subscription.objects.current().filter(line__in=lines)
         for pk, line_id in last.values_list("pk", "line_id"):
             lines[line_id].pk = pk
+
+
+class Share(NamedTuple):
+    """Of several processes that share a work, the lines of this one: no. `number` of `of`, from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def among(self, periods: QuerySet[Subscription]) -> QuerySet[Subscription]:
+        if self.of == 1:
+            return periods
+        return periods.annotate(share=Mod("line_id", self.of)).filter(share=self.number)
+
+
+ALL = Share()
 
 
 def in_pieces(

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from billing.models import Wallet
 from billing.rating import Allowance, carried_over
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
-from billing.sales.periods import DiscountsGiven, append, in_chunks, in_pieces, new_period
+from billing.sales.periods import ALL, DiscountsGiven, Share, append, in_chunks, in_pieces, new_period
 from billing.sales.services import end_line
 from billing.sales.settlement import settle
 from billing.wallets import TopUp, top_up
@@ -38,7 +38,7 @@ def lines_due(at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.renewing().current().ended(at)
 
 
-def renewals(*, at: datetime) -> Iterator[int]:
+def renewals(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Begins the next period of every auto-renewing line whose period has ended by `at`. Each committed
     transaction is one step: how many periods it began.
 
@@ -48,7 +48,7 @@ def renewals(*, at: datetime) -> Iterator[int]:
     to run twice, late, or in several places at once, and to be killed: each chunk is one transaction, under
     its lines' locks.
     """
-    for line_ids in in_chunks(lines_due(at), "line_id"):
+    for line_ids in in_chunks(share.among(lines_due(at)), "line_id"):
         while begun := sum(done or 0 for done in in_pieces(partial(_renew, at=at), line_ids, "renewed")):
             yield begun
 
@@ -72,10 +72,10 @@ def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
     return done
 
 
-def ends(*, at: datetime) -> Iterator[int]:
+def ends(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Terminates the lines that were to end with their period, as of when that ended, or as of when they were
     suspended after that. Each committed transaction is one step: how many lines it ended."""
-    for line_ids in in_chunks(lines_ending(at), "line_id"):
+    for line_ids in in_chunks(share.among(lines_ending(at)), "line_id"):
         yield sum(done or 0 for done in in_pieces(partial(_end, at=at), line_ids, "ended"))
 
 

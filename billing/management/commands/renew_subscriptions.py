@@ -3,8 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from billing.management import clock
+from billing.management import clock, workers
 from billing.management.progress import Bars
+from billing.management.workers import number, shared
 from billing.sales.renewal import lines_due, renewals
 
 
@@ -13,11 +14,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         clock.add_arguments(parser)
+        workers.add_arguments(parser)
 
-    def handle(self, *args: Any, date: date | None, ahead: bool, **options: Any) -> None:
+    def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
         at, begun = clock.moment(date, ahead=ahead), 0
         with Bars({"begun": lines_due(at).count()}) as bars:
-            for step in renewals(at=at):
+            for step in shared(lambda share: renewals(at=at, share=share), number(workers)):
                 begun += step
                 bars.update("begun", step)
         self.stdout.write(f"{begun} period(s) begun")

@@ -1,11 +1,15 @@
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.daily import DayRun, day_run, work_due
-from billing.management import clock
+from billing.daily import DayRun, Step, day_run, work_due
+from billing.management import clock, workers
 from billing.management.progress import Bars
+from billing.management.workers import number, shared
+from billing.sales.periods import Share
 
 
 class Command(BaseCommand):
@@ -16,16 +20,27 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         clock.add_arguments(parser)
+        workers.add_arguments(parser)
 
-    def handle(self, *args: Any, date: date | None, ahead: bool, **options: Any) -> None:
+    def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
         at = clock.moment(date, ahead=ahead)
         run = DayRun()
         with Bars(work_due(at=at)) as bars:
-            for step in day_run(run, at=at):
-                bars.update(step.work, step.done)
+            for result in shared(partial(_share, at), number(workers)):
+                if isinstance(result, DayRun):
+                    run += result
+                else:
+                    bars.update(result.work, result.done)
         self.stdout.write(
             f"As of {at.isoformat()}: {run.begun} period(s) begun, {run.ended} line(s) ended, "
             f"{run.invoices} invoice(s) issued over {run.total}"
         )
         if run.refused:
             raise CommandError(f"{run.refused} period(s) could not be billed: the log names them")
+
+
+def _share(at: datetime, share: Share) -> Iterator[Step | DayRun]:
+    """The steps, and at the end what they came to."""
+    run = DayRun()
+    yield from day_run(run, at=at, share=share)
+    yield run
