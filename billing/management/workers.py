@@ -52,8 +52,11 @@ def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any
 
 
 def _work(work: Callable[[Share], Iterator[Any]], share: Share, results: Any) -> None:
+    parent = os.getppid()
     try:
         for result in work(share):
+            if os.getppid() != parent:  # killed, and nobody is told any more
+                return
             results.put(result)
     finally:
         results.put(None)
