@@ -14,8 +14,8 @@ LOOKED_EVERY = 0.5
 
 @dataclass(frozen=True)
 class Done:
-    """`memory` is what the process and those it started had in bytes, looked at twice a second; `said` is what
-    it printed."""
+    """`memory` is what the process and those it started had in bytes, looked at twice a second; `said` is
+    what it printed."""
 
     seconds: float
     memory: Sequence[int]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -49,8 +49,11 @@ def renewals(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     its lines' locks.
     """
     for line_ids in in_chunks(share.among(lines_due(at)), "line_id"):
-        while begun := sum(done or 0 for done in in_pieces(partial(_renew, at=at), line_ids, "renewed")):
-            yield begun
+        while line_ids:
+            done = [some for some in in_pieces(partial(_renew, at=at), line_ids, "renewed") if some]
+            if begun := sum(some.begun for some in done):
+                yield begun
+            line_ids = [line_id for some in done for line_id in some.again]
 
 
 def renew_line(*, line: Line, at: datetime) -> int:
@@ -58,8 +61,10 @@ def renew_line(*, line: Line, at: datetime) -> int:
     begun = 0
     if not lines_due(at).filter(line=line).exists():
         return begun
-    while patiently(partial(_renew, [line.pk], at)):
-        begun += 1
+    again: Sequence[int] = [line.pk]
+    while again:
+        done = patiently(partial(_renew, again, at))
+        begun, again = begun + done.begun, done.again
     return begun
 
 
@@ -99,26 +104,34 @@ def _end(line_ids: Sequence[int], at: datetime) -> int:
     return len(ending)
 
 
+class Renewed(NamedTuple):
+    """How many periods were begun, and the lines that are to be looked at again: they are behind still, or
+    were just noted as not renewed, and the part of a period that begins now may be cheaper."""
+
+    begun: int = 0
+    again: Sequence[int] = ()
+
+
 @transaction.atomic
-def _renew(line_ids: Sequence[int], at: datetime) -> int:
+def _renew(line_ids: Sequence[int], at: datetime) -> Renewed:
     """One more period for each of these lines that is still due, now that nobody else can touch them."""
     lines = _lock(line_ids)
     due = list(lines_due(at).filter(line__in=lines).order_by("line_id"))
     if not due:
-        return 0
+        return Renewed()
     for period in due:
         period.line = lines[period.line_id]
     changes = {change.line_id: change for change in PlanChange.objects.pending().filter(line__in=lines)}
     next_periods = _next_periods(due, changes, at)
     bills = priced([period for period in next_periods if period.prepaid], at=at)
-    short = _short(bills, at)
+    short, just_noted = _short(bills, at)
     begun = [period for period in next_periods if period.line_id not in short]
     if not begun:
-        return 0
+        return Renewed(again=just_noted)
     append(begun, after=[period.renewed_from for period in begun])
     settle([bill for bill in bills if bill.period.line_id not in short], at=at)
     _write_down(begun, changes, at)
-    return len(begun)
+    return Renewed(len(begun), [*just_noted, *(p.line_id for p in begun if p.is_expired(at))])
 
 
 def _next_periods(
@@ -178,16 +191,17 @@ def _lapsed(due: Sequence[Subscription]) -> set[int]:
     return {period.pk for period in due if period.pk in ids}
 
 
-def _short(bills: Sequence[Priced], at: datetime) -> set[int]:
-    """The lines whose wallet cannot pay; that is noted once for the period that has ended. From here on the
-    wallets are locked."""
+def _short(bills: Sequence[Priced], at: datetime) -> tuple[set[int], list[int]]:
+    """The lines whose wallet cannot pay; that is noted once for the period that has ended, and those of which
+    it was noted now. From here on the wallets are locked."""
     if not bills:
-        return set()
+        return set(), []
     wallets = Wallet.objects.select_for_update().filter(line__in=[bill.period.line_id for bill in bills])
     money = dict(wallets.order_by("pk").values_list("line_id", "balance_usd"))
     short = [bill.period for bill in bills if bill.rated.total > money.get(bill.period.line_id, 0)]
     ended = [period.renewed_from for period in short if period.renewed_from]
     noted = _lapsed(ended)
+    to_note = [period for period in ended if period.pk not in noted]
     LineEvent.objects.bulk_create(
         LineEvent(
             line_id=period.line_id,
@@ -196,10 +210,9 @@ def _short(bills: Sequence[Priced], at: datetime) -> set[int]:
             subscription=period,
             detail=period.plan_name,
         )
-        for period in ended
-        if period.pk not in noted
+        for period in to_note
     )
-    return {period.line_id for period in short}
+    return {period.line_id for period in short}, [period.line_id for period in to_note]
 
 
 def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime) -> None:
