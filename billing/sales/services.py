@@ -62,7 +62,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
 def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """Ends the line's period now, and begins one of `plan`.
 
-    Each is paid, and gives its allowances, for its days (docs/rating.md); the day of the change is the new
+    The old one costs its days, or what was used up of it (docs/rating.md); the day of the change is the new
     plan's. Of the old plan's allowances as much goes over as its rollover says, and all that is left of
     packs. A change that was planned for the period's end is called off.
 

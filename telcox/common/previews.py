@@ -1,10 +1,10 @@
 """Forms with a second button, which shows in a frame on the page what would come of them."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
@@ -15,6 +15,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from telcox.common.admin import MadeByService, OfficeAdmin
 from telcox.common.errors import DomainError
+from telcox.common.rehearsal import rehearse
 
 
 class Invalid(Exception):
@@ -83,9 +84,7 @@ class Previewed(OfficeAdmin):
             raise PermissionDenied
         shown: dict[str, Any]
         try:
-            with transaction.atomic():
-                shown = self.what_would_come(request, obj)
-                transaction.set_rollback(True)
+            shown = rehearse(partial(self.what_would_come, request, obj), dry_run=True)
         except Invalid as invalid:
             shown = {"forms": invalid.forms}
         except DomainError as refusal:
