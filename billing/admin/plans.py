@@ -53,7 +53,7 @@ class ExampleForm(forms.Form):
     sms = forms.IntegerField(label=_("SMS"), required=False, min_value=0, max_value=10**9)
     pack = forms.ModelChoiceField(Pack.objects.all(), label=_("With the pack"), required=False)
     days = forms.IntegerField(
-        label=_("Only the first days"),
+        label=_("Only the last days"),
         required=False,
         min_value=1,
         max_value=3660,
