@@ -19,6 +19,7 @@ from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
 from telcox.common.bulk import insert
+from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
 from usage.live import broadcast
 
@@ -70,10 +71,13 @@ def renew_line(*, line: Line, at: datetime) -> int:
 
 def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
     """Tops a line's wallet up, as `billing.wallets.top_up` does; and if its next period was only waiting for
-    the money, begins it."""
+    the money, begins it. The money is there whatever becomes of that: the day's run tries it again."""
     done = top_up(line=line, at=at, **wanted)
     if line.prepaid:
-        renew_line(line=line, at=at)
+        try:
+            renew_line(line=line, at=at)
+        except DomainError as refusal:
+            logger.warning("line no. %d not renewed: %s", line.pk, refusal.reason)
     return done
 
 
