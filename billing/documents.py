@@ -109,7 +109,7 @@ def payments_of_wallets(
                 amount=amount,
                 payment_method=PaymentMethod.MONEDEROS_DIGITALES,
                 paid_at=at,
-                reference=f"wallet-{invoice.subscription_id}",
+                reference=f"wallet {invoice.subscription_id}",
             )
         )
     return payments

@@ -300,7 +300,7 @@ def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowan
         voice_minutes=rest.voice_minutes,
         sms=rest.sms,
         bought_at=at,
-        reference=f"left-of-period-{period.pk}",
+        reference=f"left of period {period.pk}",  # as in settlement.py, nobody else can have it
     )
     _add_to_limits(following, rest)
 

@@ -44,7 +44,8 @@ def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:
                     line_id=period.line_id,
                     kind=EntryKind.CHARGE if due > 0 else EntryKind.REFUND,
                     amount=abs(due),
-                    reference=f"period-{period.pk}-{number + 1}",
+                    # With blanks, which those that come from outside cannot have: nobody can take it first.
+                    reference=f"period {period.pk} {number + 1}",
                     description=period.plan_name,
                     subscription_id=period.pk,
                 )

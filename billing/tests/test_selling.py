@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
 from billing.models import Discount, Wallet, WalletEntry
 from billing.sales.renewal import renew_subscriptions
@@ -219,3 +220,13 @@ def test_staff_may_take_something_off_one_bill(line: Line, make_plan: MakePlan) 
     bill = draft_invoice(subscription=sold, at=moment("2026-12-01"), discount=D("4.50"))
     assert (bill.discount, bill.tax, bill.total) == (D("4.50"), D("3.83"), D("29.33"))
     assert bill.lines.get().discount == D("4.50")
+
+
+def test_no_reference_from_outside_can_be_one_of_ours(client: Client, open_api: None, prepaid: Line) -> None:
+    """Else somebody could take the one that the next period will be paid under, and it could not be."""
+    for path, body in (
+        ("top-ups", {"amount": 5.0, "reference": "period 1 1"}),
+        ("packs", {"pack": "x", "reference": "left of period 1"}),
+    ):
+        address = f"/api/customers/{prepaid.phone_number}/{path}"
+        assert client.post(address, body, content_type="application/json").status_code == 422
