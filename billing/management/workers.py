@@ -24,8 +24,9 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def number(wanted: int | None) -> int:
-    """SQLite has one writer at a time."""
-    return (wanted or os.cpu_count() or 1) if connection.vendor == "mysql" else 1
+    """SQLite has one writer at a time, and within somebody's transaction there is nobody else at all."""
+    alone = connection.vendor != "mysql" or connection.in_atomic_block
+    return 1 if alone else wanted or os.cpu_count() or 1
 
 
 def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:

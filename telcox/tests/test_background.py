@@ -27,7 +27,8 @@ PATIENCE = 60.0
 SEND_FROM_ANOTHER_PROCESS = "from billing.tasks import run_day; run_day.delay()"
 END_PERIODS = (
     "UPDATE customers_subscription "
-    "SET start_at = UTC_TIMESTAMP() - INTERVAL 40 DAY, expiration_at = UTC_TIMESTAMP() - INTERVAL 10 DAY"
+    "SET start_at = UTC_TIMESTAMP() - INTERVAL 40 DAY, expiration_at = UTC_TIMESTAMP() - INTERVAL 10 DAY, "
+    "cycle_start_at = UTC_TIMESTAMP() - INTERVAL 40 DAY, cycle_end_at = UTC_TIMESTAMP() - INTERVAL 10 DAY"
 )
 PERIODS = (
     "SELECT COUNT(*), MAX(expiration_at) > UTC_TIMESTAMP() FROM customers_subscription period "
