@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import connection, connections
+from django.db import connection, connections, reset_queries
 
 from billing.sales.periods import Share
 
@@ -56,6 +56,7 @@ def _work(work: Callable[[Share], Iterator[Any]], share: Share, results: Any) ->
     parent = os.getppid()
     try:
         for result in work(share):
+            reset_queries()  # in development Django keeps the statements, and these are long
             if os.getppid() != parent:  # killed, and nobody is told any more
                 return
             results.put(result)
