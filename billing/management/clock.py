@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from billing.management.arguments import day
 from telcox.common.calendar import local_date, midnight
 from usage.ingestion.reports import YEARS
 
@@ -14,7 +15,7 @@ from usage.ingestion.reports import YEARS
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--date",
-        type=_day,
+        type=_day_of_our_times,
         metavar="DATE",
         help="2026-11-30: as of the end of that day, and not as of now",
     )
@@ -25,24 +26,21 @@ def add_arguments(parser: CommandParser) -> None:
     )
 
 
-def moment(day: date | None, *, ahead: bool) -> datetime:
+def moment(of: date | None, *, ahead: bool) -> datetime:
     """The end of that day, as far as it has come; now, if there is none."""
     now = timezone.now()
-    if day is None:
+    if of is None:
         return now
-    end = midnight(day + timedelta(days=1))
-    if day > local_date(now):
+    end = midnight(of + timedelta(days=1))
+    if of > local_date(now):
         if not (ahead or settings.DEBUG):
-            raise CommandError(f"{day} is still to come: --ahead does it all the same")
+            raise CommandError(f"{of} is still to come: --ahead does it all the same")
         return end
     return min(now, end)
 
 
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text} is no day: it is written 2026-11-30") from error
-    if day.year not in YEARS:
+def _day_of_our_times(text: str) -> date:
+    found = day(text)
+    if found.year not in YEARS:
         raise ArgumentTypeError(f"{text} is no day of these times")
-    return day
+    return found

@@ -3,13 +3,15 @@ meanwhile."""
 
 import multiprocessing
 import os
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection, connections, reset_queries
 
+from billing.management.arguments import at_least_one
 from billing.sales.periods import Share
 
 _forked = multiprocessing.get_context("fork")
@@ -18,7 +20,7 @@ _forked = multiprocessing.get_context("fork")
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
-        type=_at_least_one,
+        type=at_least_one,
         help="processes that share the lines (as many as there are cores; on SQLite always one)",
     )
 
@@ -33,7 +35,7 @@ def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any
     """What the work yields for each share of the lines, as it comes. Raises CommandError if a process of it
     failed; what the others did stays done."""
     if workers == 1:
-        yield from work(Share())
+        yield from _step_by_step(work, Share())
         return
     connections.close_all()  # each process opens its own
     results: Any = _forked.Queue()
@@ -43,28 +45,23 @@ def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any
     ]
     for process in processes:
         process.start()
-    for _ in processes:
-        while (result := results.get()) is not None:
-            yield result
-    for process in processes:
-        process.join()
+    # Asked whether they are alive, since one that is killed says nothing.
+    while any(process.is_alive() for process in processes) or not results.empty():
+        with suppress(Empty):
+            yield results.get(timeout=0.2)
     if any(process.exitcode for process in processes):
         raise CommandError("A worker failed: what it said is above; run again, the rest is done then")
 
 
 def _work(work: Callable[[Share], Iterator[Any]], share: Share, results: Any) -> None:
     parent = os.getppid()
-    try:
-        for result in work(share):
-            reset_queries()  # in development Django keeps the statements, and these are long
-            if os.getppid() != parent:  # killed, and nobody is told any more
-                return
-            results.put(result)
-    finally:
-        results.put(None)
+    for result in _step_by_step(work, share):
+        if os.getppid() != parent:  # killed, and nobody is told any more
+            return
+        results.put(result)
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise ArgumentTypeError("a whole number of at least 1")
-    return int(text)
+def _step_by_step(work: Callable[[Share], Iterator[Any]], share: Share) -> Iterator[Any]:
+    for result in work(share):
+        reset_queries()  # in development Django keeps the statements, and these are long
+        yield result

@@ -1,4 +1,3 @@
-from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -7,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from billing.management.arguments import at_least_one, day
 from billing.periods import invoiced_periods
 from telcox.common.errors import DomainError
 from usage.purging import (
@@ -31,14 +31,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--before",
-            type=_day,
+            type=day,
             required=True,
             metavar="DATE",
             help="2026-07-01: the first day that is kept",
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
         parser.add_argument(
-            "--chunk", type=_at_least_one, default=CHUNK, help=f"rows deleted by one transaction ({CHUNK})"
+            "--chunk", type=at_least_one, default=CHUNK, help=f"rows deleted by one transaction ({CHUNK})"
         )
 
     def handle(self, *args: Any, before: date, dry_run: bool, chunk: int, **options: Any) -> None:
@@ -80,16 +80,3 @@ def _carried_out(steps: Iterable[int], total: int, unit: str) -> int:
             deleted += step
             progress.update(step)
     return deleted
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text} is no day: it is written 2026-07-01") from error
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise ArgumentTypeError("a whole number of at least 1")
-    return int(text)

@@ -1,0 +1,17 @@
+"""What is typed after a command."""
+
+from argparse import ArgumentTypeError
+from datetime import date
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text} is no day: it is written 2026-07-01") from error
+
+
+def at_least_one(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise ArgumentTypeError("a whole number of at least 1")
+    return int(text)
