@@ -190,11 +190,9 @@ class TestNumberingAtOnce:
         first = Subscription.objects.get(line__phone_number=JESUS)
         made = []
         for sequence in range(2, 202):
-            first.pk, first.sequence = None, sequence
-            first.start_at, first.expiration_at = (
-                first.expiration_at,
-                first.expiration_at + timedelta(days=30),
-            )
+            first.pk, first.is_last, first.sequence = None, None, sequence
+            first.start_at = first.cycle_start_at = first.expiration_at
+            first.expiration_at = first.cycle_end_at = first.start_at + timedelta(days=30)
             first.save(force_insert=True)
             made.append(draft_invoice(subscription=first, at=now))
         return made

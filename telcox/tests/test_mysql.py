@@ -54,7 +54,9 @@ def test_transactions_are_still_minded() -> None:
         connection.set_autocommit(True)
 
 
-def test_a_connection_the_server_dropped_costs_one_error_and_is_replaced() -> None:
+@pytest.fixture
+def dropped() -> None:
+    """This thread's connection, ended by the server a moment after it was last asked."""
     mine: Any = connections["default"]
     mine.ensure_connection()
     with mine.cursor() as cursor:
@@ -66,7 +68,21 @@ def test_a_connection_the_server_dropped_costs_one_error_and_is_replaced() -> No
     killer.close()
     mine.health_check_enabled = True
     close_old_connections()  # a request begins: asked a moment ago, so not again
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_query_on_a_dropped_connection_costs_one_error_and_it_is_replaced() -> None:
     with pytest.raises(OperationalError):
         Customer.objects.count()
-    close_old_connections()  # it ends
+    close_old_connections()  # the request ends
     assert Customer.objects.count() == 0
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_transaction_on_a_dropped_connection_begins_on_a_fresh_one() -> None:
+    with pytest.raises(ZeroDivisionError):
+        create_and_fail("1")
+    with transaction.atomic():
+        Customer.objects.create(dni="2", full_name="Eva")
+    connection.close()
+    assert list(Customer.objects.values_list("dni", flat=True)) == ["2"]

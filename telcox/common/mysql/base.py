@@ -3,15 +3,19 @@
 - A transaction begins with BEGIN, as Django itself does on SQLite, and not by switching autocommit off and
   on: one round trip instead of two.
 - A connection that answered a ping within the last second is not asked again. If the database went away in
-  that second, one request of this connection is answered 503; the error makes the next check a real one.
+  that second, a transaction begins on a fresh connection (nothing was said in it yet); a query outside of one
+  is answered 503, and the error makes the next check a real one.
 """
 
 from time import monotonic
 from typing import Any
 
+from django.db import OperationalError
 from django.db.backends.mysql import base
+from MySQLdb.constants import CR  # type: ignore[import-untyped]
 
 PING_EVERY_SECONDS = 1.0
+GONE = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -23,6 +27,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _start_transaction_under_autocommit(self) -> None:
+        try:
+            self._begin()
+        except OperationalError as error:
+            if error.args[0] not in GONE:
+                raise
+            self.close()
+            self.connect()
+            self._begin()
+
+    def _begin(self) -> None:
         with self.cursor() as cursor:
             cursor.execute("BEGIN")
 
