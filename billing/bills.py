@@ -48,8 +48,15 @@ def _shown(invoices: Any) -> Any:
     """
     return (
         invoices.issued()
+        .bills()
         .order_by("-period", "-id", "-payments__paid_at", "-payments__id")
-        .values(*_INVOICE_FIELDS, "series__prefix", "payments__payment_method", "payments__paid_at")
+        .values(
+            *_INVOICE_FIELDS,
+            "series__prefix",
+            "series__pattern",
+            "payments__payment_method",
+            "payments__paid_at",
+        )
     )
 
 
@@ -81,5 +88,5 @@ def _bill(row: Row) -> Bill:
         payment_method=row["payments__payment_method"],
         payment_date=paid_at and spoken(paid_at),
         status=row["status"],
-        number=written_number(row["series__prefix"], row["number"]),
+        number=written_number(row["series__prefix"], row["series__pattern"], row["number"]),
     )

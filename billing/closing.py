@@ -6,16 +6,16 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from billing.documents import draft_of, give_numbers, lines_of, payments_of_wallets, save_documents
+from billing.documents import draft_of, note_issued, number, payments_of_wallets, save_documents
 from billing.models import Payment
 from billing.sales.facts import priced
 from billing.sales.periods import ALL, Share, in_chunks, in_pieces
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
-from telcox.common.bulk import insert
 
 
 class Billed(NamedTuple):
@@ -51,20 +51,15 @@ def _bill(keys: Sequence[int], at: datetime) -> Billed:
     found = priced(periods, at=at)
     settle(found, at=at)
     lines = Line.objects.select_related("customer").in_bulk({period.line_id for period in periods})
-    invoices = []
+    documents = []
     for bill in found:
         line = lines[bill.period.line_id]
-        invoices.append(draft_of(bill, line=line, customer=line.customer))
-    give_numbers(invoices, at)
+        documents.append(draft_of(bill, line=line, customer=line.customer))
+    number(documents, prefix=settings.INVOICE_SERIES, at=at)
+    invoices = [document.invoice for document in documents]
     payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)
-    save_documents(invoices)
-    insert(
-        [
-            line
-            for invoice, (_, facts, rated) in zip(invoices, found, strict=True)
-            for line in lines_of(invoice, facts, rated)
-        ]
-    )
+    save_documents(documents)
+    note_issued(invoices, at=at)
     Payment.objects.bulk_create(payments)
     Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
     return Billed(len(invoices), sum((invoice.total for invoice in invoices), Decimal(0)))

@@ -86,6 +86,8 @@ class RatingInputs(Struct, frozen=True):
     span: Span
     changes: Changes
     tax_rate: Decimal
+    # Of the counter that said what was used.
+    usage_version: int = 0
 
     def rate(self) -> Rated:
         return rate_period(self.terms, self.used, self.span, self.changes, self.tax_rate)

@@ -3,11 +3,21 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.documents import draft_of, facts_kept, give_numbers, lines_of, payments_of_wallets, rated_again
+from billing.documents import (
+    Document,
+    draft_of,
+    facts_kept,
+    note_issued,
+    note_step,
+    number,
+    payments_of_wallets,
+    rated_again,
+)
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
 from billing.sales.facts import Priced, facts_of
 from billing.sales.settlement import paid_for, settle
@@ -31,15 +41,17 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
         facts = replace(facts, changes=replace(facts.changes, extra_discount=cents(discount)))
     rated = facts.rate()
     line = subscription.line
-    invoice = draft_of(Priced(subscription, facts, rated), line=line, customer=line.customer)
+    invoice, lines = draft_of(Priced(subscription, facts, rated), line=line, customer=line.customer)
     invoice.save(force_insert=True)
-    InvoiceLine.objects.bulk_create(lines_of(invoice, facts, rated))
+    for each in lines:
+        each.invoice = invoice
+    InvoiceLine.objects.bulk_create(lines)
     Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
     return invoice
 
 
 @transaction.atomic
-def issue_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
+def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     """Gives a draft its number; from then on it is a document and never changes.
 
     A prepaid period's is paid by its line's wallet, which gets back what it paid beyond that. The series' row
@@ -47,21 +59,31 @@ def issue_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     is rolled back is given to the next. Raises DomainError if it is no draft, or a wallet is short.
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
-    _require_transition(invoice, InvoiceStatus.ISSUED)
+    if not invoice.is_draft:
+        raise _no_transition(invoice, InvoiceStatus.ISSUED)
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
     if prepaid and invoice.rated_from is not None:
         settle([Priced(each, facts_kept(invoice), rated_again(invoice)) for each in prepaid], at=at)
-    give_numbers([invoice], at)
+    number(
+        [Document(invoice, list(invoice.lines.order_by("position")))], prefix=settings.INVOICE_SERIES, at=at
+    )
     payments = payments_of_wallets([invoice], paid_for(prepaid), at)
-    invoice.save(update_fields=["series", "number", "issued_at", "due_on", "status"])
+    invoice.save()
     Payment.objects.bulk_create(payments)
+    note_issued([invoice], at=at, by=by)
     return invoice
 
 
 @transaction.atomic
 def record_payment(
-    *, invoice: Invoice, amount: Decimal, payment_method: PaymentMethod | str, reference: str, at: datetime
+    *,
+    invoice: Invoice,
+    amount: Decimal,
+    payment_method: PaymentMethod | str,
+    reference: str,
+    at: datetime,
+    by: str = "",
 ) -> Payment:
     """Money received at `at` for an issued invoice; `reference` names it once and for all.
 
@@ -76,15 +98,21 @@ def record_payment(
     if left < 0:
         raise DomainError(_("The payment is more than is owed"), reason="overpaid")
     payment = Payment(
-        invoice=invoice, amount=amount, payment_method=payment_method, reference=reference, paid_at=at
+        invoice=invoice,
+        amount=amount,
+        payment_method=payment_method,
+        reference=reference,
+        paid_at=at,
+        by=by,
     )
     try:
         with transaction.atomic():
             payment.save(force_insert=True)
     except IntegrityError as error:
         raise DomainError(_("A payment has this reference already"), reason="reference_used") from error
-    invoice.status = InvoiceStatus.PARTLY_PAID if left else InvoiceStatus.PAID
+    before, invoice.status = invoice.status, InvoiceStatus.PARTLY_PAID if left else InvoiceStatus.PAID
     invoice.save(update_fields=["status"])
+    note_step(invoice, before, at=at, by=by)
     return payment
 
 
@@ -100,10 +128,14 @@ def discard_draft(*, invoice: Invoice) -> None:
 
 
 def _require_transition(invoice: Invoice, status: InvoiceStatus) -> None:
+    if not InvoiceStatus(invoice.status).may_become(status):
+        raise _no_transition(invoice, status)
+
+
+def _no_transition(invoice: Invoice, status: InvoiceStatus) -> DomainError:
     present = InvoiceStatus(invoice.status)
-    if not present.may_become(status):
-        raise DomainError(
-            _("An invoice that is “%(present)s” cannot become “%(status)s”")
-            % {"present": present.label, "status": status.label},
-            reason=f"{present}_not_{status}".lower(),
-        )
+    return DomainError(
+        _("An invoice that is “%(present)s” cannot become “%(status)s”")
+        % {"present": present.label, "status": status.label},
+        reason=f"{present}_not_{status}".lower(),
+    )

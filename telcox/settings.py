@@ -251,6 +251,8 @@ PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGa
 
 # Establishment and emission point, as Ecuador's SRI numbers its documents.
 INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
+CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
+# From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 
 # The most dollars of one top-up.

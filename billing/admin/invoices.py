@@ -103,7 +103,7 @@ class InvoiceAdmin(MadeByService):
             label=_("Issue"),
             done=_("Issued: %s"),
             permission="billing.change_invoice",
-            run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at),
+            run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at, by=by),
             when=lambda invoice: invoice.is_draft,
             confirm=_("Issue this invoice? It gets its number and never changes again."),
         ),

@@ -1,4 +1,4 @@
-"""What is owed: invoices, their lines, and the series they are numbered from."""
+"""What is owed: invoices and credit notes, and their lines."""
 
 from __future__ import annotations
 
@@ -11,37 +11,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer, Subscription
+from billing.models.series import InvoiceSeries, Issuer
+from customers.models import Customer, Language, Subscription
 from telcox.common.constraints import at_least_zero
-
-
-class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
-    def get_by_natural_key(self, prefix: str) -> InvoiceSeries:
-        return self.get(prefix=prefix)
-
-
-class InvoiceSeries(models.Model):
-    """One gapless sequence of document numbers: 001-001, and the last number it gave.
-
-    Its row is locked while a number is given, and the number is given in the transaction that issues the
-    document: rolled back, the number is free again.
-    """
-
-    prefix = models.CharField(_("prefix"), max_length=20, unique=True)
-    last_number = models.PositiveBigIntegerField(_("last number"), default=0)
-
-    objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()
-
-    class Meta:
-        verbose_name = _("invoice series")
-        verbose_name_plural = _("invoice series")
-        ordering = ("prefix",)
-
-    def __str__(self) -> str:
-        return self.prefix
-
-    def natural_key(self) -> tuple[str]:
-        return (self.prefix,)
 
 
 class InvoiceKind(models.TextChoices):
@@ -54,22 +26,28 @@ class InvoiceStatus(models.TextChoices):
     ISSUED = "ISSUED", _("Issued")
     PARTLY_PAID = "PARTLY_PAID", _("Partly paid")
     PAID = "PAID", _("Paid")
+    VOID = "VOID", _("Void")
 
     def may_become(self, status: InvoiceStatus) -> bool:
         return status in _TRANSITIONS[self]
 
 
+# What was paid may be taken back (a reversal), and any document be made void by a credit note.
 _TRANSITIONS = {
     InvoiceStatus.DRAFT: {InvoiceStatus.ISSUED},
-    InvoiceStatus.ISSUED: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID},
-    InvoiceStatus.PARTLY_PAID: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID},
-    InvoiceStatus.PAID: set(),
+    InvoiceStatus.ISSUED: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID, InvoiceStatus.VOID},
+    InvoiceStatus.PARTLY_PAID: {
+        InvoiceStatus.ISSUED,
+        InvoiceStatus.PARTLY_PAID,
+        InvoiceStatus.PAID,
+        InvoiceStatus.VOID,
+    },
+    InvoiceStatus.PAID: {InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID, InvoiceStatus.VOID},
+    InvoiceStatus.VOID: set(),
 }
 
-
-def written_number(prefix: str, number: int) -> str:
-    """A document's number as it is printed: 001-001-000000017."""
-    return f"{prefix}-{number:09d}"
+# What is still owed something on.
+OPEN = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -77,8 +55,12 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         return self.filter(status=InvoiceStatus.DRAFT)
 
     def issued(self) -> InvoiceQuerySet:
-        """Documents that count, paid or not: everything but drafts."""
+        """Documents, paid or not, void ones and credit notes among them: everything but drafts."""
         return self.exclude(status=InvoiceStatus.DRAFT)
+
+    def bills(self) -> InvoiceQuerySet:
+        """No credit notes."""
+        return self.filter(kind=InvoiceKind.INVOICE)
 
     def in_force(self) -> InvoiceQuerySet:
         """Drafts included: a period has one at the most."""
@@ -86,8 +68,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
     def overdue(self, on: date) -> InvoiceQuerySet:
         """Issued, not wholly paid, and due before that day."""
-        open_statuses = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
-        return self.filter(status__in=open_statuses, due_on__lt=on)
+        return self.bills().filter(status__in=OPEN, due_on__lt=on)
 
     def of_number(self, phone_number: str) -> InvoiceQuerySet:
         return self.filter(phone_number=phone_number)
@@ -103,11 +84,15 @@ class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ig
 
 
 class Invoice(models.Model):
-    """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985.
+    """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985. Or
+    a credit note, which takes back another document (`corrects`) or a part of it.
 
-    An issued invoice is a document: it never changes again. That is why it keeps copies of the customer's
-    name and DNI, the number and the tax rate: all of those may change after it was sent.
+    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards.py).
+    That is why it keeps copies of the customer's name and DNI, the number and the tax rate: all of those may
+    change after it was sent. What happens to it afterwards (MUTABLE) is no part of the document.
     """
+
+    MUTABLE = frozenset({"status", "in_force", "usage_version"})
 
     kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind, default=InvoiceKind.INVOICE)
     status = models.CharField(_("status"), max_length=12, choices=InvoiceStatus, default=InvoiceStatus.DRAFT)
@@ -156,6 +141,8 @@ class Invoice(models.Model):
     period = models.CharField(_("period"), max_length=7, help_text="2025-06")
     customer_dni = models.CharField(_("DNI"), max_length=13)
     customer_name = models.CharField(_("customer name"), max_length=150)
+    customer_address = models.CharField(_("address"), max_length=250, blank=True)
+    language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ES)
     phone_number = models.CharField(_("phone number"), max_length=15)
     subtotal = models.DecimalField(_("subtotal"), max_digits=12, decimal_places=2)
     discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
@@ -167,6 +154,16 @@ class Invoice(models.Model):
     rated_from = models.JSONField(_("reckoned from"), null=True, blank=True, editable=False)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
+    issuer = models.ForeignKey(
+        Issuer, verbose_name=_("issuer"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # How many lines the document has: the database takes no more of them.
+    line_count = models.PositiveSmallIntegerField(_("lines"), null=True, blank=True, editable=False)
+    # Of its content, and of the document before it in its series (billing/sealing.py).
+    content_hash = models.CharField(_("seal"), max_length=64, null=True, blank=True, editable=False)
+    previous_hash = models.CharField(_("seal before"), max_length=64, blank=True, editable=False)
+    # Up to which version of the period's counter its use was billed: here, or as late usage later on.
+    usage_version = models.PositiveBigIntegerField(_("use billed"), default=0, editable=False)
 
     objects: ClassVar[InvoiceManager] = InvoiceManager()
 
@@ -192,12 +189,19 @@ class Invoice(models.Model):
                     number__isnull=False,
                     issued_at__isnull=False,
                     due_on__isnull=False,
+                    line_count__isnull=False,
+                    content_hash__isnull=False,
                 ),
                 name="invoice_numbered_when_issued",
             ),
             # Rounded, because SQLite adds decimals as binary fractions.
             models.CheckConstraint(
                 condition=Q(total=Round(F("subtotal") - F("discount") + F("tax"), 2)), name="invoice_adds_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=InvoiceKind.INVOICE, corrects=None)
+                | Q(kind=InvoiceKind.CREDIT_NOTE, corrects__isnull=False, in_force=None),
+                name="invoice_credit_note_corrects",
             ),
             *at_least_zero("invoice", "subtotal", "discount", "tax", "tax_rate", "total"),
         ]
@@ -214,6 +218,7 @@ class Invoice(models.Model):
 
     natural_key.dependencies = [  # type: ignore[attr-defined]
         "billing.invoiceseries",
+        "billing.issuer",
         "customers.customer",
         "customers.subscription",
     ]
@@ -225,15 +230,20 @@ class Invoice(models.Model):
     @property
     def full_number(self) -> str | None:
         """`001-001-000000017`; None for a draft."""
-        return written_number(self.series.prefix, self.number) if self.series and self.number else None
+        return self.series.written(self.number) if self.series and self.number else None
 
     @property
     def paid(self) -> Decimal:
+        """What was paid, less what was taken back."""
         return sum((payment.amount for payment in self.payments.all()), Decimal(0))
 
     @property
+    def credited(self) -> Decimal:
+        return sum((note.total for note in self.corrections.all()), Decimal(0))
+
+    @property
     def outstanding(self) -> Decimal:
-        return self.total - self.paid
+        return self.total - self.credited - self.paid
 
 
 class Unit(models.TextChoices):
@@ -268,6 +278,20 @@ class InvoiceLine(models.Model):
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
     tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2, default=0)
+    # Of usage that arrived after its period was billed: which period. Found by its invoice, so it has no
+    # index of its own.
+    late_for = models.ForeignKey(
+        Subscription,
+        verbose_name=_("late usage of"),
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    # Of a credit note: the line that it takes back, or a part of it, by its position there.
+    credits = models.PositiveSmallIntegerField(_("takes back line"), null=True, blank=True)
 
     objects: ClassVar[InvoiceLineManager] = InvoiceLineManager()
 
@@ -277,6 +301,7 @@ class InvoiceLine(models.Model):
         ordering = ("invoice", "position")
         constraints = [
             models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position_once"),
+            models.CheckConstraint(condition=Q(position__gte=1), name="invoice_line_position_from_1"),
             *at_least_zero("invoice_line", "quantity", "unit_price", "amount", "discount", "tax"),
         ]
 
@@ -286,4 +311,4 @@ class InvoiceLine(models.Model):
     def natural_key(self) -> tuple[str | None, int | None, int]:
         return (*self.invoice.natural_key(), self.position)
 
-    natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]
+    natural_key.dependencies = ["billing.invoice", "customers.subscription"]  # type: ignore[attr-defined]

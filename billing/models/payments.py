@@ -1,7 +1,8 @@
-"""Money received for invoices."""
+"""Money received for invoices: as payments, and as the bank tells of it."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
+from telcox.common.fields import KeyField
 
 
 class PaymentMethod(models.TextChoices):
@@ -24,15 +26,32 @@ class PaymentManager(models.Manager["Payment"]):
 
 
 class Payment(models.Model):
-    """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711."""
+    """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711.
+
+    What was paid beyond what the invoice was owed went to the line's wallet (`to_wallet`). Never changed: one
+    that was wrong is taken back by another, its reversal, whose amounts are less than nothing.
+    """
+
+    MUTABLE: ClassVar[frozenset[str]] = frozenset()
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="payments"
     )
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    to_wallet = models.DecimalField(_("to the wallet"), max_digits=12, decimal_places=2, default=0)
     payment_method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod)
     paid_at = models.DateTimeField(_("paid"))
     reference = models.CharField(_("reference"), max_length=64, unique=True)
+    reverses = models.OneToOneField(
+        "self",
+        verbose_name=_("takes back"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reversal",
+    )
+    by = models.CharField(_("by"), max_length=150, blank=True, help_text=_("Empty: the system itself"))
+    why = models.CharField(_("why"), max_length=200, blank=True)
 
     objects: ClassVar[PaymentManager] = PaymentManager()
 
@@ -41,11 +60,19 @@ class Payment(models.Model):
         verbose_name_plural = _("payments")
         ordering = ("-paid_at", "-id")
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(reverses=None, amount__gte=0, to_wallet__gte=0)
+                | Q(reverses__isnull=False, amount__lte=0, to_wallet__lte=0),
+                name="payment_or_reversal",
+            ),
+            models.CheckConstraint(
+                condition=~Q(amount=0) | ~Q(to_wallet=0), name="payment_more_than_nothing"
+            ),
             models.CheckConstraint(
                 condition=Q(payment_method__in=PaymentMethod.values), name="payment_method_known"
             ),
         ]
+        indexes = [models.Index(fields=("paid_at",), name="payment_paid_at")]
 
     def __str__(self) -> str:
         return self.reference
@@ -54,3 +81,55 @@ class Payment(models.Model):
         return (self.reference,)
 
     natural_key.dependencies = ["billing.invoice"]  # type: ignore[attr-defined]
+
+    @property
+    def received(self) -> Decimal:
+        return self.amount + self.to_wallet
+
+
+class BankProblem(models.TextChoices):
+    """Why a transfer became no payment by itself."""
+
+    NO_INVOICE = "NO_INVOICE", _("No invoice found")
+    SEVERAL = "SEVERAL", _("More than one invoice it could be for")
+    NOTHING_OWED = "NOTHING_OWED", _("Nothing is owed on the invoice")
+    REFUSED = "REFUSED", _("The payment was refused")
+
+
+class BankTransfer(models.Model):
+    """A line of the bank's statement: 30.00 came in on 2025-06-28 under the bank's reference TR-4711. It
+    became a payment, or it says why not and waits for somebody who knows what it is for."""
+
+    reference = KeyField(_("reference"), max_length=64, unique=True)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    paid_on = models.DateField(_("day"))
+    concept = models.CharField(_("concept"), max_length=250, blank=True)
+    payer = models.CharField(_("payer"), max_length=150, blank=True)
+    problem = models.CharField(_("problem"), max_length=12, choices=BankProblem, blank=True)
+    payment = models.OneToOneField(
+        Payment,
+        verbose_name=_("payment"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="transfer",
+    )
+    source = models.CharField(_("file"), max_length=150, blank=True)
+    imported_at = models.DateTimeField(_("imported"))
+    imported_by = models.CharField(_("by"), max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("bank transfer")
+        verbose_name_plural = _("bank transfers")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="bank_transfer_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(problem="", payment__isnull=False) | (~Q(problem="") & Q(payment=None)),
+                name="bank_transfer_matched_or_says_why",
+            ),
+        ]
+        indexes = [models.Index(fields=("problem", "paid_on"), name="bank_transfer_by_problem")]
+
+    def __str__(self) -> str:
+        return self.reference

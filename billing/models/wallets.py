@@ -80,6 +80,8 @@ class WalletEntry(models.Model):
     after it. The reference names a movement once and for all, whatever wallet it is of.
     """
 
+    MUTABLE: ClassVar[frozenset[str]] = frozenset()
+
     wallet = models.ForeignKey(
         Wallet,
         verbose_name=_("wallet"),

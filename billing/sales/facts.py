@@ -65,7 +65,7 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
     A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
     day of one.
     """
-    used = _used(periods)
+    used = counted(_saved(periods))
     packs = _packs(periods)
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)
@@ -74,7 +74,8 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
     return [
         RatingInputs(
             terms=terms_of(period, period.plan_name),
-            used=used.get(period.pk, Used()),
+            used=used.get(period.pk, UNUSED).amounts,
+            usage_version=used.get(period.pk, UNUSED).version,
             span=span_of(period),
             changes=Changes(
                 packs=tuple(packs.get(period.pk, ())),
@@ -114,10 +115,23 @@ def _saved(periods: Sequence[Subscription]) -> list[int]:
     return [period.pk for period in periods if period.pk]
 
 
-def _used(periods: Sequence[Subscription]) -> dict[int, Used]:
-    counters = UsageCounter.objects.filter(pk__in=_saved(periods))
-    rows = counters.values_list("pk", *COUNTER_FIELDS.values())
-    return {pk: Used(**dict(zip(_USED, amounts, strict=True))) for pk, *amounts in rows}
+class Counted(NamedTuple):
+    """What a counter says, and as of which of its versions."""
+
+    amounts: Used
+    version: int
+
+
+UNUSED = Counted(Used(), 0)
+
+
+def counted(keys: Sequence[int]) -> dict[int, Counted]:
+    """What was used of these periods, where anything was."""
+    counters = UsageCounter.objects.filter(pk__in=keys)
+    rows = counters.values_list("pk", "version", *COUNTER_FIELDS.values())
+    return {
+        pk: Counted(Used(**dict(zip(_USED, amounts, strict=True))), version) for pk, version, *amounts in rows
+    }
 
 
 def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import QuerySet
 from django.db.models.functions import Mod
+from msgspec.structs import replace
 
 from billing.models import Discount
 from billing.rating import Allowance, RatingInputs, granted, included
@@ -94,7 +95,7 @@ def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs
     span = span_of(period)
     _set_limits(period, granted(facts.terms, span, facts.changes))
     period.save(update_fields=["expiration_at", "changes", *LIMITS])
-    return RatingInputs(facts.terms, facts.used, span, facts.changes, facts.tax_rate)
+    return replace(facts, span=span)
 
 
 def _set_limits(period: Subscription, allowance: Allowance) -> None:

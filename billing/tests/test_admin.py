@@ -53,6 +53,7 @@ def test_the_shop_takes_on_a_customer_a_line_and_sells_a_plan(shop: Client) -> N
         {
             "dni": "0911111111",
             "full_name": "Ana Vera",
+            "language": "es",
             "lines-TOTAL_FORMS": "1",
             "lines-INITIAL_FORMS": "0",
             "lines-0-phone_number": "+593 98 111 1111".replace(" ", ""),

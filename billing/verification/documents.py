@@ -24,6 +24,7 @@ _SUMS = ("subtotal", "discount", "tax", "total")
 _COLUMNS = (
     "pk",
     "series__prefix",
+    "series__pattern",
     "number",
     "status",
     "phone_number",
@@ -48,8 +49,12 @@ def document_faults() -> Iterator[Fault]:
             payments = Payment.objects.filter(invoice__in=keys).order_by()
             sums_paid = payments.values_list("invoice").annotate(Sum("amount"))
             paid = {pk: cents(amount) for pk, amount in sums_paid}  # SQLite adds up binary fractions
-        for pk, prefix, number, status, phone_number, period, tax_rate, rated_from, *sums in rows:
-            of = f"invoice {written_number(prefix, number)}" if prefix else f"draft {phone_number} {period}"
+        for pk, prefix, pattern, number, status, phone_number, period, tax_rate, rated_from, *sums in rows:
+            of = (
+                f"invoice {written_number(prefix, pattern, number)}"
+                if prefix
+                else f"draft {phone_number} {period}"
+            )
             for what in (
                 *_sum_faults(sums, lines[pk]),
                 *_rating_faults(rated_from, tax_rate, lines[pk]),

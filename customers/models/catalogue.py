@@ -174,6 +174,13 @@ class Plan(Terms, Validity, Offer):
     offered before is kept as a PlanRevision.
     """
 
+    due_days = models.PositiveSmallIntegerField(
+        _("days to pay"),
+        null=True,
+        blank=True,
+        help_text=_("From the day an invoice is issued, unless the customer has days of their own"),
+    )
+
     objects: ClassVar[PlanManager] = PlanManager()
 
     class Meta:

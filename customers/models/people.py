@@ -16,6 +16,13 @@ class ProductType(models.TextChoices):
     MOVIL = "MOVIL", _("Mobile")
 
 
+class Language(models.TextChoices):
+    """Those in which documents are written."""
+
+    ES = "es", _("Spanish")
+    EN = "en", _("English")
+
+
 class LineStatus(models.TextChoices):
     ACTIVE = "ACTIVE", _("Active")
     SUSPENDED = "SUSPENDED", _("Suspended")
@@ -37,6 +44,15 @@ class Customer(models.Model):
     full_name = models.CharField(_("full name"), max_length=150)
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=250, blank=True)
+    language = models.CharField(
+        _("language"), max_length=2, choices=Language, default=Language.ES, help_text=_("Of documents")
+    )
+    due_days = models.PositiveSmallIntegerField(
+        _("days to pay"),
+        null=True,
+        blank=True,
+        help_text=_("From the day an invoice is issued; empty: as the plan says, or else as usual"),
+    )
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("login"),

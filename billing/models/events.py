@@ -1,0 +1,94 @@
+"""What happened to documents after they were drafted, and what was said of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.invoices import Invoice, InvoiceStatus
+
+
+class InvoiceEvent(models.Model):
+    """One step of a document's life, written once: 001-001-000000017 became paid on the 28th, by ana."""
+
+    MUTABLE: ClassVar[frozenset[str]] = frozenset()
+
+    invoice = models.ForeignKey(
+        Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="events"
+    )
+    from_status = models.CharField(_("from"), max_length=12, choices=InvoiceStatus, blank=True)
+    to_status = models.CharField(_("to"), max_length=12, choices=InvoiceStatus)
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=150, blank=True, help_text=_("Empty: the system itself"))
+    why = models.CharField(_("why"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("event of an invoice")
+        verbose_name_plural = _("history of invoices")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(to_status__in=InvoiceStatus.values)
+                & Q(from_status__in=["", *InvoiceStatus.values]),
+                name="invoice_event_statuses_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice}: {self.get_to_status_display()}"
+
+
+class NoticeKind(models.TextChoices):
+    DOCUMENT = "DOCUMENT", _("The document")
+    REMINDER = "REMINDER", _("Reminder")
+    SUSPENSION = "SUSPENSION", _("Suspension")
+
+
+class Channel(models.TextChoices):
+    MAIL = "MAIL", _("E-mail")
+    SMS = "SMS", _("SMS")
+
+
+class NoticeState(models.TextChoices):
+    WAITING = "WAITING", _("Waiting")
+    SENDING = "SENDING", _("Being sent")
+    SENT = "SENT", _("Sent")
+    FAILED = "FAILED", _("Failed")
+
+
+class Notice(models.Model):
+    """Something the customer is told about a document, once: the document by e-mail, a reminder by SMS seven
+    days after it was due (`days`).
+
+    It is SENDING from before it is handed over until that is known to have worked: who was killed meanwhile
+    leaves it there, and nobody sends it a second time without being told to.
+    """
+
+    invoice = models.ForeignKey(
+        Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="notices", db_index=False
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=NoticeKind)
+    days = models.PositiveSmallIntegerField(_("days overdue"), default=0)
+    channel = models.CharField(_("by"), max_length=4, choices=Channel)
+    state = models.CharField(_("state"), max_length=7, choices=NoticeState, default=NoticeState.WAITING)
+    created_at = models.DateTimeField(_("created"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    problem = models.CharField(_("problem"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("invoice", "kind", "days", "channel"), name="notice_once"),
+            models.CheckConstraint(condition=Q(kind__in=NoticeKind.values), name="notice_kind_known"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="notice_channel_known"),
+            models.CheckConstraint(condition=Q(state__in=NoticeState.values), name="notice_state_known"),
+        ]
+        indexes = [models.Index(fields=("state",), name="notice_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.invoice}: {self.get_kind_display()}"

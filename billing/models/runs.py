@@ -1,0 +1,159 @@
+"""Billing a whole period: a run, its chunks, and the bills that somebody has to look at first."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Subscription
+from telcox.common.constraints import at_least_zero
+
+PERIOD = RegexValidator(r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", _("A period is written 2026-11"))
+
+
+class RunState(models.TextChoices):
+    NEW = "NEW", _("Not started")
+    RUNNING = "RUNNING", _("Under way")
+    STOPPED = "STOPPED", _("Stopped")
+    DONE = "DONE", _("Done")
+
+
+class BillingRun(models.Model):
+    """The billing of what ended in 2026-11, and has no invoice yet: one run for each period, which can be
+    stopped, resumed, and run again when more has ended.
+
+    `seen_at` is when it last came forward: one that is under way and was not seen for RUN_SILENT_SECONDS was
+    left by whoever did it, and goes on with whoever asks for it next.
+    """
+
+    period = models.CharField(
+        _("period"), max_length=7, unique=True, validators=[PERIOD], help_text="2026-11"
+    )
+    state = models.CharField(_("state"), max_length=7, choices=RunState, default=RunState.NEW)
+    # What has ended by then is billed, and issued as of then.
+    at = models.DateTimeField(_("as of"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    started_by = models.CharField(
+        _("by"), max_length=150, blank=True, help_text=_("Empty: the system itself")
+    )
+    seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    # What a dry run found (billing/runs/rehearsing.py), and how far the one under way has come.
+    dry_run = models.JSONField(_("dry run"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("billing run")
+        verbose_name_plural = _("billing runs")
+        ordering = ("-period",)
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="billing_run_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=RunState.NEW) | Q(at__isnull=False, started_at__isnull=False),
+                name="billing_run_started",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.period
+
+
+class BillingChunk(models.Model):
+    """Some periods of a run, which are billed in one transaction; what came of it is written in the same."""
+
+    run = models.ForeignKey(
+        BillingRun,
+        verbose_name=_("run"),
+        on_delete=models.CASCADE,
+        related_name="chunks",
+        db_index=False,  # the constraint below begins with it
+    )
+    number = models.PositiveIntegerField(_("no."))
+    keys = models.JSONField(_("periods"), editable=False)
+    size = models.PositiveIntegerField(_("size"))
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    invoices = models.PositiveIntegerField(_("invoices"), default=0)
+    parked = models.PositiveIntegerField(_("set aside"), default=0)
+    subtotal = models.DecimalField(_("subtotal"), max_digits=14, decimal_places=2, default=0)
+    discount = models.DecimalField(_("discount"), max_digits=14, decimal_places=2, default=0)
+    tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=0)
+    total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name = _("chunk of a billing run")
+        verbose_name_plural = _("chunks of billing runs")
+        ordering = ("run", "number")
+        constraints = [
+            models.UniqueConstraint(fields=("run", "number"), name="billing_chunk_number_once"),
+            *at_least_zero("billing_chunk", "subtotal", "discount", "tax", "total"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} · {self.number}"
+
+
+class ParkReason(models.TextChoices):
+    BROKEN = "BROKEN", _("Cannot be reckoned")
+    SUSPICIOUS = "SUSPICIOUS", _("Suspicious amount")
+
+
+class ParkedBillQuerySet(models.QuerySet["ParkedBill"]):
+    def waiting(self) -> ParkedBillQuerySet:
+        return self.filter(is_open=True)
+
+
+class ParkedBill(models.Model):
+    """A period that is not billed until somebody has looked at it: its amount is suspicious, or its data are
+    broken. The others go on without it.
+
+    `is_open`: yes, or nothing once it was released, to be billed with the next run, day or step; a period is
+    set aside once at a time. `approved`: its amount is right, however suspicious.
+    """
+
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        related_name="parked",
+        db_index=False,  # the constraint below begins with it
+    )
+    is_open = models.BooleanField(_("waits"), null=True, default=True)
+    run = models.ForeignKey(
+        BillingRun,
+        verbose_name=_("run"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="parked",
+    )
+    reason = models.CharField(_("reason"), max_length=10, choices=ParkReason)
+    detail = models.CharField(_("detail"), max_length=250, blank=True)
+    total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, null=True, blank=True)
+    parked_at = models.DateTimeField(_("set aside"))
+    released_at = models.DateTimeField(_("released"), null=True, blank=True)
+    released_by = models.CharField(_("released by"), max_length=150, blank=True)
+    approved = models.BooleanField(_("amount is right"), default=False)
+
+    objects: ClassVar[models.Manager[ParkedBill]] = models.Manager.from_queryset(ParkedBillQuerySet)()
+
+    class Meta:
+        verbose_name = _("bill set aside")
+        verbose_name_plural = _("bills set aside")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("subscription", "is_open"), name="parked_bill_once_at_a_time"),
+            models.CheckConstraint(
+                condition=Q(is_open=True, released_at=None) | Q(is_open=None, released_at__isnull=False),
+                name="parked_bill_waits_or_released",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__in=ParkReason.values), name="parked_bill_reason_known"
+            ),
+        ]
+        indexes = [models.Index(fields=("is_open", "parked_at"), name="parked_bill_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.subscription}: {self.get_reason_display()}"

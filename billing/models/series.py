@@ -1,0 +1,119 @@
+"""Who issues documents, and how they are numbered."""
+
+from __future__ import annotations
+
+import string
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+NUMBER_PATTERN = "{prefix}-{number:09d}"
+
+
+def validate_pattern(pattern: str) -> None:
+    """Refuses what would not write another number for every document of every series."""
+    try:
+        fields = {name for _text, name, *_rest in string.Formatter().parse(pattern) if name is not None}
+        written = {pattern.format(prefix="001-001", number=number) for number in (1, 2, 10**12)}
+    except (ValueError, LookupError, AttributeError):
+        fields, written = set(), set()
+    if fields != {"prefix", "number"} or len(written) != 3 or max(map(len, written)) > 40:
+        raise ValidationError(_("A pattern names prefix and number: %s") % NUMBER_PATTERN)
+
+
+class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
+    def get_by_natural_key(self, prefix: str) -> InvoiceSeries:
+        return self.get(prefix=prefix)
+
+
+class InvoiceSeries(models.Model):
+    """One gapless sequence of document numbers: 001-001, how its numbers are written, the last one it gave.
+
+    Its row is locked while a number is given, and the number is given in the transaction that issues the
+    document: rolled back, the number is free again. Prefix and pattern stay as they are once a number was
+    given: whoever wants others begins a series.
+    """
+
+    prefix = models.CharField(_("prefix"), max_length=20, unique=True)
+    pattern = models.CharField(
+        _("pattern"),
+        max_length=40,
+        default=NUMBER_PATTERN,
+        validators=[validate_pattern],
+        help_text=_("How a number is written: {prefix}-{number:09d} writes 001-001-000000017"),
+    )
+    last_number = models.PositiveBigIntegerField(_("last number"), default=0)
+    # The seal of the last document; the next one carries it on (billing/sealing.py).
+    last_hash = models.CharField(_("last seal"), max_length=64, blank=True, editable=False)
+
+    objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()
+
+    class Meta:
+        verbose_name = _("invoice series")
+        verbose_name_plural = _("invoice series")
+        ordering = ("prefix",)
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    def natural_key(self) -> tuple[str]:
+        return (self.prefix,)
+
+    def written(self, number: int) -> str:
+        return written_number(self.prefix, self.pattern, number)
+
+
+def written_number(prefix: str, pattern: str, number: int) -> str:
+    """A document's number as it is printed: 001-001-000000017."""
+    return pattern.format(prefix=prefix, number=number)
+
+
+class IssuerManager(models.Manager["Issuer"]):
+    def get_by_natural_key(self, tax_id: str, name: str) -> Issuer:
+        """The first of that name."""
+        found = self.filter(tax_id=tax_id, name=name).order_by("pk").first()
+        if found is None:
+            raise self.model.DoesNotExist(f"{name} ({tax_id})")
+        return found
+
+    def present(self) -> Issuer | None:
+        """Who issues documents now: the last one entered."""
+        return self.order_by("-pk").first()
+
+
+class Issuer(models.Model):
+    """The operator as it stands on its documents. Never changed: a new address is a new row, and documents
+    keep the one they were issued with."""
+
+    MUTABLE: ClassVar[frozenset[str]] = frozenset()
+
+    name = models.CharField(_("name"), max_length=150)
+    tax_id = models.CharField(
+        _("RUC"), max_length=13, validators=[RegexValidator(r"\A[0-9A-Za-z-]+\Z")], help_text="1790012345001"
+    )
+    address = models.CharField(_("address"), max_length=250, blank=True)
+    contact = models.CharField(
+        _("contact"), max_length=150, blank=True, help_text=_("Telephone, e-mail or web site")
+    )
+    logo = models.TextField(_("logo"), blank=True, help_text=_("An SVG document"))
+    verification_url = models.URLField(
+        _("verification address"),
+        blank=True,
+        help_text=_("Where a document can be checked; its access key is added at the end"),
+    )
+
+    objects: ClassVar[IssuerManager] = IssuerManager()
+
+    class Meta:
+        verbose_name = _("issuer")
+        verbose_name_plural = _("issuers")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.tax_id})"
+
+    def natural_key(self) -> tuple[Any, ...]:
+        return (self.tax_id, self.name)
