@@ -37,6 +37,8 @@ class InvoiceSeries(models.Model):
     given: whoever wants others begins a series.
     """
 
+    MUTABLE: ClassVar[frozenset[str]] = frozenset({"last_number", "last_hash"})
+
     prefix = models.CharField(_("prefix"), max_length=20, unique=True)
     pattern = models.CharField(
         _("pattern"),
