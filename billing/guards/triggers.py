@@ -17,6 +17,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, Issuer, Payment, WalletEntry
+from telcox.common.frozen import Frozen
 
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 PREFIX = "frozen_"
@@ -30,7 +31,7 @@ class Guard(NamedTuple):
     MUTABLE and for `grows`, a column that may become more; and no row for which `refused` holds is written
     anew. Both are SQL, of the row as it is (OLD) and as it would be (NEW)."""
 
-    model: type[models.Model]
+    model: type[Frozen]
     frozen: str = ALWAYS
     refused: str = ""
     grows: str = ""
@@ -121,11 +122,10 @@ def _refusals(guard: Guard, connection: BaseDatabaseWrapper) -> Iterator[tuple[E
 
 def _same(guard: Guard, connection: BaseDatabaseWrapper) -> str:
     """That an update leaves all columns as they are which never change."""
-    mutable = getattr(guard.model, "MUTABLE", frozenset())
     return " AND ".join(
         _equal(connection, field, ">=" if field.name == guard.grows else None)
         for field in guard.model._meta.concrete_fields
-        if field.name not in mutable or field.name == guard.grows
+        if field.name not in guard.model.MUTABLE or field.name == guard.grows
     )
 
 

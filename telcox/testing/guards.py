@@ -4,20 +4,24 @@ flush that ends a test whose work was committed."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from django.db import connection
 from django.test import TransactionTestCase
 
 from billing.guards import lift, put_up
+from telcox.common.frozen import FrozenQuerySet
 
 
 @contextmanager
 def tampering() -> Iterator[None]:
-    """No guards meanwhile. Under MariaDB only in a test whose work is committed: it ends the transaction."""
+    """No guards meanwhile, neither the database's nor the ORM's. Under MariaDB only in a test whose work is
+    committed: it ends the transaction."""
     assert connection.vendor == "sqlite" or not connection.in_atomic_block
     lift(connection)
     try:
-        yield
+        with patch.object(FrozenQuerySet, "frozen", FrozenQuerySet.none):
+            yield
     finally:
         put_up(connection)
 
