@@ -11,6 +11,8 @@ from django.core.management import call_command
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
+from telcox.testing.guards import flushed_past_guards
+
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 
 # How often a property is tried that does not say so itself. No deadlines: machines are shared.
@@ -30,6 +32,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="needs MariaDB: second half of make test"))
         if item.get_closest_marker("redis") and not settings.REDIS_URL:
             item.add_marker(pytest.mark.skip(reason="needs Redis: second half of make test"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flushing() -> Iterator[None]:
+    with flushed_past_guards():
+        yield
 
 
 @pytest.fixture

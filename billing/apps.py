@@ -1,7 +1,16 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = _("Billing")
+
+    def ready(self) -> None:
+        from billing.guards import upkeep
+
+        pre_migrate.connect(upkeep.put_aside, sender=self)
+        post_migrate.connect(upkeep.put_back, sender=self)
+        register(upkeep.check_guards, Tags.database)

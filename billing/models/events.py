@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice, InvoiceStatus
+from telcox.common.frozen import Frozen
 
 
-class InvoiceEvent(models.Model):
+class InvoiceEvent(Frozen):
     """One step of a document's life, written once: 001-001-000000017 became paid on the 28th, by ana."""
-
-    MUTABLE: ClassVar[frozenset[str]] = frozenset()
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="events"

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models.series import InvoiceSeries, Issuer
 from customers.models import Customer, Language, Subscription
 from telcox.common.constraints import at_least_zero
+from telcox.common.frozen import Frozen, FrozenQuerySet
 
 
 class InvoiceKind(models.TextChoices):
@@ -50,7 +51,7 @@ _TRANSITIONS = {
 OPEN = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
 
 
-class InvoiceQuerySet(models.QuerySet["Invoice"]):
+class InvoiceQuerySet(FrozenQuerySet):
     def drafts(self) -> InvoiceQuerySet:
         return self.filter(status=InvoiceStatus.DRAFT)
 
@@ -83,7 +84,7 @@ class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ig
         return self.get(series__prefix=series, number=number)
 
 
-class Invoice(models.Model):
+class Invoice(Frozen):
     """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985. Or
     a credit note, which takes back another document (`corrects`) or a part of it.
 
@@ -92,6 +93,7 @@ class Invoice(models.Model):
     change after it was sent. What happens to it afterwards (MUTABLE) is no part of the document.
     """
 
+    FROZEN = ~Q(status=InvoiceStatus.DRAFT)
     MUTABLE = frozenset({"status", "in_force", "usage_version"})
 
     kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind, default=InvoiceKind.INVOICE)
@@ -256,16 +258,18 @@ class Unit(models.TextChoices):
     SMS = "SMS", _("SMS")
 
 
-class InvoiceLineManager(models.Manager["InvoiceLine"]):
+class InvoiceLineManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, series: str, number: int, position: int) -> InvoiceLine:
         return self.get(invoice__series__prefix=series, invoice__number=number, position=position)
 
 
-class InvoiceLine(models.Model):
+class InvoiceLine(Frozen):
     """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB beyond the allowance at 1.20.
 
     Discount and tax are reckoned line by line (docs/rating.md), and an invoice's are their sums.
     """
+
+    FROZEN = ~Q(invoice__status=InvoiceStatus.DRAFT)
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="lines"

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
 from telcox.common.fields import KeyField
+from telcox.common.frozen import Frozen, FrozenQuerySet
 
 
 class PaymentMethod(models.TextChoices):
@@ -20,19 +21,17 @@ class PaymentMethod(models.TextChoices):
     MONEDEROS_DIGITALES = "MONEDEROS DIGITALES", _("Digital wallet")
 
 
-class PaymentManager(models.Manager["Payment"]):
+class PaymentManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, reference: str) -> Payment:
         return self.get(reference=reference)
 
 
-class Payment(models.Model):
+class Payment(Frozen):
     """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711.
 
     What was paid beyond what the invoice was owed went to the line's wallet (`to_wallet`). Never changed: one
     that was wrong is taken back by another, its reversal, whose amounts are less than nothing.
     """
-
-    MUTABLE: ClassVar[frozenset[str]] = frozenset()
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="payments"

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from telcox.common.frozen import Frozen, FrozenQuerySet
 
 NUMBER_PATTERN = "{prefix}-{number:09d}"
 
@@ -24,18 +27,21 @@ def validate_pattern(pattern: str) -> None:
         raise ValidationError(_("A pattern names prefix and number: %s") % NUMBER_PATTERN)
 
 
-class InvoiceSeriesManager(models.Manager["InvoiceSeries"]):
+class InvoiceSeriesManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, prefix: str) -> InvoiceSeries:
         return self.get(prefix=prefix)
 
 
-class InvoiceSeries(models.Model):
+class InvoiceSeries(Frozen):
     """One gapless sequence of document numbers: 001-001, how its numbers are written, the last one it gave.
 
     Its row is locked while a number is given, and the number is given in the transaction that issues the
     document: rolled back, the number is free again. Prefix and pattern stay as they are once a number was
     given: whoever wants others begins a series.
     """
+
+    FROZEN = Q(last_number__gt=0)
+    MUTABLE = frozenset({"last_number", "last_hash"})
 
     prefix = models.CharField(_("prefix"), max_length=20, unique=True)
     pattern = models.CharField(
@@ -71,7 +77,7 @@ def written_number(prefix: str, pattern: str, number: int) -> str:
     return pattern.format(prefix=prefix, number=number)
 
 
-class IssuerManager(models.Manager["Issuer"]):
+class IssuerManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, tax_id: str, name: str) -> Issuer:
         """The first of that name."""
         found = self.filter(tax_id=tax_id, name=name).order_by("pk").first()
@@ -84,11 +90,9 @@ class IssuerManager(models.Manager["Issuer"]):
         return self.order_by("-pk").first()
 
 
-class Issuer(models.Model):
+class Issuer(Frozen):
     """The operator as it stands on its documents. Never changed: a new address is a new row, and documents
     keep the one they were issued with."""
-
-    MUTABLE: ClassVar[frozenset[str]] = frozenset()
 
     name = models.CharField(_("name"), max_length=150)
     tax_id = models.CharField(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import Line, Subscription
 from telcox.common.constraints import at_least_zero
 from telcox.common.fields import KeyField
+from telcox.common.frozen import Frozen, FrozenQuerySet
 
 # Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
 VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Visible characters only, without spaces."))
@@ -62,7 +63,7 @@ class EntryKind(models.TextChoices):
     ADJUSTMENT = "ADJUSTMENT", _("Adjustment")
 
 
-class WalletEntryQuerySet(models.QuerySet["WalletEntry"]):
+class WalletEntryQuerySet(FrozenQuerySet):
     def newest_first(self) -> WalletEntryQuerySet:
         return self.order_by("-position")
 
@@ -72,15 +73,13 @@ class WalletEntryManager(models.Manager.from_queryset(WalletEntryQuerySet)):  # 
         return self.get(reference=reference)
 
 
-class WalletEntry(models.Model):
+class WalletEntry(Frozen):
     """One movement of a wallet's money: entry 17, a top-up of 10.00 under the bank's reference TR-4711, which
     made the balance 22.75. Never changed or deleted: what was wrong gets another entry that makes up for it.
 
     A wallet's entries are numbered from 1 without a gap (`position`), and each says what the balance was
     after it. The reference names a movement once and for all, whatever wallet it is of.
     """
-
-    MUTABLE: ClassVar[frozenset[str]] = frozenset()
 
     wallet = models.ForeignKey(
         Wallet,

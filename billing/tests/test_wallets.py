@@ -22,6 +22,7 @@ from billing.wallets.verification import wallet_faults
 from conftest import NOW
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
+from telcox.testing.guards import tampering
 
 D = Decimal
 JESUS, BRUNO, CARLA = "0969786985", "0923456789", "0934567890"
@@ -308,6 +309,7 @@ def take_one_out(entries: Any) -> None:
     entries.filter(position=2).delete()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("tamper", "told"),
     [
@@ -326,16 +328,19 @@ def test_tampering_is_found_and_the_first_that_is_wrong_named(
     for number in range(3):
         charge_wallet(line=line, amount=D(1), reference=f"c-{number}", at=now)
     assert not list(wallet_faults())
-    tamper(line.wallet.entries)
+    with tampering():
+        tamper(line.wallet.entries)
     assert [str(fault) for fault in wallet_faults()] == [f"wallet of {JESUS}, {told}"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_was_in_a_wallet_before_there_were_entries_becomes_its_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     migration = import_module("billing.migrations.0007_opening_entries")
     monkeypatch.setattr(migration, "AT_ONCE", 1)
-    WalletEntry.objects.all().delete()
+    with tampering():
+        WalletEntry.objects.all().delete()
     migration.open_wallets(apps, None)
     assert WalletEntry.objects.count() == 2
     jesus = Wallet.objects.get(line__phone_number=JESUS)

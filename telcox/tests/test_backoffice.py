@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from billing.models import Discount, Invoice
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
-from billing.services import draft_invoice, record_payment
+from billing.services import draft_invoice, issue_invoice, record_payment
 from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
@@ -180,10 +180,8 @@ def more_of_everything() -> None:
         resume_line(line=line, at=NOW + timedelta(hours=2))
         offer_otherwise(plan, 30 + number)
         Discount.objects.create(name=f"D{number}", amount=1, plan=plan, valid_from=NOW)
-        draft_invoice(subscription=subscription, at=NOW)
-    invoice = Invoice.objects.issued().first()
-    Invoice.objects.filter(pk=invoice.pk).update(status="ISSUED")
-    invoice.payments.all().delete()
+        draft = draft_invoice(subscription=subscription, at=NOW)
+    invoice = issue_invoice(invoice=draft, at=NOW)
     for number in range(3):
         record_payment(
             invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference=f"many-{number}", at=NOW

@@ -1,0 +1,153 @@
+"""The database's own refusal to change documents, and what was paid and noted of them: triggers.
+
+Whoever speaks SQL to the database, and is no program of ours, is refused as well. A trigger is named after
+its table, what it refuses, and a digest of how: those that are right are left alone. They are there from the
+first `migrate` on (upkeep.py).
+
+Raw SQL, because no ORM knows triggers; it is made of names of our own models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, Issuer, Payment, WalletEntry
+from telcox.common.frozen import Frozen
+
+Event = Literal["INSERT", "UPDATE", "DELETE"]
+PREFIX = "frozen_"
+ALWAYS = "1 = 1"
+# What Django takes for an IntegrityError, on MySQL as well: MariaDB's number for a constraint that failed.
+MYSQL_ERROR = 4025
+
+
+class Guard(NamedTuple):
+    """A table of which the rows for which `frozen` holds are not deleted, nor changed but for the model's
+    MUTABLE and for `grows`, a column that may become more; and no row for which `refused` holds is written
+    anew. Both are SQL, of the row as it is (OLD) and as it would be (NEW)."""
+
+    model: type[Frozen]
+    frozen: str = ALWAYS
+    refused: str = ""
+    grows: str = ""
+
+
+GUARDS = (
+    Guard(
+        Invoice,
+        frozen="OLD.status <> 'DRAFT'",
+        # Its series gave no such number.
+        refused="NEW.number > (SELECT last_number FROM billing_invoiceseries WHERE id = NEW.series_id)",
+    ),
+    Guard(
+        InvoiceLine,
+        frozen="EXISTS (SELECT 1 FROM billing_invoice WHERE id = OLD.invoice_id AND status <> 'DRAFT')",
+        # A draft has no line_count yet.
+        refused="NEW.position > (SELECT line_count FROM billing_invoice WHERE id = NEW.invoice_id)",
+    ),
+    Guard(InvoiceSeries, frozen="OLD.last_number > 0", grows="last_number"),
+    Guard(InvoiceEvent),
+    Guard(Payment),
+    Guard(WalletEntry),
+    Guard(Issuer),
+)
+
+
+def put_up(connection: BaseDatabaseWrapper) -> None:
+    """Creates the guards that are not there, and drops those of former versions. Raises DatabaseError where
+    the server allows no triggers."""
+    there, wanted = _present(connection), _wanted(connection)
+    with connection.cursor() as cursor:
+        for name in wanted.keys() - there:
+            cursor.execute(wanted[name])
+        for name in there - wanted.keys():
+            _drop(cursor, name)
+
+
+def lift(connection: BaseDatabaseWrapper, event: Event | None = None) -> None:
+    """Drops the guards, or only those against one kind of statement, until `put_up`. On MySQL and MariaDB
+    this ends a transaction that is open."""
+    suffix = f"_{event.lower()}_" if event else ""
+    with connection.cursor() as cursor:
+        for name in _present(connection):
+            if suffix in name:
+                _drop(cursor, name)
+
+
+def missing(connection: BaseDatabaseWrapper) -> set[str]:
+    return _wanted(connection).keys() - _present(connection)
+
+
+def _drop(cursor: Any, name: str) -> None:
+    cursor.execute(f"DROP TRIGGER {name}")
+
+
+def _present(connection: BaseDatabaseWrapper) -> set[str]:
+    """The names of our triggers that are there."""
+    if connection.vendor == "sqlite":
+        names = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        names = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    with connection.cursor() as cursor:
+        cursor.execute(names)
+        return {name for (name,) in cursor.fetchall() if name.startswith(PREFIX)}
+
+
+def _wanted(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """How each of our triggers is created, by its name."""
+    made = {}
+    for guard in GUARDS:
+        table = guard.model._meta.db_table
+        for event, when, says in _refusals(guard, connection):
+            text = _trigger(connection, table, event, when, f"{table}: {says}")
+            name = f"{PREFIX}{table}_{event.lower()}_{sha256(text.encode()).hexdigest()[:8]}"
+            made[name] = text.format(name=name)
+    return made
+
+
+def _refusals(guard: Guard, connection: BaseDatabaseWrapper) -> Iterator[tuple[Event, str, str]]:
+    """Of each kind of statement the condition under which it is refused, and in what words."""
+    changed = f"({guard.frozen}) AND NOT ({_same(guard, connection)})"
+    if guard.refused:
+        yield "INSERT", guard.refused, "no document was issued that this belongs to"
+        changed = f"({changed}) OR (NOT ({guard.frozen}) AND {guard.refused})"
+    yield "UPDATE", changed, "what is recorded for good is never changed"
+    yield "DELETE", guard.frozen, "what is recorded for good is never deleted"
+
+
+def _same(guard: Guard, connection: BaseDatabaseWrapper) -> str:
+    """That an update leaves all columns as they are which never change."""
+    return " AND ".join(
+        _equal(connection, field, ">=" if field.name == guard.grows else None)
+        for field in guard.model._meta.concrete_fields
+        if field.name not in guard.model.MUTABLE or field.name == guard.grows
+    )
+
+
+def _equal(connection: BaseDatabaseWrapper, field: models.Field[Any, Any], compare: str | None) -> str:
+    column = connection.ops.quote_name(field.column)
+    old, new = f"OLD.{column}", f"NEW.{column}"
+    if connection.vendor == "sqlite":
+        return f"{new} {compare or 'IS'} {old}"
+    if isinstance(field, models.CharField | models.TextField | models.JSONField):
+        # Collations take `Jesús` and `JESUS` for the same.
+        old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
+    return f"{new} {compare or '<=>'} {old}"
+
+
+def _trigger(connection: BaseDatabaseWrapper, table: str, event: Event, when: str, says: str) -> str:
+    """The statement, with `{name}` where its name goes."""
+    if connection.vendor == "sqlite":
+        return (
+            f"CREATE TRIGGER {{name}} BEFORE {event} ON {table} FOR EACH ROW WHEN {when} "
+            f"BEGIN SELECT RAISE(ABORT, '{says}'); END"
+        )
+    return (
+        f"CREATE TRIGGER {{name}} BEFORE {event} ON {table} FOR EACH ROW IF {when} THEN "
+        f"SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = {MYSQL_ERROR}, MESSAGE_TEXT = '{says}'; END IF"
+    )

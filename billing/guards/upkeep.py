@@ -1,0 +1,78 @@
+"""That the guards are there: `migrate` puts them up, `check --database default` says where they are missing.
+
+They are put aside while migrations of this app run: what those do to frozen rows is meant, and SQLite, which
+alters a table by making it anew, would stumble over triggers that name it.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as present_apps
+from django.apps.registry import Apps
+from django.core.checks import CheckMessage, Warning
+from django.db import DatabaseError, connections
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+
+from billing.guards.triggers import GUARDS, lift, missing, put_up
+
+APP = "billing"
+WITHOUT = (
+    "Issued documents are kept from being changed by services and models only, not by the database itself; "
+    "`manage.py verify_invoices` finds what was changed."
+)
+REMEDY = (
+    "A server with a binary log wants log_bin_trust_function_creators=1, and the user the TRIGGER privilege; "
+    "then `manage.py migrate` once more."
+)
+
+
+def put_aside(
+    sender: AppConfig, *, using: str, plan: Sequence[tuple[Migration, bool]] = (), **kwargs: Any
+) -> None:
+    """Before migrations."""
+    if any(migration.app_label == APP for migration, _backwards in plan):
+        lift(connections[using])
+
+
+def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwargs: Any) -> None:
+    """After them. Tables on their way back to a former version get none."""
+    if not _is_present(apps):
+        return
+    try:
+        put_up(connections[using])
+    except DatabaseError as error:
+        sys.stderr.write(f"\nThe database refuses triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
+
+
+def _is_present(apps: Apps) -> bool:
+    """Whether the tables have the columns that the guards name."""
+    for guard in GUARDS:
+        try:
+            model = apps.get_model(APP, guard.model.__name__)
+        except LookupError:
+            return False
+        if {field.column for field in model._meta.concrete_fields} != {
+            field.column for field in guard.model._meta.concrete_fields
+        }:
+            return False
+    return True
+
+
+def check_guards(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A warning for each database that is migrated and has no guards, or not all of them."""
+    warnings: list[CheckMessage] = []
+    for name in databases or ():
+        if _is_migrated(name) and (gone := missing(connections[name])):
+            told = f"{len(gone)} of the triggers that guard documents are missing. {WITHOUT}"
+            warnings.append(Warning(told, hint=REMEDY, id="billing.W001"))
+    return warnings
+
+
+def _is_migrated(database: str) -> bool:
+    executor = MigrationExecutor(connections[database])
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes(APP))
