@@ -42,7 +42,8 @@ def _of_number_and_user(phone_number: Any, user_id: Any) -> QuerySet[Invoice, Ro
 
 
 def _shown(invoices: Any) -> Any:
-    """A row for each payment of each bill, or one where there is none. A bill's last payment comes first.
+    """A row for each payment and reversal of each bill, or one where there is none. A bill's last payment
+    comes first.
 
     Joined, because a subquery for a bill's last payment takes the database twice as long.
     """
@@ -54,6 +55,8 @@ def _shown(invoices: Any) -> Any:
             *_INVOICE_FIELDS,
             "series__prefix",
             "series__pattern",
+            "payments__id",
+            "payments__reverses_id",
             "payments__payment_method",
             "payments__paid_at",
         )
@@ -71,11 +74,12 @@ def bills_of_number_and_user(phone_number: str, user: Any) -> list[Bill]:
 
 
 def _bills(rows: list[Row]) -> list[Bill]:
-    return [_bill(next(of_one)) for _, of_one in groupby(rows, key=itemgetter("id"))]
+    return [_bill(list(of_one)) for _, of_one in groupby(rows, key=itemgetter("id"))]
 
 
-def _bill(row: Row) -> Bill:
-    paid_at = row["payments__paid_at"]
+def _bill(rows: list[Row]) -> Bill:
+    """Shown with the last payment that stands: neither a reversal nor reversed."""
+    row, payment = rows[0], _standing_payment(rows)
     return Bill(
         id=row["id"],
         customer_dni=row["customer_dni"],
@@ -85,8 +89,17 @@ def _bill(row: Row) -> Bill:
         total=float(row["total"]),
         tax=float(row["tax"]),
         discount=float(row["discount"]),
-        payment_method=row["payments__payment_method"],
-        payment_date=paid_at and spoken(paid_at),
+        payment_method=payment["payments__payment_method"] if payment else None,
+        payment_date=spoken(payment["payments__paid_at"]) if payment else None,
         status=row["status"],
         number=written_number(row["series__prefix"], row["series__pattern"], row["number"]),
     )
+
+
+def _standing_payment(rows: list[Row]) -> Row | None:
+    reversed_ids = {row["payments__reverses_id"] for row in rows}
+    for row in rows:
+        pk, reverses = row["payments__id"], row["payments__reverses_id"]
+        if pk is not None and reverses is None and pk not in reversed_ids:
+            return row
+    return None

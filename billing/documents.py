@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing.models import (
+    BY_WALLET,
     Invoice,
     InvoiceEvent,
     InvoiceLine,
@@ -130,7 +131,8 @@ def number(documents: Sequence[Document], *, prefix: str, at: datetime) -> None:
             before=series.last_hash,
         )
         # Where nothing is owed, nothing will be paid.
-        invoice.status = InvoiceStatus.ISSUED if invoice.total else InvoiceStatus.PAID
+        owed = invoice.total or invoice.corrects_id
+        invoice.status = InvoiceStatus.ISSUED if owed else InvoiceStatus.PAID
     series.save(update_fields=["last_number", "last_hash"])
 
 
@@ -151,7 +153,8 @@ def payments_of_wallets(
     status says so; unsaved, like them."""
     payments = []
     for invoice in invoices:
-        amount = min(paid.get(invoice.subscription_id or 0, (Decimal(0), 0))[0], invoice.total)
+        in_advance, entries = paid.get(invoice.subscription_id or 0, (Decimal(0), 0))
+        amount = min(in_advance, invoice.total)
         if amount <= 0:
             continue
         invoice.status = InvoiceStatus.PAID if amount == invoice.total else InvoiceStatus.PARTLY_PAID
@@ -161,7 +164,8 @@ def payments_of_wallets(
                 amount=amount,
                 payment_method=PaymentMethod.MONEDEROS_DIGITALES,
                 paid_at=at,
-                reference=f"wallet {invoice.subscription_id}",
+                # A period that is billed again was paid by more entries by then.
+                reference=f"{BY_WALLET}{invoice.subscription_id} {entries}",
             )
         )
     return payments
@@ -202,6 +206,27 @@ def note_issued(invoices: Iterable[Invoice], *, at: datetime, by: str = "", why:
 def note_step(invoice: Invoice, before: str, *, at: datetime, by: str = "", why: str = "") -> None:
     """That the invoice has become what its status says, and was `before`."""
     _event(invoice, before, invoice.status, at, by, why).save(force_insert=True)
+
+
+def restate(invoice: Invoice, *, at: datetime, by: str = "", why: str = "") -> None:
+    """Gives a locked invoice the status that its payments and credit notes make it, and notes the step. A
+    void one makes room for another of its period."""
+    before, invoice.status = invoice.status, invoice.standing
+    if before != invoice.status and not InvoiceStatus(before).may_become(invoice.status):
+        raise no_transition(before, invoice.status)
+    if invoice.status == InvoiceStatus.VOID:
+        invoice.in_force = None
+    invoice.save(update_fields=["status", "in_force"])
+    note_step(invoice, before, at=at, by=by, why=why)
+
+
+def no_transition(before: str, after: str) -> DomainError:
+    present, status = InvoiceStatus(before), InvoiceStatus(after)
+    return DomainError(
+        _("An invoice that is “%(present)s” cannot become “%(status)s”")
+        % {"present": present.label, "status": status.label},
+        reason=f"{present}_not_{status}".lower(),
+    )
 
 
 def _event(invoice: Invoice, before: str, after: str, at: datetime, by: str, why: str) -> InvoiceEvent:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
@@ -12,13 +12,13 @@ from billing.documents import (
     Document,
     draft_of,
     facts_kept,
+    no_transition,
     note_issued,
-    note_step,
     number,
     payments_of_wallets,
     rated_again,
 )
-from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
+from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment
 from billing.sales.facts import Priced, facts_of
 from billing.sales.settlement import paid_for, settle
 from customers.models import Subscription
@@ -60,7 +60,7 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if not invoice.is_draft:
-        raise _no_transition(invoice, InvoiceStatus.ISSUED)
+        raise no_transition(invoice.status, InvoiceStatus.ISSUED)
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
     if prepaid and invoice.rated_from is not None:
@@ -76,47 +76,6 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
 
 
 @transaction.atomic
-def record_payment(
-    *,
-    invoice: Invoice,
-    amount: Decimal,
-    payment_method: PaymentMethod | str,
-    reference: str,
-    at: datetime,
-    by: str = "",
-) -> Payment:
-    """Money received at `at` for an issued invoice; `reference` names it once and for all.
-
-    Raises DomainError if the invoice is a draft or paid, the amount is more than is owed or nothing at all,
-    or the reference was used before.
-    """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
-    left = invoice.outstanding - amount
-    _require_transition(invoice, InvoiceStatus.PARTLY_PAID if left > 0 else InvoiceStatus.PAID)
-    if amount <= 0:
-        raise DomainError(_("A payment is more than nothing"), reason="amount_not_positive")
-    if left < 0:
-        raise DomainError(_("The payment is more than is owed"), reason="overpaid")
-    payment = Payment(
-        invoice=invoice,
-        amount=amount,
-        payment_method=payment_method,
-        reference=reference,
-        paid_at=at,
-        by=by,
-    )
-    try:
-        with transaction.atomic():
-            payment.save(force_insert=True)
-    except IntegrityError as error:
-        raise DomainError(_("A payment has this reference already"), reason="reference_used") from error
-    before, invoice.status = invoice.status, InvoiceStatus.PARTLY_PAID if left else InvoiceStatus.PAID
-    invoice.save(update_fields=["status"])
-    note_step(invoice, before, at=at, by=by)
-    return payment
-
-
-@transaction.atomic
 def discard_draft(*, invoice: Invoice) -> None:
     """Deletes a draft and its lines. Raises DomainError if it is a document already."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
@@ -125,17 +84,3 @@ def discard_draft(*, invoice: Invoice) -> None:
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
     invoice.delete()
-
-
-def _require_transition(invoice: Invoice, status: InvoiceStatus) -> None:
-    if not InvoiceStatus(invoice.status).may_become(status):
-        raise _no_transition(invoice, status)
-
-
-def _no_transition(invoice: Invoice, status: InvoiceStatus) -> DomainError:
-    present = InvoiceStatus(invoice.status)
-    return DomainError(
-        _("An invoice that is “%(present)s” cannot become “%(status)s”")
-        % {"present": present.label, "status": status.label},
-        reason=f"{present}_not_{status}".lower(),
-    )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Payment
-from billing.services import record_payment
+from billing.paying import record_payment
 from telcox.common.admin import CappedPaginator, MadeByService
 
 

@@ -21,12 +21,10 @@ from usage.models import Resource
 NOW, PERIOD_END = "now", "period_end"
 
 
-class OrderInput(InputSerializer):
+class ExactInput(InputSerializer):
     """Nothing but what it knows: a misspelt `dry_run` would buy."""
 
     default_error_messages = {"extra_forbidden": "Extra inputs are not permitted"}
-
-    dry_run = StrictBooleanField(default=False, help_text="Only say what it would come to.")
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
@@ -35,6 +33,10 @@ class OrderInput(InputSerializer):
                 {name: [serializers.ErrorDetail(message, "extra_forbidden")] for name in unknown}
             )
         return super().to_internal_value(data)
+
+
+class OrderInput(ExactInput):
+    dry_run = StrictBooleanField(default=False, help_text="Only say what it would come to.")
 
 
 class PlanChangeInput(OrderInput):

@@ -1,3 +1,4 @@
+from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
 from billing.api.subscriptions import SubscriptionViewSet
 from billing.api.views import BillingViewSet, WalletViewSet
 from telcox.common.routers import Router
@@ -6,5 +7,7 @@ router = Router()
 router.register("customers", BillingViewSet, basename="billing")
 router.register("customers", WalletViewSet, basename="wallet")
 router.register("customers", SubscriptionViewSet, basename="subscription")
+router.register("invoices", InvoiceOfficeViewSet, basename="invoice-office")
+router.register("payments", PaymentOfficeViewSet, basename="payment-office")
 
 urlpatterns = router.urls

@@ -1,19 +1,29 @@
 """What is owed and paid."""
 
 from billing.models.events import Channel, InvoiceEvent, Notice, NoticeKind, NoticeState
-from billing.models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Unit
-from billing.models.payments import BankProblem, BankTransfer, Payment, PaymentMethod
+from billing.models.invoices import (
+    CreditNote,
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceStatus,
+    Unit,
+    standing_of,
+)
+from billing.models.payments import BY_WALLET, BankProblem, BankTransfer, Payment, PaymentMethod, Reversal
 from billing.models.prices import Discount, TaxRate
 from billing.models.runs import BillingChunk, BillingRun, ParkedBill, ParkReason, RunState
 from billing.models.series import InvoiceSeries, Issuer, written_number
 from billing.models.wallets import EntryKind, Wallet, WalletEntry
 
 __all__ = [
+    "BY_WALLET",
     "BankProblem",
     "BankTransfer",
     "BillingChunk",
     "BillingRun",
     "Channel",
+    "CreditNote",
     "Discount",
     "EntryKind",
     "Invoice",
@@ -30,10 +40,12 @@ __all__ = [
     "ParkedBill",
     "Payment",
     "PaymentMethod",
+    "Reversal",
     "RunState",
     "TaxRate",
     "Unit",
     "Wallet",
     "WalletEntry",
+    "standing_of",
     "written_number",
 ]

@@ -51,6 +51,15 @@ _TRANSITIONS = {
 OPEN = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
 
 
+def standing_of(*, total: Decimal, credited: Decimal, paid: Decimal, void: bool) -> InvoiceStatus:
+    """What an issued invoice is; `void`: credit notes took all of its lines back."""
+    if void:
+        return InvoiceStatus.VOID
+    if credited + paid >= total:
+        return InvoiceStatus.PAID
+    return InvoiceStatus.PARTLY_PAID if paid else InvoiceStatus.ISSUED
+
+
 class InvoiceQuerySet(FrozenQuerySet):
     def drafts(self) -> InvoiceQuerySet:
         return self.filter(status=InvoiceStatus.DRAFT)
@@ -241,11 +250,44 @@ class Invoice(Frozen):
 
     @property
     def credited(self) -> Decimal:
+        """What its credit notes took back."""
         return sum((note.total for note in self.corrections.all()), Decimal(0))
 
     @property
     def outstanding(self) -> Decimal:
+        """What is still to be paid; on a credit note nothing is."""
+        return Decimal(0) if self.corrects_id else max(Decimal(0), self._left)
+
+    @property
+    def refunded(self) -> Decimal:
+        """What was paid of what credit notes took back: it is on the line's wallet."""
+        return max(Decimal(0), -self._left)
+
+    @property
+    def standing(self) -> InvoiceStatus:
+        """What an issued invoice is by its payments and its credit notes."""
+        notes = list(self.corrections.all())
+        return standing_of(
+            total=self.total,
+            credited=sum((note.total for note in notes), Decimal(0)),
+            paid=self.paid,
+            void=bool(notes) and sum(note.subtotal for note in notes) == self.subtotal,
+        )
+
+    @property
+    def _left(self) -> Decimal:
         return self.total - self.credited - self.paid
+
+
+class CreditNote(Invoice):
+    """The documents that take others back, by themselves: whoever may write one has a right of its own."""
+
+    objects: ClassVar[models.Manager[CreditNote]] = models.Manager()  # type: ignore[assignment]
+
+    class Meta:
+        proxy = True
+        verbose_name = _("credit note")
+        verbose_name_plural = _("credit notes")
 
 
 class Unit(models.TextChoices):

@@ -10,8 +10,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
+from billing.models.wallets import VISIBLE
 from telcox.common.fields import KeyField
 from telcox.common.frozen import Frozen, FrozenQuerySet
+
+# How the references of payments begin that a wallet made. Those from outside have no blanks.
+BY_WALLET = "wallet "
 
 
 class PaymentMethod(models.TextChoices):
@@ -40,7 +44,7 @@ class Payment(Frozen):
     to_wallet = models.DecimalField(_("to the wallet"), max_digits=12, decimal_places=2, default=0)
     payment_method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod)
     paid_at = models.DateTimeField(_("paid"))
-    reference = models.CharField(_("reference"), max_length=64, unique=True)
+    reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
     reverses = models.OneToOneField(
         "self",
         verbose_name=_("takes back"),
@@ -84,6 +88,22 @@ class Payment(Frozen):
     @property
     def received(self) -> Decimal:
         return self.amount + self.to_wallet
+
+    @property
+    def is_wallets(self) -> bool:
+        """Whether the line's wallet paid in advance (billing/documents.py), and nobody brought money."""
+        return self.reference.startswith(BY_WALLET)
+
+
+class Reversal(Payment):
+    """The payments that take others back, by themselves: whoever may make one has a right of its own."""
+
+    objects: ClassVar[models.Manager[Reversal]] = models.Manager()  # type: ignore[assignment]
+
+    class Meta:
+        proxy = True
+        verbose_name = _("reversal")
+        verbose_name_plural = _("reversals")
 
 
 class BankProblem(models.TextChoices):

@@ -5,7 +5,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from billing.models import Discount, Invoice, PaymentMethod
+from django.conf import settings
+
+from billing.crediting import credit_invoice, left_of
+from billing.models import Discount, Invoice, InvoiceSeries, Payment, PaymentMethod
+from billing.paying import record_payment, reverse_payment
 from billing.sales.renewal import renew_line
 from billing.sales.services import (
     activate_subscription,
@@ -16,7 +20,7 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
+from billing.services import discard_draft, draft_invoice, issue_invoice
 from billing.simulation.world import KnownLine, World
 from billing.wallets import adjust_wallet, top_up
 from customers.catalogue import revise_plan
@@ -38,6 +42,7 @@ class Office:
         self._suspended: list[KnownLine] = []
         self._idle: list[KnownLine] = []
         self._drafts: list[Invoice] = []
+        self._payments: list[Payment] = []
         self._bought: tuple[KnownLine, Pack] | None = None
         self._paid_in: tuple[KnownLine, Decimal, str] | None = None
         self._picked: KnownLine | None = None
@@ -52,7 +57,9 @@ class Office:
             self._terminate: 1,
             self._schedule_end: 1,
             self._sell: 4,
-            self._pay: 4,
+            self._pay: 6,
+            self._reverse: 2,
+            self._credit: 2,
             self._draft: 2,
             self._settle_draft: 2,
             self._adjust: 1,
@@ -211,18 +218,50 @@ class Office:
 
     def _pay(self, at: datetime) -> None:
         """Of any invoice, all, a part of it, or too much."""
-        last = Invoice.objects.issued().order_by("-number").values_list("number", flat=True).first()
-        if last is None:
-            raise NotFound("There is no invoice yet", reason="nothing_there")
-        invoice = Invoice.objects.get(number=self._random.randint(1, last))
+        invoice = self._document()
         share = self._random.choice(["1", "1", "1", "0.5", "1.1"])
-        record_payment(
+        payment = record_payment(
             invoice=invoice,
             amount=(invoice.outstanding * Decimal(share)).quantize(Decimal("0.01")),
             payment_method=PaymentMethod.TRANSFERENCIA,
             reference=f"payment-{self.taken['pay']}",
             at=at,
         )
+        self._payments.append(payment)
+
+    def _reverse(self, at: datetime) -> None:
+        """Any payment: now and then one that was reversed before, is a reversal, or came from a wallet."""
+        payment = self._random.choice(self._payments) if self._payments else None
+        if self._random.random() < 0.1:
+            payment = self._document().payments.first()
+        if payment is None:
+            raise NotFound("Nothing was paid yet", reason="nothing_there")
+        reversal = reverse_payment(payment=payment, why="Sin fondos", at=at, by=self._by())
+        if self._random.random() < 0.1:
+            self._payments.append(reversal)
+
+    def _credit(self, at: datetime) -> None:
+        """All of a document, and perhaps it is billed again; or some of its lines, a part of each."""
+        invoice = self._document()
+        if self._random.random() < 0.4:
+            again = self._random.random() < 0.5
+            credit_invoice(invoice=invoice, why="Anulada", at=at, by=self._by(), bill_again=again)
+            return
+        amounts = {
+            position: (left.amounts.amount * self._random.choice([1, 3, 10]) / 10).quantize(Decimal("0.01"))
+            for position, left in left_of(invoice).items()
+            if left.amounts.amount and self._random.random() < 0.8
+        }
+        credit_invoice(invoice=invoice, why="Reclamo", amounts=amounts, at=at, by=self._by())
+
+    def _document(self) -> Invoice:
+        """Any that was issued; now and then a credit note."""
+        notes = self._random.random() < 0.03
+        prefix = settings.CREDIT_NOTE_SERIES if notes else settings.INVOICE_SERIES
+        last = InvoiceSeries.objects.get(prefix=prefix).last_number
+        if not last:
+            raise NotFound("There is no such document yet", reason="nothing_there")
+        return Invoice.objects.get(series__prefix=prefix, number=self._random.randint(1, last))
 
     def _draft(self, at: datetime) -> None:
         """By hand, before its time, and perhaps with something off."""

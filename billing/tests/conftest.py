@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing.models import Wallet
+from billing.models import EntryKind, InvoiceSeries, Wallet, WalletEntry
 from billing.tests.orders import Clock
 from customers.models import Line, Pack, Plan, Subscription
 from telcox.common.errors import DomainError
@@ -70,6 +70,22 @@ def make_pack(db: Any) -> MakePack:
         return pack
 
     return make
+
+
+@pytest.fixture
+def opened(seeded: None) -> None:
+    """Every wallet has the entries that made its balance; there is a series, after a flush as well."""
+    InvoiceSeries.objects.get_or_create(prefix="001-001")
+    for wallet in Wallet.objects.filter(entries=None).exclude(balance_usd=0):
+        WalletEntry.objects.create(
+            wallet=wallet,
+            position=1,
+            kind=EntryKind.ADJUSTMENT,
+            amount=wallet.balance_usd,
+            balance_after=wallet.balance_usd,
+            reference=f"opening-{wallet.pk}",
+            at=moment("2026-10-01"),
+        )
 
 
 @pytest.fixture

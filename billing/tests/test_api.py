@@ -10,8 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from billing.crediting import credit_invoice
 from billing.models import Invoice, InvoiceSeries, PaymentMethod
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.paying import record_payment, reverse_payment
+from billing.services import draft_invoice, issue_invoice
 from customers.models import Customer, Line, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +62,33 @@ def test_of_several_payments_the_last_is_shown_and_the_bill_once(
     assert [bill["id"] for bill in shown].count(issued.pk) == 1
     assert (shown[0]["payment_method"], shown[0]["status"]) == ("EFECTIVO", "PARTLY_PAID")
     assert shown[0]["payment_date"] == "2026-12-22T10:00:00-05:00"
+
+
+def test_a_payment_that_was_reversed_is_not_shown_nor_its_reversal(
+    issued: Invoice, open_api: None, client: Client, now: datetime
+) -> None:
+    first, second = (
+        record_payment(
+            invoice=issued,
+            amount=Decimal("1.00"),
+            payment_method=method,
+            reference=method.name,
+            at=now.replace(day=day),
+        )
+        for day, method in ((20, PaymentMethod.TARJETA), (22, PaymentMethod.EFECTIVO))
+    )
+    reverse_payment(payment=second, why="x", at=now.replace(day=23))
+    assert bills(client)[0]["payment_method"] == "TARJETA"
+    reverse_payment(payment=first, why="x", at=now.replace(day=24))
+    shown = bills(client)[0]
+    assert (shown["payment_method"], shown["payment_date"], shown["status"]) == (None, None, "ISSUED")
+
+
+def test_a_void_bill_is_shown_as_such_and_its_credit_note_is_no_bill(
+    issued: Invoice, open_api: None, client: Client, now: datetime
+) -> None:
+    credit_invoice(invoice=issued, why="x", at=now)
+    assert [bill["status"] for bill in bills(client)] == ["VOID", "PAID", "PAID"]
 
 
 def test_the_newest_period_comes_first(issued: Invoice, open_api: None, client: Client) -> None:

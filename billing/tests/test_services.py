@@ -4,8 +4,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.models import Invoice, InvoiceSeries, InvoiceStatus, Payment, PaymentMethod, TaxRate
-from billing.services import discard_draft, draft_invoice, issue_invoice, record_payment
+from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
+from billing.services import discard_draft, draft_invoice, issue_invoice
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
@@ -29,12 +29,6 @@ def draft(subscription: Subscription, now: datetime) -> Invoice:
 @pytest.fixture
 def issued(draft: Invoice, now: datetime) -> Invoice:
     return issue_invoice(invoice=draft, at=now)
-
-
-def pay(invoice: Invoice, amount: str, at: datetime, reference: str = "TR-1") -> Payment:
-    return record_payment(
-        invoice=invoice, amount=D(amount), payment_method=PaymentMethod.TARJETA, reference=reference, at=at
-    )
 
 
 @pytest.mark.django_db
@@ -122,36 +116,6 @@ class TestIssuing:
         with pytest.raises(DomainError) as refused:
             issue_invoice(invoice=draft, at=now)
         assert refused.value.reason == "no_series"
-
-
-@pytest.mark.django_db
-class TestPaying:
-    def test_a_part_and_then_the_rest_make_it_paid(self, issued: Invoice, now: datetime) -> None:
-        pay(issued, "5.30", now, "TR-1")
-        issued.refresh_from_db()
-        assert (issued.status, issued.outstanding) == (InvoiceStatus.PARTLY_PAID, D("20.00"))
-        pay(issued, "20.00", now, "TR-2")
-        issued.refresh_from_db()
-        assert (issued.status, issued.outstanding) == (InvoiceStatus.PAID, D("0.00"))
-
-    @pytest.mark.parametrize(("amount", "reason"), [("25.31", "overpaid"), ("0", "amount_not_positive")])
-    def test_too_much_and_nothing_are_refused(
-        self, issued: Invoice, now: datetime, amount: str, reason: str
-    ) -> None:
-        with pytest.raises(DomainError) as refused:
-            pay(issued, amount, now)
-        assert refused.value.reason == reason
-        assert not issued.payments.exists()
-
-    def test_a_reference_is_used_once(self, issued: Invoice, now: datetime) -> None:
-        pay(issued, "1.00", now)
-        with pytest.raises(DomainError) as refused:
-            pay(issued, "1.00", now)
-        assert refused.value.reason == "reference_used"
-
-    def test_a_draft_takes_no_payment(self, draft: Invoice, now: datetime) -> None:
-        with pytest.raises(DomainError):
-            pay(draft, "1.00", now)
 
 
 @pytest.mark.django_db
@@ -258,19 +222,3 @@ class TestNumberingAtOnce:
             return True
 
         assert sum(in_threads(draft, range(16), threads=16)) == 1
-
-    def test_16_payments_at_once_never_pay_more_than_is_owed(self, committed: None, now: datetime) -> None:
-        InvoiceSeries.objects.get_or_create(prefix="001-001")
-        subscription = Subscription.objects.get(line__phone_number=JESUS)
-        invoice = issue_invoice(invoice=draft_invoice(subscription=subscription, at=now), at=now)
-
-        def pay_some(number: int) -> bool:
-            try:
-                pay(invoice, "5.00", now, f"TR-{number}")
-            except DomainError:
-                return False
-            return True
-
-        assert sum(in_threads(pay_some, range(16), threads=16)) == 5
-        invoice = Invoice.objects.get(pk=invoice.pk)
-        assert invoice.outstanding == D("0.30")

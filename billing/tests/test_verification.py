@@ -11,7 +11,6 @@ from django.db.models import F
 
 from billing.daily import run_day
 from billing.models import (
-    EntryKind,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
@@ -35,22 +34,6 @@ GB = 2**30
 POSTPAID, PREPAID = "0955555555", "0955555556"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def opened(seeded: None) -> None:
-    """Every wallet has the entries that made its balance; there is a series, after a flush as well."""
-    InvoiceSeries.objects.get_or_create(prefix="001-001")
-    for wallet in Wallet.objects.filter(entries=None).exclude(balance_usd=0):
-        WalletEntry.objects.create(
-            wallet=wallet,
-            position=1,
-            kind=EntryKind.ADJUSTMENT,
-            amount=wallet.balance_usd,
-            balance_after=wallet.balance_usd,
-            reference=f"opening-{wallet.pk}",
-            at=moment("2026-10-01"),
-        )
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min
 
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment, written_number
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, written_number
 from billing.rating import RatingInputs
 from billing.verification.faults import Fault
+from billing.verification.money import money_faults, moved_on
 from telcox.common.moments import one_moment
-from telcox.common.money import cents
 
 # Invoices compared at a time, and numbers read at a time.
 INVOICES_AT_ONCE = 500
@@ -26,6 +26,7 @@ _COLUMNS = (
     "series__prefix",
     "series__pattern",
     "number",
+    "kind",
     "status",
     "phone_number",
     "period",
@@ -46,10 +47,20 @@ def document_faults() -> Iterator[Fault]:
                 return
             keys = [row[0] for row in rows]
             lines = _lines(keys)
-            payments = Payment.objects.filter(invoice__in=keys).order_by()
-            sums_paid = payments.values_list("invoice").annotate(Sum("amount"))
-            paid = {pk: cents(amount) for pk, amount in sums_paid}  # SQLite adds up binary fractions
-        for pk, prefix, pattern, number, status, phone_number, period, tax_rate, rated_from, *sums in rows:
+            moved = moved_on(keys)
+        for (
+            pk,
+            prefix,
+            pattern,
+            number,
+            kind,
+            status,
+            phone_number,
+            period,
+            tax_rate,
+            rated_from,
+            *sums,
+        ) in rows:
             of = (
                 f"invoice {written_number(prefix, pattern, number)}"
                 if prefix
@@ -58,7 +69,7 @@ def document_faults() -> Iterator[Fault]:
             for what in (
                 *_sum_faults(sums, lines[pk]),
                 *_rating_faults(rated_from, tax_rate, lines[pk]),
-                *_payment_faults(status, sums[-1], paid.get(pk, ZERO)),
+                *money_faults(kind, status, [line[3:] for line in lines[pk]], moved[pk]),
             ):
                 yield Fault(of, what)
         last = keys[-1]
@@ -99,18 +110,6 @@ def _rating_faults(rated_from: Any, tax_rate: Decimal, lines: Sequence[tuple[Any
         for name, value in zip(_OF_A_LINE, held, strict=True):
             if value != getattr(rated, name):
                 yield f"line {position}: its {name} is {value}, reckoned again {getattr(rated, name)}"
-
-
-def _payment_faults(status: str, total: Decimal, paid: Decimal) -> Iterator[str]:
-    match status:
-        case InvoiceStatus.PAID:
-            right = paid == total
-        case InvoiceStatus.PARTLY_PAID:
-            right = ZERO < paid < total
-        case _:
-            right = paid == ZERO
-    if not right:
-        yield f"it is {status}, and {paid} of {total} was paid"
 
 
 def series_faults() -> Iterator[Fault]:

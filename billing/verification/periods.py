@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.db.models import Max, Sum
 
-from billing.models import Invoice, Payment, PaymentMethod
+from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod
 from billing.rating import Allowance, RatingInputs, Used, carried_over, granted
 from billing.sales.facts import NOTHING, facts_of
 from billing.sales.settlement import paid_for
@@ -32,6 +32,8 @@ class PeriodFacts:
         self.rated: dict[int, RatingInputs] = {}
         self.unratable: list[Fault] = []
         self.invoices: dict[int, tuple[str, Decimal, Any]] = {}
+        self.credited: dict[int, Decimal] = {}
+        self.void: set[int] = set()
         self.paid: dict[int, Decimal] = {}
         self.by_wallet: dict[int, Decimal] = {}
         self._last_usage: dict[int, datetime] = {}
@@ -45,8 +47,13 @@ class PeriodFacts:
         invoices = Invoice.objects.in_force().filter(subscription__in=keys)
         for pk, *rest in invoices.values_list("subscription_id", "status", "total", "rated_from"):
             self.invoices[pk] = (rest[0], rest[1], rest[2])
+        void = Invoice.objects.filter(subscription__in=keys, status=InvoiceStatus.VOID)
+        self.void.update(void.values_list("subscription_id", flat=True))
         prepaid = [period for period in periods if period.prepaid]
         if prepaid:
+            notes = Invoice.objects.filter(corrects__subscription__in=prepaid, corrects__in_force=True)
+            for pk, total in notes.values_list("subscription_id", "total"):
+                self.credited[pk] = self.credited.get(pk, ZERO) + total
             self.paid.update((pk, amount) for pk, (amount, _) in paid_for(prepaid).items())
             payments = Payment.objects.filter(
                 invoice__subscription__in=[period.pk for period in prepaid],
@@ -183,13 +190,18 @@ def _amounts(allowance: Allowance) -> str:
 
 def _billing_faults(period: Subscription, facts: PeriodFacts) -> Iterator[str]:
     invoice = facts.invoices.get(period.pk)
-    if (invoice is None) != bool(period.unbilled):
-        yield "it is to be billed, and has an invoice" if invoice else "it is billed, and has no invoice"
+    if invoice and period.unbilled:
+        yield "it is to be billed, and has an invoice"
+    if invoice is None and not period.unbilled and period.pk not in facts.void:
+        yield "it is billed, and has no invoice"
+    paid = facts.paid.get(period.pk, ZERO)
+    if invoice is None and not period.unbilled and paid:
+        yield f"its wallet paid {paid}, and its invoice is void"
     if invoice is None or not period.prepaid or invoice[0] == "DRAFT":
         return
-    total, paid = invoice[1], facts.paid.get(period.pk, ZERO)
-    if paid != total:
-        yield f"its wallet paid {paid}, and its invoice is over {total}"
+    total, credited = invoice[1], facts.credited.get(period.pk, ZERO)
+    if paid != total - credited:
+        yield f"its wallet paid {paid}, and its invoice is over {total - credited}"
     if (by_wallet := facts.by_wallet.get(period.pk, ZERO)) != total:
         yield f"its invoice is over {total}, and {by_wallet} of it paid by the wallet"
 

@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
 from customers.models import Line, Subscription
+from telcox.common.amounts import amount_refusal, amount_too_large
 from telcox.common.bulk import chunks
-from telcox.common.errors import DomainError, NotFound, Unprocessable
-from telcox.common.money import MONEY_MAX, cents
+from telcox.common.errors import DomainError, NotFound
+from telcox.common.money import MONEY_MAX
 from telcox.common.patience import patiently
 
 
@@ -266,16 +267,11 @@ def _decide(
 
 def _refusal(posting: Posting, account: _Account) -> DomainError | None:
     """Why this is not done to this wallet, if it is not."""
-    amount = posting.amount
-    if not amount.is_finite() or amount == 0 or (amount < 0 and posting.kind != EntryKind.ADJUSTMENT):
-        return Unprocessable(_("An amount is more than nothing"), reason="amount_not_positive")
-    if (
-        not -MONEY_MAX <= amount <= MONEY_MAX
-        or not -MONEY_MAX <= account.balance + posting.change <= MONEY_MAX
-    ):
-        return Unprocessable(_("The amount is too large"), reason="amount_too_large")
-    if amount != cents(amount):
-        return Unprocessable(_("An amount is in whole cents"), reason="amount_not_in_cents")
+    amount = abs(posting.amount) if posting.kind == EntryKind.ADJUSTMENT else posting.amount
+    if refusal := amount_refusal(amount):
+        return refusal
+    if not -MONEY_MAX <= account.balance + posting.change <= MONEY_MAX:
+        return amount_too_large()
     if not account.sound:
         return DomainError(
             _("The wallet's balance is not what its entries say: nothing was done"),

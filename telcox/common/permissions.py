@@ -21,11 +21,29 @@ class OpenOrAuthenticated(BasePermission):
         return bool(settings.API_OPEN or (request.user and request.user.is_authenticated))
 
 
-class MayReportUsage(BasePermission):
-    """Anyone while the API is open, else those staff gave the permission to report usage."""
+class MayDo(BasePermission):
+    """Anyone while the API is open, else those staff gave the permission for it."""
+
+    permission = ""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(settings.API_OPEN or (request.user and request.user.has_perm("usage.report_usage")))
+        return bool(settings.API_OPEN or (request.user and request.user.has_perm(self.permission)))
+
+
+class MayReportUsage(MayDo):
+    permission = "usage.report_usage"
+
+
+class MayRecordPayments(MayDo):
+    permission = "billing.add_payment"
+
+
+class MayReversePayments(MayDo):
+    permission = "billing.add_reversal"
+
+
+class MayTakeBackInvoices(MayDo):
+    permission = "billing.add_creditnote"
 
 
 class MayTopUp(BasePermission):

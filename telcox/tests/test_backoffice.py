@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.models import Discount, Invoice
+from billing.paying import record_payment
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription

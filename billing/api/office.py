@@ -1,0 +1,137 @@
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from billing.api.settling import (
+    Credited,
+    CreditNoteInput,
+    CreditNoteOutput,
+    PaymentInput,
+    PaymentOutput,
+    ReversalInput,
+    Settled,
+)
+from billing.crediting import credit_invoice
+from billing.models import Invoice, Payment
+from billing.paying import receive_payment, reverse_payment
+from telcox.common.errors import NotFound
+from telcox.common.openapi import problems
+from telcox.common.patience import patiently
+from telcox.common.permissions import MayRecordPayments, MayReversePayments, MayTakeBackInvoices
+from telcox.common.rehearsal import rehearse
+
+Row = TypeVar("Row", bound=Model)
+
+# A path segment that may be a row's key: no more digits than a column holds.
+KEY_SEGMENT = "[0-9]{1,18}"
+KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+REFUSALS = problems(404, 409, 413, 415, 422)
+
+
+class InvoiceOfficeViewSet(ViewSet):
+    """What the office does with an issued invoice. What would come of it is told by the code that does it."""
+
+    lookup_value_regex = KEY_SEGMENT
+    lookup_url_kwarg = "id"
+
+    @extend_schema(
+        operation_id="post_payment",
+        tags=["office"],
+        parameters=[KEY],
+        request=PaymentInput,
+        responses={200: PaymentOutput, 201: PaymentOutput, **REFUSALS},
+    )
+    @action(detail=True, methods=["post"], permission_classes=[MayRecordPayments])
+    def payments(self, request: Request, id: str) -> Response:
+        """Records money received for the invoice, once for each reference.
+
+        200 means that nothing was recorded: it is a dry run, or had been recorded before (`repeated`).
+        """
+        invoice, given = _found(Invoice, id), _given(PaymentInput, request)
+        dry_run = given.pop("dry_run")
+
+        def pay() -> Any:
+            by = request.user.get_username()
+            payment, repeated = receive_payment(invoice=invoice, **given, at=timezone.now(), by=by)
+            return PaymentOutput(Settled(payment, dry_run, repeated)).data
+
+        return _answer(pay, dry_run)
+
+    @extend_schema(
+        operation_id="post_credit_note",
+        tags=["office"],
+        parameters=[KEY],
+        request=CreditNoteInput,
+        responses={200: CreditNoteOutput, 201: CreditNoteOutput, **REFUSALS},
+    )
+    @action(detail=True, methods=["post"], url_path="credit-notes", permission_classes=[MayTakeBackInvoices])
+    def credit_notes(self, request: Request, id: str) -> Response:
+        """Takes the invoice back by a credit note, all that is left of it or some of its lines. What was paid
+        of that goes to the line's wallet. Wholly taken back, the invoice is void.
+        """
+        invoice, given = _found(Invoice, id), _given(CreditNoteInput, request)
+        dry_run, lines = given.pop("dry_run"), given.pop("lines", None)
+        amounts = None if lines is None else {line["line"]: line["amount"] for line in lines}
+
+        def credit() -> Any:
+            by = request.user.get_username()
+            note = credit_invoice(invoice=invoice, amounts=amounts, **given, at=timezone.now(), by=by)
+            return CreditNoteOutput(Credited(note, dry_run)).data
+
+        return _answer(credit, dry_run)
+
+
+class PaymentOfficeViewSet(ViewSet):
+    lookup_value_regex = KEY_SEGMENT
+    lookup_url_kwarg = "id"
+
+    @extend_schema(
+        operation_id="post_reversal",
+        tags=["office"],
+        parameters=[KEY],
+        request=ReversalInput,
+        responses={200: PaymentOutput, 201: PaymentOutput, **REFUSALS},
+    )
+    @action(detail=True, methods=["post"], permission_classes=[MayReversePayments])
+    def reversal(self, request: Request, id: str) -> Response:
+        """Takes a payment back, once. What it brought to the line's wallet is taken from there."""
+        payment, given = _found(Payment, id), _given(ReversalInput, request)
+        dry_run = given.pop("dry_run")
+
+        def reverse() -> Any:
+            by = request.user.get_username()
+            reversal = reverse_payment(payment=payment, **given, at=timezone.now(), by=by)
+            return PaymentOutput(Settled(reversal, dry_run)).data
+
+        return _answer(reverse, dry_run)
+
+
+def _found(model: type[Row], key: str) -> Row:
+    row = model._default_manager.filter(pk=key).first()
+    if row is None:
+        raise NotFound("Not Found")
+    return row
+
+
+def _given(
+    serializer: type[PaymentInput | ReversalInput | CreditNoteInput], request: Request
+) -> dict[str, Any]:
+    body = serializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def _answer(work: Callable[[], Any], dry_run: bool) -> Response:
+    """What `work` answers, which asks the database for nothing any more; 201 if something happened."""
+    answer = patiently(lambda: rehearse(work, dry_run=dry_run))
+    nothing_happened = dry_run or answer.get("repeated")
+    return Response(answer, status.HTTP_200_OK if nothing_happened else status.HTTP_201_CREATED)

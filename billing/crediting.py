@@ -1,0 +1,185 @@
+"""Credit notes, which take documents back: the only way to void one (docs/payments.md)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from billing.documents import Document, note_issued, number, restate, save_documents
+from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
+from billing.paying import post_for
+from customers.models import Subscription
+from telcox.common.amounts import amount_refusal
+from telcox.common.errors import DomainError, Unprocessable
+from telcox.common.money import cents
+
+# What a credit note has from the document that it takes back.
+_MIRRORED = (
+    "customer",
+    "subscription",
+    "period",
+    "customer_dni",
+    "customer_name",
+    "customer_address",
+    "language",
+    "phone_number",
+    "tax_rate",
+)
+_MILLIONTH = Decimal("0.000001")
+
+
+class Amounts(NamedTuple):
+    """Of a line, in dollars."""
+
+    amount: Decimal
+    discount: Decimal
+    tax: Decimal
+
+    def less(self, part: "Amounts") -> "Amounts":
+        return Amounts(self.amount - part.amount, self.discount - part.discount, self.tax - part.tax)
+
+    def part(self, amount: Decimal) -> "Amounts":
+        """What goes with this much of the amount: the same share of discount and tax, in whole cents. Taken
+        of what is left each time, the parts come to the whole, in whatever order and of whatever size."""
+        if not self.amount:
+            return self
+        return Amounts(
+            amount, cents(self.discount * amount / self.amount), cents(self.tax * amount / self.amount)
+        )
+
+
+class Left(NamedTuple):
+    """What no credit note has taken back yet of a line; `untouched`: none has taken anything."""
+
+    line: InvoiceLine
+    amounts: Amounts
+    untouched: bool = True
+
+
+def left_of(invoice: Invoice) -> dict[int, Left]:
+    """By the position of the invoice's lines."""
+    left = {
+        line.position: Left(line, Amounts(line.amount, line.discount, line.tax))
+        for line in invoice.lines.order_by("position")
+    }
+    taken = InvoiceLine.objects.filter(invoice__corrects=invoice).order_by("pk")
+    for position, *amounts in taken.values_list("credits", *Amounts._fields):
+        line, before, _untouched = left[position]
+        left[position] = Left(line, before.less(Amounts(*amounts)), untouched=False)
+    return left
+
+
+@transaction.atomic
+def credit_invoice(
+    *,
+    invoice: Invoice,
+    why: str,
+    amounts: Mapping[int, Decimal] | None = None,
+    at: datetime,
+    by: str = "",
+    bill_again: bool = False,
+) -> Invoice:
+    """Takes an issued invoice back by a credit note: all that is left of it; or of its lines, by their
+    position, these amounts in dollars before discount and tax, which go back in proportion.
+
+    What was paid of it goes back to the line's wallet. An invoice that is wholly taken back is void, and its
+    period is billed anew if it is to be (`bill_again`). Returns the credit note. Raises Unprocessable for
+    lines and amounts that cannot be; DomainError if the document is a draft, a credit note or void, if less
+    is left of a line, if a part is to be billed again, or if there is no wallet for what was paid.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    _require_creditable(invoice)
+    left = left_of(invoice)
+    lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
+    if not lines:
+        raise Unprocessable(_("There is nothing to take back"), reason="nothing_to_credit")
+    note = Invoice(
+        kind=InvoiceKind.CREDIT_NOTE,
+        corrects=invoice,
+        in_force=None,
+        **{field: getattr(invoice, field) for field in _MIRRORED},
+        subtotal=sum(line.amount for line in lines),
+        discount=sum(line.discount for line in lines),
+        tax=sum(line.tax for line in lines),
+    )
+    note.total = note.subtotal - note.discount + note.tax
+    if bill_again:
+        _bill_again(invoice, wholly=note.subtotal == sum(of_it.amounts.amount for of_it in left.values()))
+    if (paid_of_it := note.total - invoice.outstanding) > 0:
+        post_for(
+            invoice,
+            EntryKind.REFUND,
+            paid_of_it,
+            reference=entry_of_note(invoice.pk, invoice.corrections.count() + 1),
+            description=f"Nota de crédito de la factura {invoice.full_number}",
+            at=at,
+            by=by,
+        )
+    document = Document(note, lines)
+    number([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
+    save_documents([document])
+    note_issued([note], at=at, by=by, why=why)
+    restate(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
+    return note
+
+
+def entry_of_note(invoice_id: int, nth: int) -> str:
+    """The reference of the wallet's entry that the invoice's nth credit note made, if it made one."""
+    return f"credit note {invoice_id} {nth}"
+
+
+def _require_creditable(invoice: Invoice) -> None:
+    if invoice.is_draft:
+        raise DomainError(_("A draft is not taken back: it is discarded"), reason="not_issued")
+    if invoice.corrects_id:
+        raise DomainError(_("A credit note is not taken back"), reason="is_credit_note")
+    if invoice.status == InvoiceStatus.VOID:
+        raise DomainError(_("The invoice is void already"), reason="already_void")
+
+
+def _bill_again(invoice: Invoice, *, wholly: bool) -> None:
+    if not wholly:
+        raise DomainError(_("Only what is wholly taken back is billed again"), reason="not_wholly_credited")
+    if not Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True):
+        raise DomainError(_("The invoice is of no period that could be billed again"), reason="no_period")
+
+
+def _lines_of_all(left: Mapping[int, Left]) -> list[InvoiceLine]:
+    """Those that cost nothing as well, once."""
+    rest = [of_it for of_it in left.values() if of_it.amounts.amount or of_it.untouched]
+    return [_line(nth, of_it.line, of_it.amounts) for nth, of_it in enumerate(rest, start=1)]
+
+
+def _lines_of(left: Mapping[int, Left], amounts: Mapping[int, Decimal]) -> list[InvoiceLine]:
+    lines = []
+    for nth, (position, amount) in enumerate(sorted(amounts.items()), start=1):
+        if refusal := amount_refusal(amount):
+            raise refusal
+        if position not in left:
+            raise Unprocessable(_("The invoice has no line %d") % position, reason="unknown_line")
+        line, rest, _untouched = left[position]
+        if amount > rest.amount:
+            raise DomainError(
+                _("Of line %(line)d no more than %(left)s can be taken back")
+                % {"line": position, "left": f"{rest.amount:.2f}"},
+                reason="more_than_left",
+            )
+        lines.append(_line(nth, line, rest.part(amount)))
+    return lines
+
+
+def _line(position: int, line: InvoiceLine, part: Amounts) -> InvoiceLine:
+    share = part.amount / line.amount if line.amount else Decimal(1)
+    return InvoiceLine(
+        position=position,
+        description=line.description,
+        quantity=(line.quantity * share).quantize(_MILLIONTH),
+        unit=line.unit,
+        unit_price=line.unit_price,
+        **part._asdict(),
+        credits=line.position,
+    )

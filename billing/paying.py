@@ -1,0 +1,181 @@
+"""What may happen with the money for invoices: it is received, and taken back (docs/payments.md)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from billing.documents import restate
+from billing.models import EntryKind, Invoice, Payment, PaymentMethod
+from billing.wallets import Posting, post_entries
+from telcox.common.amounts import amount_refusal
+from telcox.common.errors import DomainError
+
+ZERO = Decimal(0)
+
+
+class Received(NamedTuple):
+    """`repeated`: it had been recorded before, and nothing happened now."""
+
+    payment: Payment
+    repeated: bool
+
+
+@transaction.atomic
+def receive_payment(
+    *,
+    invoice: Invoice,
+    amount: Decimal,
+    payment_method: PaymentMethod | str,
+    reference: str,
+    at: datetime,
+    by: str = "",
+) -> Received:
+    """Money received at `at` for an issued invoice, in dollars. What is more than is owed goes to the wallet
+    of the invoice's line.
+
+    `reference` names it once and for all: the same payment again is `repeated`. Raises Unprocessable for an
+    amount that cannot be; DomainError if the reference names another payment, nothing is owed, or there is
+    more than is owed and no wallet for the rest.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    if refusal := amount_refusal(amount):
+        raise refusal
+    if before := Payment.objects.filter(reference=reference).first():
+        recorded = (before.invoice_id, before.received, before.payment_method)
+        if recorded != (invoice.pk, amount, payment_method):
+            raise _reference_used()
+        return Received(before, repeated=True)
+    if invoice.is_draft:
+        raise DomainError(_("A draft is not paid: it is issued first"), reason="not_issued")
+    owed = invoice.outstanding
+    if not owed:
+        raise DomainError(_("Nothing is owed on this document"), reason="nothing_owed")
+    payment = Payment(
+        invoice=invoice,
+        amount=min(amount, owed),
+        to_wallet=max(amount - owed, ZERO),
+        payment_method=payment_method,
+        reference=reference,
+        paid_at=at,
+        by=by,
+    )
+    try:
+        with transaction.atomic():
+            payment.save(force_insert=True)
+    except IntegrityError as error:  # of another invoice, at the same moment
+        raise _reference_used() from error
+    if payment.to_wallet:
+        post_for(
+            invoice,
+            EntryKind.TOP_UP,
+            payment.to_wallet,
+            reference=entry_of(payment.pk),
+            description=f"Excedente del pago de la factura {invoice.full_number}",
+            at=at,
+            by=by,
+        )
+    restate(invoice, at=at, by=by)
+    return Received(payment, repeated=False)
+
+
+def record_payment(
+    *,
+    invoice: Invoice,
+    amount: Decimal,
+    payment_method: PaymentMethod | str,
+    reference: str,
+    at: datetime,
+    by: str = "",
+) -> Payment:
+    """As `receive_payment`, for whom it is one whether the payment was there before."""
+    return receive_payment(
+        invoice=invoice, amount=amount, payment_method=payment_method, reference=reference, at=at, by=by
+    ).payment
+
+
+@transaction.atomic
+def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
+    """Takes a payment back, as if it had not been made: the cheque bounced, or the money was handed back.
+    Returns its reversal.
+
+    What it brought to the line's wallet, there and then or by a credit note since, is taken from the wallet.
+    Raises DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
+    that back), or if the wallet is short.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
+    if payment.reverses_id:
+        raise DomainError(_("A reversal is not reversed: record the payment again"), reason="is_reversal")
+    if payment.is_wallets:
+        raise DomainError(
+            _("The wallet paid this: what is to be given back needs a credit note"), reason="paid_by_wallet"
+        )
+    if Payment.objects.filter(reverses=payment).exists():
+        raise DomainError(_("The payment was reversed already"), reason="already_reversed")
+    refunded = invoice.refunded
+    reversal = Payment(
+        invoice=invoice,
+        amount=-payment.amount,
+        to_wallet=-payment.to_wallet,
+        payment_method=payment.payment_method,
+        reference=f"reversal of {payment.pk}",
+        reverses=payment,
+        paid_at=at,
+        by=by,
+        why=why,
+    )
+    reversal.save(force_insert=True)
+    on_wallet = payment.to_wallet + refunded - invoice.refunded
+    if on_wallet:
+        post_for(
+            invoice,
+            EntryKind.CHARGE,
+            on_wallet,
+            reference=entry_of(reversal.pk),
+            description=f"Reverso de un pago de la factura {invoice.full_number}",
+            at=at,
+            by=by,
+        )
+    restate(invoice, at=at, by=by, why=why)
+    return reversal
+
+
+def entry_of(payment_id: int) -> str:
+    """The reference of the wallet's entry that a payment made, if it made one."""
+    return f"payment {payment_id}"
+
+
+def post_for(
+    invoice: Invoice,
+    kind: EntryKind,
+    amount: Decimal,
+    *,
+    reference: str,
+    description: str,
+    at: datetime,
+    by: str,
+) -> None:
+    """Moves money on the wallet of the line that a locked invoice was for. Raises DomainError if there is no
+    such line, if it is somebody else's by now, or if its wallet is short."""
+    period = invoice.subscription
+    if period is None or period.line.customer_id != invoice.customer_id:
+        raise DomainError(
+            _("There is no wallet for what is more than is owed: the document is of no line of its customer"),
+            reason="no_wallet",
+        )
+    posting = Posting(
+        line_id=period.line_id,
+        kind=kind,
+        amount=amount,
+        reference=reference,
+        description=description,
+        # What was paid in advance for a period is what its entries come to.
+        subscription_id=period.pk if period.prepaid else None,
+    )
+    post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
+def _reference_used() -> DomainError:
+    return DomainError(_("Another payment has this reference already"), reason="reference_used")
