@@ -19,6 +19,7 @@ from billing.documents import (
     rated_again,
 )
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
+from billing.overdue.suspending import resume_if_paid_up
 from billing.sales.facts import Priced, facts_of
 from billing.sales.settlement import paid_for, settle
 from customers.models import Subscription
@@ -113,6 +114,7 @@ def record_payment(
     before, invoice.status = invoice.status, InvoiceStatus.PARTLY_PAID if left else InvoiceStatus.PAID
     invoice.save(update_fields=["status"])
     note_step(invoice, before, at=at, by=by)
+    resume_if_paid_up(invoice=invoice, at=at, by=by)
     return payment
 
 

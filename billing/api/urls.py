@@ -1,3 +1,4 @@
+from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
 from billing.api.views import BillingViewSet, WalletViewSet
 from telcox.common.routers import Router
@@ -6,5 +7,6 @@ router = Router()
 router.register("customers", BillingViewSet, basename="billing")
 router.register("customers", WalletViewSet, basename="wallet")
 router.register("customers", SubscriptionViewSet, basename="subscription")
+router.register("invoices/overdue", OverdueViewSet, basename="overdue")
 
 urlpatterns = router.urls
