@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from billing.documents import Document, note_issued, number, restate, save_documents
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
+from billing.overdue.suspending import resume_if_paid_up
 from billing.paying import post_for
+from customers.lifecycle import locked
 from customers.models import Subscription
 from telcox.common.amounts import amount_refusal
 from telcox.common.errors import DomainError, Unprocessable
@@ -93,6 +95,8 @@ def credit_invoice(
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     _require_creditable(invoice)
+    if invoice.subscription:
+        locked(invoice.subscription.line)  # before its wallet: the line may be resumed in the end
     left = left_of(invoice)
     lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
     if not lines:
@@ -124,6 +128,7 @@ def credit_invoice(
     save_documents([document])
     note_issued([note], at=at, by=by, why=why)
     restate(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
+    resume_if_paid_up(invoice=invoice, at=at, by=by)
     return note
 
 

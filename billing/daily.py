@@ -1,39 +1,38 @@
 """What the calendar brings: periods begin, lines end, what has ended is billed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from billing.closing import bills, periods_to_bill
+from billing.overdue.reminding import reminders, reminders_due
+from billing.overdue.suspending import suspensions, to_suspend
 from billing.sales.periods import ALL, Share
 from billing.sales.renewal import ends, lines_due, lines_ending, renewals
+from telcox.common.calendar import local_date
 
 
 @dataclass
 class DayRun:
     """What a run did: periods begun, lines ended, invoices issued and what they are in all, periods that
-    could not be billed."""
+    could not be billed, reminders made and lines suspended because they were not paid."""
 
     begun: int = 0
     ended: int = 0
     invoices: int = 0
     total: Decimal = Decimal(0)
     refused: int = 0
+    reminders: int = 0
+    suspended: int = 0
 
     def __add__(self, other: "DayRun") -> "DayRun":
-        return DayRun(
-            self.begun + other.begun,
-            self.ended + other.ended,
-            self.invoices + other.invoices,
-            self.total + other.total,
-            self.refused + other.refused,
-        )
+        return DayRun(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Step(NamedTuple):
-    """How much more of one kind of work is done: `begun`, `ended` or `invoices`."""
+    """How much more of one kind of work is done (the keys of `work_due`)."""
 
     work: str
     done: int
@@ -65,13 +64,22 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
         run.total += billed.total
         run.refused += billed.refused
         yield Step("invoices", billed.invoices + billed.refused)
+    for reminded in reminders(at=at, share=share):
+        run.reminders += reminded
+        yield Step("reminders", reminded)
+    for suspended in suspensions(at=at, share=share):
+        run.suspended += suspended
+        yield Step("suspended", suspended)
 
 
 def work_due(*, at: datetime) -> dict[str, int]:
     """How much of each work there is. Missed periods, of which each makes one more of the next, are not in
     it."""
+    day = local_date(at)
     return {
         "begun": lines_due(at).count(),
         "ended": lines_ending(at).count(),
         "invoices": periods_to_bill(at).count(),
+        "reminders": sum(due.count() for _rung, due in reminders_due(day)),
+        "suspended": to_suspend(day).count(),
     }

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.documents import restate
 from billing.models import EntryKind, Invoice, Payment, PaymentMethod
+from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
 from telcox.common.amounts import amount_refusal
 from telcox.common.errors import DomainError
@@ -67,6 +68,8 @@ def receive_payment(
             payment.save(force_insert=True)
     except IntegrityError as error:  # of another invoice, at the same moment
         raise _reference_used() from error
+    restate(invoice, at=at, by=by)
+    resume_if_paid_up(invoice=invoice, at=at, by=by)
     if payment.to_wallet:
         post_for(
             invoice,
@@ -77,7 +80,6 @@ def receive_payment(
             at=at,
             by=by,
         )
-    restate(invoice, at=at, by=by)
     return Received(payment, repeated=False)
 
 

@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from billing.overdue.ladder import ladder, suspension_limit
 from telcox.common.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -247,6 +248,13 @@ BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 # Who collects the money of top-ups, as a dotted path.
 PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGateway")
 
+# Who carries SMS to subscribers, as a dotted path.
+SMS_GATEWAY = env.str("SMS_GATEWAY", default="customers.sms.console.ConsoleGateway")
+# For the HTTP one: where messages are posted, and what it is told to know us by.
+SMS_URL = env.str("SMS_URL", default="")
+SMS_TOKEN = env.str("SMS_TOKEN", default="")
+SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=5.0)
+
 # --- Billing ---
 
 # Establishment and emission point, as Ecuador's SRI numbers its documents.
@@ -254,6 +262,10 @@ INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
 CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
 # From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
+# How many days after an invoice was due its customer is reminded of it, and by what (docs/overdue.md).
+REMINDER_LADDER = ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
+# How many days after that its line is suspended; 0 is never.
+SUSPEND_AFTER_DAYS = suspension_limit(env.int("SUSPEND_AFTER_DAYS", default=0))
 
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))

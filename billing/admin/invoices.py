@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -12,7 +13,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
+from billing.models import Channel, Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
+from billing.models.invoices import OPEN
+from billing.overdue.listing import with_owed
+from billing.overdue.reminding import days_overdue, remind
 from billing.services import discard_draft, draft_invoice, issue_invoice
 from telcox.common.admin import (
     CappedPaginator,
@@ -48,7 +52,19 @@ class Overdue(admin.SimpleListFilter):
         return [("overdue", _("Overdue"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Invoice]:
-        return queryset.overdue(local_date(timezone.now())) if self.value() == "overdue" else queryset
+        if self.value() != "overdue":
+            return queryset
+        return with_owed(queryset.overdue(local_date(timezone.now())))
+
+
+def _is_overdue(invoice: Invoice) -> bool:
+    day = invoice.due_on
+    return invoice.status in OPEN and day is not None and day < local_date(timezone.now())
+
+
+def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoice:
+    remind(invoice=invoice, channel=channel, at=at)
+    return invoice
 
 
 @admin.register(Invoice)
@@ -97,6 +113,8 @@ class InvoiceAdmin(MadeByService):
         (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
     readonly_fields = ("document", "paid", "outstanding", "reckoned_from")
+    # Shown where the list is of what is overdue, whose rows have them.
+    of_overdue = ("days_overdue", "owed")
     steps = (
         Step(
             name="issue",
@@ -116,7 +134,25 @@ class InvoiceAdmin(MadeByService):
             when=lambda invoice: invoice.is_draft,
             confirm=_("Discard this draft?"),
         ),
+        *(
+            Step(
+                name=f"remind_by_{channel.lower()}",
+                label=label,
+                done=_("Will be reminded of: %s"),
+                permission="billing.change_invoice",
+                run=partial(_remind, channel),
+                when=_is_overdue,
+            )
+            for channel, label in (
+                (Channel.MAIL, _("Remind by e-mail")),
+                (Channel.SMS, _("Remind by SMS")),
+            )
+        ),
     )
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        overdue = request.GET.get(Overdue.parameter_name) == "overdue"
+        return (*self.list_display, *self.of_overdue) if overdue else self.list_display
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return draft_invoice(subscription=given["subscription"], discount=given["discount"], at=at)
@@ -145,6 +181,14 @@ class InvoiceAdmin(MadeByService):
     @admin.display(description=_("outstanding"))
     def outstanding(self, invoice: Invoice) -> str:
         return money(invoice.outstanding)
+
+    @admin.display(description=_("outstanding"), ordering="owed")
+    def owed(self, invoice: Any) -> str:
+        return money(invoice.owed)
+
+    @admin.display(description=_("days overdue"), ordering="-due_on")
+    def days_overdue(self, invoice: Invoice) -> int:
+        return days_overdue(invoice, local_date(timezone.now()))
 
 
 @admin.register(InvoiceLine)

@@ -108,7 +108,7 @@ class PlanAdmin(Previewed):
     prepopulated_fields = {"code": ("name",)}
     preview_title = _("What an example month would cost")
     fieldsets = (
-        (None, {"fields": ("name", "code", "product_type")}),
+        (None, {"fields": ("name", "code", "product_type", "due_days")}),
         (
             _("On sale"),
             {

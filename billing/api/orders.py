@@ -1,6 +1,5 @@
 """What may be ordered on a line, how the answer looks, and how what the line has."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -15,27 +14,15 @@ from telcox.common.fields import (
     StrictIntegerField,
     StrictStringField,
 )
-from telcox.common.serializers import InputSerializer
+from telcox.common.serializers import InputSerializer, NothingElse
 from usage.models import Resource
 
 NOW, PERIOD_END = "now", "period_end"
 
 
-class ExactInput(InputSerializer):
-    """Nothing but what it knows: a misspelt `dry_run` would buy."""
+class OrderInput(NothingElse, InputSerializer):
+    """A misspelt `dry_run` would buy."""
 
-    default_error_messages = {"extra_forbidden": "Extra inputs are not permitted"}
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
-            message = str(self.error_messages["extra_forbidden"])
-            raise serializers.ValidationError(
-                {name: [serializers.ErrorDetail(message, "extra_forbidden")] for name in unknown}
-            )
-        return super().to_internal_value(data)
-
-
-class OrderInput(ExactInput):
     dry_run = StrictBooleanField(default=False, help_text="Only say what it would come to.")
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from rest_framework import serializers
 
-from billing.api.orders import ExactInput, OrderInput
+from billing.api.orders import OrderInput
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
 from billing.models.wallets import VISIBLE
 from telcox.common.fields import (
@@ -16,6 +16,7 @@ from telcox.common.fields import (
     StrictMoneyField,
     StrictStringField,
 )
+from telcox.common.serializers import InputSerializer, NothingElse
 
 
 class PaymentInput(OrderInput):
@@ -33,7 +34,7 @@ class ReversalInput(OrderInput):
     why = StrictStringField(max_length=200)
 
 
-class CreditLineInput(ExactInput):
+class CreditLineInput(NothingElse, InputSerializer):
     line = StrictIntegerField(min_value=1, max_value=2**15 - 1, help_text="Its position on the invoice.")
     amount = StrictMoneyField(help_text="Before discount and tax, which go back in proportion.")
 

@@ -1,4 +1,5 @@
 from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
+from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
 from billing.api.views import BillingViewSet, WalletViewSet
 from telcox.common.routers import Router
@@ -7,6 +8,7 @@ router = Router()
 router.register("customers", BillingViewSet, basename="billing")
 router.register("customers", WalletViewSet, basename="wallet")
 router.register("customers", SubscriptionViewSet, basename="subscription")
+router.register("invoices/overdue", OverdueViewSet, basename="overdue")
 router.register("invoices", InvoiceOfficeViewSet, basename="invoice-office")
 router.register("payments", PaymentOfficeViewSet, basename="payment-office")
 

@@ -54,6 +54,7 @@ class NoticeState(models.TextChoices):
     SENDING = "SENDING", _("Being sent")
     SENT = "SENT", _("Sent")
     FAILED = "FAILED", _("Failed")
+    DROPPED = "DROPPED", _("Not needed any more")
 
 
 class Notice(models.Model):

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Mod
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from telcox.common.patience import patiently
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+Row = TypeVar("Row", bound=Model)
 
 # Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
 # locks briefly.
@@ -122,10 +123,10 @@ class Share(NamedTuple):
     number: int = 0
     of: int = 1
 
-    def among(self, periods: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    def among(self, rows: QuerySet[Row], key: str = "line_id") -> QuerySet[Row]:
         if self.of == 1:
-            return periods
-        return periods.annotate(share=Mod("line_id", self.of)).filter(share=self.number)
+            return rows
+        return rows.annotate(share=Mod(key, self.of)).filter(share=self.number)
 
 
 ALL = Share()
@@ -147,13 +148,15 @@ def in_pieces(
             yield None
 
 
-def in_chunks(periods: QuerySet[Subscription], key: str, size: int = CHUNK) -> Iterator[list[int]]:
-    """A key of these ended periods, a chunk at a time: memory stays the same however many there are, and none
-    is looked at twice, whatever becomes of it meanwhile."""
-    in_order = periods.order_by("expiration_at", "pk").values_list("expiration_at", "pk", key)
-    rows = list(in_order[:size])
-    while rows:
-        yield [row[2] for row in rows]
-        ended, pk, _key = rows[-1]
-        same_moment = in_order.filter(expiration_at=ended, pk__gt=pk)[:size]
-        rows = list(same_moment) or list(in_order.filter(expiration_at__gt=ended)[:size])
+def in_chunks(
+    rows: QuerySet[Any], key: str, size: int = CHUNK, *, by: str = "expiration_at"
+) -> Iterator[list[int]]:
+    """A key of these rows, a chunk at a time, in the order of when each was due (`by`): memory stays the same
+    however many there are, and none is looked at twice, whatever becomes of it meanwhile."""
+    in_order = rows.order_by(by, "pk").values_list(by, "pk", key)
+    found = list(in_order[:size])
+    while found:
+        yield [row[2] for row in found]
+        due, pk, _key = found[-1]
+        same_moment = in_order.filter(**{by: due, "pk__gt": pk})[:size]
+        found = list(same_moment) or list(in_order.filter(**{f"{by}__gt": due})[:size])

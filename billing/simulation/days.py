@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from random import Random
 
 from billing.daily import DayRun, run_day
@@ -117,13 +116,8 @@ class _Operator:
         return [first, first] if 0.02 < draw < 0.04 else [first]
 
     def _run_day(self, at: datetime) -> None:
-        run, so_far = run_day(at=at), self._tally.calendar
         self._tally.runs += 1
-        so_far.begun += run.begun
-        so_far.ended += run.ended
-        so_far.invoices += run.invoices
-        so_far.total += run.total or Decimal(0)
-        so_far.refused += run.refused
+        self._tally.calendar += run_day(at=at)
 
     def _take_usage(self, at: datetime) -> None:
         reports = self._network.batch(self._world.living, self._setup.events_a_day, at)

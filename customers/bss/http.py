@@ -12,9 +12,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Tim
 from customers.bss import CustomerSummary, UnknownSubscriber
 from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.common.gate import stepped_out
-
-# Far above any summary, in bytes.
-ANSWER_MAX = 64 * 1024
+from telcox.common.outside import AnswerTooLong, exchange
 
 # Kept connections; a request that finds all of them busy waits for one.
 CONNECTIONS = 16
@@ -54,41 +52,19 @@ class HttpGateway:
         deadline = time.monotonic() + self._seconds
         try:
             try:
-                return self._get_once(url, deadline)
+                return exchange(self._pool, "GET", url, deadline=deadline)
             except ProtocolError:
                 # A kept connection that the BSS closed meanwhile says nothing about the BSS. Asking twice
                 # is safe.
-                return self._get_once(url, deadline)
+                return exchange(self._pool, "GET", url, deadline=deadline)
         except NewConnectionError as error:
             raise BadGateway("Error contacting BSS: no connection") from error
         except TimeoutError as error:
             raise GatewayTimeout("BSS did not answer in time") from error
+        except AnswerTooLong as error:
+            raise BadGateway("Error contacting BSS: the answer is too long") from error
         except HTTPError as error:
             raise BadGateway("Error contacting BSS: the answer broke off") from error
-
-    def _get_once(self, url: str, deadline: float) -> tuple[int, bytes]:
-        response = self._pool.request(
-            "GET",
-            url,
-            timeout=max(0.001, deadline - time.monotonic()),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        try:
-            body = b""
-            while chunk := response.read1(ANSWER_MAX):
-                body += chunk
-                if len(body) > ANSWER_MAX:
-                    raise BadGateway("Error contacting BSS: the answer is too long")
-                # The socket's time-out starts anew with every byte; the caller's does not.
-                if time.monotonic() > deadline:
-                    raise GatewayTimeout("BSS did not answer in time")
-        except BaseException:
-            response.close()
-            raise
-        response.release_conn()
-        return response.status, body
 
 
 def parse_summary(body: bytes) -> CustomerSummary:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice, InvoiceStatus
-from customers.models import Line, LineStatus
+from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from telcox.common.admin import list_of
 from telcox.common.calendar import local_date
 
@@ -52,6 +52,15 @@ def figures_for(request: HttpRequest) -> list[Figure]:
                 (_("Suspended lines"), LineStatus.SUSPENDED),
             )
         ]
+        if request.user.has_perm("customers.view_suspension"):
+            unpaid = {"is_open": True, "reason": SuspensionReason.NON_PAYMENT}
+            figures.append(
+                Figure(
+                    _("Lines suspended for non-payment"),
+                    Suspension.objects.filter(**unpaid).count(),
+                    list_of(Suspension, open="yes", reason__exact=SuspensionReason.NON_PAYMENT),
+                )
+            )
         lapsed = Line.objects.lapsed(timezone.now()).count()
         figures.append(Figure(_("Prepaid lines not renewed"), lapsed, list_of(Line, renewal="lapsed")))
     return figures

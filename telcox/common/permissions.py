@@ -46,6 +46,14 @@ class MayTakeBackInvoices(MayDo):
     permission = "billing.add_creditnote"
 
 
+class MayViewInvoices(BasePermission):
+    """Anyone while the API is open, else staff who may look at invoices."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        return bool(settings.API_OPEN or (user and user.is_staff and user.has_perm("billing.view_invoice")))
+
+
 class MayTopUp(BasePermission):
     """Anyone while the API is open, else customers (their own lines) and staff with the permission for it."""
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,20 @@ class InputSerializer(serializers.Serializer[Any]):
     @property
     def fields(self) -> BindingDict:
         return _fields_of(type(self))
+
+
+class NothingElse(serializers.Serializer[Any]):
+    """Takes nothing but what it knows: what is misspelt would else do, or show, something else."""
+
+    default_error_messages = {"extra_forbidden": "Extra inputs are not permitted"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
+            message = str(self.error_messages["extra_forbidden"])
+            raise serializers.ValidationError(
+                {name: [serializers.ErrorDetail(message, "extra_forbidden")] for name in unknown}
+            )
+        return super().to_internal_value(data)
 
 
 @cache

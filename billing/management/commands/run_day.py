@@ -14,8 +14,9 @@ from billing.sales.periods import Share
 
 class Command(BaseCommand):
     help = (
-        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended. It "
-        "can be run twice, late, in several places at once, and be killed and run again."
+        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended, "
+        "reminds of what is overdue, suspends lines that are not paid. It can be run twice, late, in several "
+        "places at once, and be killed and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,7 +34,8 @@ class Command(BaseCommand):
                     bars.update(result.work, result.done)
         self.stdout.write(
             f"As of {at.isoformat()}: {run.begun} period(s) begun, {run.ended} line(s) ended, "
-            f"{run.invoices} invoice(s) issued over {run.total}"
+            f"{run.invoices} invoice(s) issued over {run.total}, {run.reminders} invoice(s) reminded of, "
+            f"{run.suspended} line(s) suspended"
         )
         if run.refused:
             raise CommandError(f"{run.refused} period(s) could not be billed: the log names them")

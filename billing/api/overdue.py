@@ -1,0 +1,100 @@
+"""What is overdue, for programs of the office: a call centre, a collector, a spreadsheet."""
+
+import re
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from billing.models import Invoice
+from billing.overdue.listing import Place, overdue_page
+from billing.overdue.reminding import days_overdue
+from customers.models import Customer
+from telcox.common.calendar import local_date
+from telcox.common.fields import MoneyField
+from telcox.common.openapi import problems
+from telcox.common.permissions import MayViewInvoices
+from telcox.common.serializers import NothingElse
+from usage.api.serializers import CalendarDateField
+
+_PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")
+
+
+@extend_schema_field(str)
+class PlaceField(serializers.Field[Place, Any, str, Any]):
+    """A place in the list, as an answer's `next` names it."""
+
+    default_error_messages = {"invalid": "Input should be the `next` of another answer"}
+
+    def to_internal_value(self, data: Any) -> Place:
+        if not (match := _PLACE.fullmatch(str(data))):
+            self.fail("invalid")
+        return Place(CalendarDateField().run_validation(match[1]), int(match[2]))
+
+    def to_representation(self, value: Place) -> str:
+        return f"{value.due_on}.{value.pk}"
+
+
+class OverdueQuery(NothingElse, serializers.Serializer[Any]):
+    on = CalendarDateField(required=False, help_text="Overdue on that day; today when absent.")
+    after = PlaceField(required=False, help_text="The `next` of the answer before.")
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=1000)
+
+
+class DebtorOutput(serializers.ModelSerializer[Customer]):
+    """Who owes it, as they are now; the invoice's own fields say who they were."""
+
+    class Meta:
+        model = Customer
+        fields = ("id", "dni", "full_name", "email", "address", "language")
+        read_only_fields = fields
+
+
+class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
+    number = serializers.CharField(source="full_number")
+    customer = DebtorOutput(allow_null=True)
+    total = MoneyField()
+    outstanding = MoneyField(source="owed", help_text="Less what was paid and credited.")
+    days_overdue = serializers.SerializerMethodField()
+    reminders_sent = serializers.IntegerField()
+
+    class Meta:
+        model = Invoice
+        fields = (
+            *("id", "number", "status", "period", "customer_name", "customer_dni", "phone_number"),
+            *("customer", "total", "outstanding", "due_on", "days_overdue", "reminders_sent"),
+        )
+        read_only_fields = fields
+
+    def get_days_overdue(self, invoice: Invoice) -> int:
+        return days_overdue(invoice, self.context["on"])
+
+
+class OverduePageOutput(serializers.Serializer[Any]):
+    on = serializers.DateField()
+    items = OverdueInvoiceOutput(many=True)
+    next = PlaceField(allow_null=True, help_text="Sent as `after`, it gets the next ones; null: no more.")
+
+
+class OverdueViewSet(ViewSet):
+    permission_classes = (MayViewInvoices,)
+
+    @extend_schema(
+        operation_id="get_overdue_invoices",
+        tags=["billing"],
+        parameters=[OverdueQuery],
+        responses={200: OverduePageOutput, **problems(422)},
+    )
+    def list(self, request: Request) -> Response:
+        """Invoices that were due before a day and are not wholly paid, the longest overdue first."""
+        query = OverdueQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        given = query.validated_data
+        on = given.get("on") or local_date(timezone.now())
+        page = overdue_page(on=on, after=given.get("after"), limit=given["limit"])
+        shown = {"on": on, "items": page.invoices, "next": page.last}
+        return Response(OverduePageOutput(shown, context={"on": on}).data)

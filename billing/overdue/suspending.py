@@ -1,0 +1,146 @@
+"""A line is suspended when an invoice of it stays unpaid for SUSPEND_AFTER_DAYS, and resumed when it is
+paid."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from billing.models import (
+    Channel,
+    Invoice,
+    InvoiceEvent,
+    InvoiceStatus,
+    Notice,
+    NoticeKind,
+    NoticeState,
+)
+from billing.models.invoices import OPEN
+from billing.overdue.reminding import days_overdue, lock
+from billing.sales.periods import ALL, Share, in_chunks, in_pieces
+from customers.lifecycle import locked
+from customers.models import Line, LineStatus, Suspension, SuspensionReason
+from customers.services import resume_line, suspend_line
+from telcox.common.calendar import local_date
+
+# Suspended in one transaction: each takes some statements of its own.
+LINES_AT_ONCE = 50
+_LINE = "subscription__line"
+
+
+def _owed_by_holders() -> QuerySet[Invoice]:
+    """Open invoices of lines that are still their customer's: nobody's line is suspended for what another
+    owes."""
+    return Invoice.objects.bills().filter(status__in=OPEN, customer=F(f"{_LINE}__customer"))
+
+
+def _reached_by(on: date) -> date:
+    """What was due by then has reached the limit; without a limit, what is overdue has."""
+    return on - timedelta(max(settings.SUSPEND_AFTER_DAYS, 1))
+
+
+def to_suspend(on: date) -> QuerySet[Invoice]:
+    """Invoices that have reached the limit, of lines in service, or suspended for another one already, for
+    which nothing was done yet.
+
+    An invoice suspends its line once: what staff resume by hand is not suspended the day after. Once more
+    only if it was paid since, and that was taken back.
+    """
+    if not settings.SUSPEND_AFTER_DAYS:
+        return Invoice.objects.none()
+    paid_since = InvoiceEvent.objects.filter(
+        invoice=OuterRef("invoice"), from_status=InvoiceStatus.PAID, at__gt=OuterRef("created_at")
+    )
+    noted = Notice.objects.filter(~Exists(paid_since), invoice=OuterRef("pk"), kind=NoticeKind.SUSPENSION)
+    suspended = Suspension.objects.filter(
+        line=OuterRef(_LINE), is_open=True, reason=SuspensionReason.NON_PAYMENT
+    )
+    return _owed_by_holders().filter(
+        ~Exists(noted),
+        Q(**{f"{_LINE}__status": LineStatus.ACTIVE}) | Exists(suspended),
+        due_on__lte=_reached_by(on),
+        **{f"{_LINE}__prepaid": False},
+    )
+
+
+def suspensions(*, at: datetime, share: Share = ALL) -> Iterator[int]:
+    """Suspends the lines of invoices that have reached the limit on the local day of `at`. Each committed
+    transaction is one step: how many lines it suspended.
+
+    Safe to run twice, late, in several places at once, and to be killed.
+    """
+    due = share.among(to_suspend(local_date(at)), f"{_LINE}_id")
+    for line_ids in in_chunks(due, f"{_LINE}_id", LINES_AT_ONCE, by="due_on"):
+        pieces = in_pieces(partial(_suspend, at=at), sorted(set(line_ids)), "suspended")
+        yield sum(done or 0 for done in pieces)
+
+
+@transaction.atomic
+def _suspend(line_ids: Sequence[int], at: datetime) -> int:
+    on = local_date(at)
+    due = to_suspend(on).filter(**{f"{_LINE}__in": line_ids})
+    keys = list(due.values_list("pk", flat=True))
+    lock(keys)
+    lines = Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")
+    found: dict[int, list[Invoice]] = {line.pk: [] for line in lines}
+    for invoice in due.filter(pk__in=keys).annotate(line_id=F(f"{_LINE}_id")).order_by("due_on", "pk"):
+        found[invoice.line_id].append(invoice)
+    notices: list[Notice] = []
+    suspended = 0
+    for line in lines:
+        invoices = found[line.pk]
+        if invoices and line.status == LineStatus.ACTIVE:
+            suspend_line(line=line, reason=SuspensionReason.NON_PAYMENT, at=at)
+            suspended += 1
+            oldest = invoices.pop(0)
+            notices += [_notice(oldest, channel, at) for channel in Channel]
+        # The customer is told once, but all of them count as done.
+        notices += [_already(invoice, at) for invoice in invoices]
+    # There may be one of today: of an invoice that was paid and is owed again within a day.
+    Notice.objects.bulk_create(notices, ignore_conflicts=True)
+    return suspended
+
+
+def _notice(invoice: Invoice, channel: Channel, at: datetime) -> Notice:
+    return Notice(
+        invoice=invoice,
+        kind=NoticeKind.SUSPENSION,
+        days=days_overdue(invoice, local_date(at)),
+        channel=channel,
+        created_at=at,
+    )
+
+
+def _already(invoice: Invoice, at: datetime) -> Notice:
+    notice = _notice(invoice, Channel.MAIL, at)
+    notice.state, notice.problem = NoticeState.DROPPED, _("The line was suspended for another invoice")
+    return notice
+
+
+@transaction.atomic
+def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
+    """Resumes the invoice's line if it was suspended because it was not paid, and nothing is owed on it any
+    more that has reached the limit, or that it was suspended for.
+
+    To be called when something was paid or credited, in the same transaction and before a wallet is locked:
+    lines are locked before wallets.
+    """
+    unpaid = {"suspensions__is_open": True, "suspensions__reason": SuspensionReason.NON_PAYMENT}
+    held = Line.objects.filter(subscriptions__invoices=invoice.pk, **unpaid).first()
+    if held is None:
+        return
+    # Of two who each pay one of its last two invoices, the later one sees both paid.
+    line = locked(held)
+    suspension = line.suspensions.filter(is_open=True, reason=SuspensionReason.NON_PAYMENT).first()
+    if suspension and not _still_owed(line, local_date(at)):
+        resume_line(line=line, at=max(at, suspension.start_at), by=by)
+
+
+def _still_owed(line: Line, on: date) -> bool:
+    suspends = Notice.objects.filter(invoice=OuterRef("pk"), kind=NoticeKind.SUSPENSION)
+    owed = _owed_by_holders().filter(**{_LINE: line})
+    return owed.filter(Q(due_on__lte=_reached_by(on)) | Exists(suspends)).exists()

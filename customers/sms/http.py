@@ -1,0 +1,49 @@
+"""SMS by HTTP: one POST of `{"to": "0969786985", "text": "…"}` for each, with a bearer token."""
+
+import time
+
+import urllib3
+from django.conf import settings
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+
+from customers.sms import SmsRefused
+from telcox.common.errors import BadGateway, GatewayTimeout
+from telcox.common.gate import stepped_out
+from telcox.common.outside import exchange
+
+# Kept connections; a message that finds all of them busy waits for one.
+CONNECTIONS = 4
+# The answers that say that the gateway will never have this message.
+REFUSALS = {400, 404, 409, 410, 422}
+
+
+class HttpGateway:
+    """Any 2xx means that it was taken. Never asked twice: an answer that broke off may have been a yes."""
+
+    def __init__(self) -> None:
+        self._url = settings.SMS_URL
+        self._seconds = settings.SMS_TIMEOUT_SECONDS
+        self._headers = {"Authorization": f"Bearer {settings.SMS_TOKEN}"} if settings.SMS_TOKEN else {}
+        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, block=True)
+
+    def send(self, *, phone_number: str, text: str) -> None:
+        with stepped_out():
+            status = self._post({"to": phone_number, "text": text})
+        if status in REFUSALS:
+            raise SmsRefused(f"The SMS gateway refused it with status {status}")
+        if not 200 <= status < 300:
+            raise BadGateway(f"The SMS gateway answered with status {status}")
+
+    def _post(self, message: dict[str, str]) -> int:
+        deadline = time.monotonic() + self._seconds
+        try:
+            status, _body = exchange(
+                self._pool, "POST", self._url, deadline=deadline, json=message, headers=self._headers
+            )
+        except NewConnectionError as error:
+            raise BadGateway("No connection to the SMS gateway") from error
+        except TimeoutError as error:
+            raise GatewayTimeout("The SMS gateway did not answer in time") from error
+        except HTTPError as error:
+            raise BadGateway("The SMS gateway's answer broke off") from error
+        return status
