@@ -254,6 +254,8 @@ INVOICE_SERIES = env.str("INVOICE_SERIES", default="001-001")
 CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
 # From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
+# For how long after its end a period's use, arriving after it was billed, is charged with a later one.
+LATE_USAGE_DAYS = env.int("LATE_USAGE_DAYS", default=92)
 
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
