@@ -20,7 +20,11 @@ def stopped(facts: RatingInputs) -> list[str]:
     may be used to its end. Data of categories that are zero-rated is not meant: it goes on.
     """
     terms, changes = facts.terms, facts.changes
-    charged = {line.kind: line.amount for line in facts.rate().lines if line.kind not in ("PLAN", "PACK")}
+    charged = {
+        line.kind: line.amount
+        for line in facts.rate().lines
+        if line.kind not in ("PLAN", "PACK") and not line.late
+    }
     room = _room(facts)
     found = []
     for each in beyond(terms, facts.used, free(terms, facts.span, changes)):

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from billing.documents import draft_of, note_issued, number, payments_of_wallets, save_documents
 from billing.models import Payment
 from billing.sales.facts import priced
+from billing.sales.late import note_late_use
 from billing.sales.periods import ALL, Share, in_chunks, in_pieces
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
@@ -49,12 +50,13 @@ def _bill(keys: Sequence[int], at: datetime) -> Billed:
     if not periods:
         return Billed()
     found = priced(periods, at=at)
+    earlier = note_late_use(found)
     settle(found, at=at)
     lines = Line.objects.select_related("customer").in_bulk({period.line_id for period in periods})
     documents = []
     for bill in found:
         line = lines[bill.period.line_id]
-        documents.append(draft_of(bill, line=line, customer=line.customer))
+        documents.append(draft_of(bill, line=line, customer=line.customer, earlier=earlier))
     number(documents, prefix=settings.INVOICE_SERIES, at=at)
     invoices = [document.invoice for document in documents]
     payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)

@@ -22,6 +22,7 @@ from billing.models import (
 )
 from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.sales.facts import Priced
+from billing.sales.late import Earlier, facts_of_invoice
 from billing.sealing import seal
 from customers.models import Customer, Language, Line, Plan
 from telcox.common.bulk import insert
@@ -41,11 +42,26 @@ _OVERAGE = {
     Language.ES: {"DATA": "Datos adicionales", "VOICE": "Minutos adicionales", "SMS": "SMS adicionales"},
     Language.EN: {"DATA": "Additional data", "VOICE": "Additional minutes", "SMS": "Additional SMS"},
 }
+_LATE = {
+    Language.ES: {
+        "PLAN": "{name}, diferencia de {month} por consumo llegado tarde",
+        "DATA": "Datos adicionales de {month}, llegados tarde",
+        "VOICE": "Minutos adicionales de {month}, llegados tarde",
+        "SMS": "SMS adicionales de {month}, llegados tarde",
+    },
+    Language.EN: {
+        "PLAN": "{name}, difference for {month} by use that arrived late",
+        "DATA": "Additional data of {month}, arrived late",
+        "VOICE": "Additional minutes of {month}, arrived late",
+        "SMS": "Additional SMS of {month}, arrived late",
+    },
+}
 _PART = {Language.ES: "{days} de {all} días", Language.EN: "{days} of {all} days"}
 
 
-def draft_of(bill: Priced, *, line: Line, customer: Customer) -> Document:
-    """An unsaved draft, with copies of all that may change after it was sent."""
+def draft_of(bill: Priced, *, line: Line, customer: Customer, earlier: Earlier) -> Document:
+    """An unsaved draft, with copies of all that may change after it was sent. `earlier` has the periods whose
+    late use is charged with it (`note_late_use`)."""
     period, facts, rated = bill
     invoice = Invoice(
         customer=customer,
@@ -75,6 +91,7 @@ def draft_of(bill: Priced, *, line: Line, customer: Customer) -> Document:
             amount=each.amount,
             discount=each.discount,
             tax=each.tax,
+            late_for_id=earlier[line.pk, each.late.sequence] if each.late else None,
         )
         for position, each in enumerate(rated.lines, start=1)
     ]
@@ -83,7 +100,7 @@ def draft_of(bill: Priced, *, line: Line, customer: Customer) -> Document:
 
 def facts_kept(invoice: Invoice) -> RatingInputs:
     """What the invoice's lines were reckoned from."""
-    return msgspec.convert(invoice.rated_from, RatingInputs, strict=False)
+    return facts_of_invoice(invoice.rated_from)
 
 
 def rated_again(invoice: Invoice) -> Rated:
@@ -92,6 +109,9 @@ def rated_again(invoice: Invoice) -> Rated:
 
 
 def _describe(line: RatedLine, span: Span, language: Language) -> str:
+    if line.late:
+        year, month = line.late.month.split("-")
+        return _LATE[language][line.kind].format(name=line.name, month=f"{month}/{year}")
     if line.kind != "PLAN":
         return _OVERAGE[language].get(line.kind, line.name)
     last = max(span.start, span.end - timedelta(days=1))

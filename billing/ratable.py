@@ -114,6 +114,29 @@ class Discount(Struct, frozen=True):
     amount: Decimal = Decimal(0)
 
 
+class LateCharge(Struct, frozen=True):
+    """One thing charged for late use, before tax: 2 GB more, 2.00. It is the difference of two bills, each
+    rounded by itself, so `amount` may be a cent beside quantity × unit price."""
+
+    kind: str
+    name: str
+    unit: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+    discount: Decimal
+
+
+class LateUse(Struct, frozen=True):
+    """Use of an earlier period of the line, its `sequence`-th, which began in `month` ("2026-10"), that
+    arrived after that one was billed: all up to `usage_version` of its counter. It may cost nothing."""
+
+    sequence: int
+    month: str
+    usage_version: int
+    charges: tuple[LateCharge, ...] = ()
+
+
 class Changes(Struct, frozen=True):
     """All that happened to a period beside use."""
 
@@ -130,3 +153,5 @@ class Changes(Struct, frozen=True):
     spend_limit: Decimal | None = None
     # A prepaid line stops at its allowance.
     prepaid: bool = False
+    # Of periods before it, charged with this one.
+    late: tuple[LateUse, ...] = ()

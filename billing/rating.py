@@ -9,14 +9,27 @@ from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from billing.ratable import Allowance, Changes, Discount, Pack, Span, Terms, Used
+from billing.ratable import (
+    Allowance,
+    Changes,
+    Discount,
+    LateCharge,
+    LateUse,
+    Pack,
+    Span,
+    Terms,
+    Used,
+)
 from telcox.common.money import CENT, cents
 
 __all__ = [
     "Allowance",
     "Changes",
     "Discount",
+    "LateCharge",
+    "LateUse",
     "Pack",
     "Rated",
     "RatedLine",
@@ -50,6 +63,8 @@ class RatedLine(Struct, frozen=True):
     amount: Decimal
     discount: Decimal
     tax: Decimal
+    # The earlier period's use that it is charged for, where that arrived late.
+    late: LateUse | None = None
 
     @property
     def total(self) -> Decimal:
@@ -105,7 +120,8 @@ class _Charge(NamedTuple):
 
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
-    """The plan's fee, the packs, and what was used beyond the allowance where that costs something."""
+    """The plan's fee, the packs, and what was used beyond the allowance where that costs something; then what
+    is charged of earlier periods, as it is: this one's discounts and spend limit are not for that."""
     fee = max(_fee(terms.price, span, changes.lost), _consumed_fee(terms, used, span, changes))
     plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
     packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
@@ -116,7 +132,8 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
         allowed = free(terms, _as_sold(span), changes)
         charges += _overage(beyond(terms, used, allowed), terms.plan_name, room)
-    return Rated(tuple(_discounted_and_taxed(charges, span, changes, tax_rate)))
+    own = _discounted_and_taxed(charges, span, changes, tax_rate)
+    return Rated((*own, *_late_lines(changes.late, tax_rate)))
 
 
 def included(terms: Terms, span: Span) -> Allowance:
@@ -318,6 +335,13 @@ def _discounted_and_taxed(
         dollars -= off
         discount += off
         yield RatedLine(*charge, discount, cents((charge.amount - discount) * tax_rate))
+
+
+def _late_lines(late: Sequence[LateUse], tax_rate: Decimal) -> Iterator[RatedLine]:
+    for use in late:
+        for charge in use.charges:
+            tax = cents((charge.amount - charge.discount) * tax_rate)
+            yield RatedLine(**asdict(charge), tax=tax, late=use)
 
 
 def _rated_bytes(terms: Terms, used: Used) -> int:

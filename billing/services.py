@@ -20,6 +20,7 @@ from billing.documents import (
 )
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment
 from billing.sales.facts import Priced, facts_of
+from billing.sales.late import note_late_use, release_late_use
 from billing.sales.settlement import paid_for, settle
 from customers.models import Subscription
 from telcox.common.errors import DomainError
@@ -39,9 +40,9 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     [facts] = facts_of([subscription], at=at)
     if discount:
         facts = replace(facts, changes=replace(facts.changes, extra_discount=cents(discount)))
-    rated = facts.rate()
-    line = subscription.line
-    invoice, lines = draft_of(Priced(subscription, facts, rated), line=line, customer=line.customer)
+    bill, line = Priced(subscription, facts, facts.rate()), subscription.line
+    earlier = note_late_use([bill])
+    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
     invoice.save(force_insert=True)
     for each in lines:
         each.invoice = invoice
@@ -83,4 +84,5 @@ def discard_draft(*, invoice: Invoice) -> None:
         raise DomainError(_("An issued invoice cannot be deleted"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
+        release_late_use(invoice)
     invoice.delete()

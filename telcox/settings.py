@@ -266,6 +266,8 @@ INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 REMINDER_LADDER = ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
 # How many days after that its line is suspended; 0 is never.
 SUSPEND_AFTER_DAYS = suspension_limit(env.int("SUSPEND_AFTER_DAYS", default=0))
+# For how long after its end a period's use, arriving after it was billed, is charged with a later one.
+LATE_USAGE_DAYS = env.int("LATE_USAGE_DAYS", default=92)
 
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))

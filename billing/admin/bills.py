@@ -88,8 +88,11 @@ def _day(day: Any) -> str:
 
 def _line_shown(line: RatedLine) -> dict[str, str]:
     overage = {"DATA": _("Additional data"), "VOICE": _("Additional minutes"), "SMS": _("Additional SMS")}
+    label = overage.get(line.kind, line.name)
+    if line.late:
+        label = _("%(label)s: late usage of %(month)s") % {"label": label, "month": line.late.month}
     return {
-        "label": overage.get(line.kind, line.name),
+        "label": label,
         "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
         "unit_price": plain(line.unit_price, least=2),
         "amount": money(line.amount),

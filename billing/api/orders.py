@@ -79,6 +79,12 @@ class BillLineOutput(serializers.Serializer[Any]):
     amount = MoneyField(help_text="quantity × unit_price, in whole cents.")
     discount = MoneyField()
     tax = MoneyField()
+    late_for = serializers.CharField(
+        source="late.month",
+        allow_null=True,
+        default=None,
+        help_text="The month of the period whose use it is, where that arrived after it was billed.",
+    )
 
 
 class BillOutput(serializers.Serializer[Any]):

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 
 from billing.models import TaxRate, Wallet
-from billing.rating import Allowance, Changes, Discount, Pack, Rated, RatingInputs, Span, Terms, Used
+from billing.rating import Allowance, Changes, Discount, Pack, Rated, RatingInputs, Span, Terms
+from billing.sales.counted import UNUSED, counted
+from billing.sales.late import late_use
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
-from usage.models import COUNTER_FIELDS, UsageCounter
 
 NOTHING = Allowance()
-_USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
 
 
 def terms_of(row: Any, plan_name: str) -> Terms:
@@ -70,6 +70,7 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)
     spend_limits = _spend_limits(periods)
+    late = late_use(periods, at=at)
     tax_rates = TaxRates()
     return [
         RatingInputs(
@@ -85,6 +86,7 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
                 discounts=tuple(_discount(each) for each in period.discounts),
                 spend_limit=spend_limits.get(period.line_id),
                 prepaid=period.prepaid,
+                late=tuple(late.get(period.pk, ())),
             ),
             tax_rate=tax_rates.on(_tax_day(period, at)),
         )
@@ -113,25 +115,6 @@ class TaxRates:
 
 def _saved(periods: Sequence[Subscription]) -> list[int]:
     return [period.pk for period in periods if period.pk]
-
-
-class Counted(NamedTuple):
-    """What a counter says, and as of which of its versions."""
-
-    amounts: Used
-    version: int
-
-
-UNUSED = Counted(Used(), 0)
-
-
-def counted(keys: Sequence[int]) -> dict[int, Counted]:
-    """What was used of these periods, where anything was."""
-    counters = UsageCounter.objects.filter(pk__in=keys)
-    rows = counters.values_list("pk", "version", *COUNTER_FIELDS.values())
-    return {
-        pk: Counted(Used(**dict(zip(_USED, amounts, strict=True))), version) for pk, version, *amounts in rows
-    }
 
 
 def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:

@@ -12,8 +12,9 @@ from billing.documents import note_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState, Payment
 from billing.overdue.ladder import ladder
 from billing.overdue.reminding import remind
+from billing.paying import record_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import fresh, moment, refusal
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
 from customers.services import resume_line, suspend_line

@@ -11,8 +11,9 @@ from django.test import Client
 
 from billing.daily import run_day
 from billing.models import Invoice, Notice, NoticeState
+from billing.paying import record_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import moment
 from customers.models import Line, Plan, Subscription
 from telcox.testing.office import rows, somebody_of, take, told

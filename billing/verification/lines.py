@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from billing.verification.faults import Fault
+from billing.verification.late import late_faults
 from billing.verification.periods import PeriodFacts, period_faults
 from customers.lifecycle import TRANSITIONS
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
@@ -37,6 +38,7 @@ def _check(lines: Sequence[Line]) -> Iterator[Fault]:
         steps[line_id].append(step)
     facts = PeriodFacts([period for line in lines for period in periods[line.pk]])
     yield from facts.unratable
+    yield from late_faults(lines)
     for line in lines:
         of = f"line {line.phone_number}"
         for what in (

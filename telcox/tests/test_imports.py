@@ -17,6 +17,7 @@ ROOMS = {
     "snapshot": 0,
     "rating": 0,
     "ratable": 0,
+    "late": 0,
     "sealing": 0,
     "allowances": 0,
     "cycles": 0,

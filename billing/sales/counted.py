@@ -1,0 +1,28 @@
+"""What was used of periods, as their counters have it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from billing.rating import Used
+from usage.models import COUNTER_FIELDS, UsageCounter
+
+_USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
+
+
+class Counted(NamedTuple):
+    """What a counter says, and as of which of its versions."""
+
+    amounts: Used
+    version: int
+
+
+UNUSED = Counted(Used(), 0)
+
+
+def counted(keys: Sequence[int]) -> dict[int, Counted]:
+    """What was used of these periods, where anything was."""
+    counters = UsageCounter.objects.filter(pk__in=keys)
+    rows = counters.values_list("pk", "version", *COUNTER_FIELDS.values())
+    return {
+        pk: Counted(Used(**dict(zip(_USED, amounts, strict=True))), version) for pk, version, *amounts in rows
+    }

@@ -1,0 +1,179 @@
+"""Use that arrived after its period was billed, and is charged with the line's next bill (docs/rating.md).
+
+An invoice says up to which version of its period's counter use was billed. A counter that is beyond that has
+more; what it costs is the period rated again, from what its invoice keeps and from all of its use, less what
+was billed for it: by the invoice itself, and as late use by those after it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from django.conf import settings
+from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
+from msgspec.structs import replace
+
+from billing.late import NOT_BILLED, Billed, charged_late
+from billing.models import Invoice, InvoiceLine
+from billing.rating import LateUse, Rated, RatingInputs, Used
+from billing.sales.counted import counted
+from customers.models import Subscription
+from telcox.common.errors import DomainError
+
+# Keys of periods, by their line and their number there.
+Earlier = Mapping[tuple[int, int], int]
+
+
+class _Behind(NamedTuple):
+    """A billed period of which more was used than was billed."""
+
+    pk: int
+    line_id: int
+    sequence: int
+    month: str
+    rated_from: Any
+
+
+def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list[LateUse]]:
+    """By its key, what each of these periods is charged for late use of those before it: that of periods
+    which have ended by `at`, and not more than LATE_USAGE_DAYS before.
+
+    Only the first unbilled period after one is charged for it, and none that was paid in advance. One query
+    where nothing came late, four where something did.
+    """
+    bearing = {period.pk for period in periods if period.pk and period.unbilled and not period.prepaid}
+    found = _behind({period.line_id for period in periods if period.pk in bearing}, at)
+    charged = [(bearer, each) for bearer, each in _with_bearers(found) if bearer in bearing]
+    if not charged:
+        return {}
+    # In this order: who bills them at the same time is done before it is read what was billed.
+    used = counted([each.pk for _bearer, each in charged])
+    billed = billed_so_far({each.line_id for _bearer, each in charged}, since=_since(at))
+    late = defaultdict(list)
+    for bearer, each in charged:
+        charges = charged_late(rated_with(used[each.pk].amounts, each.rated_from), billed[each.pk])
+        late[bearer].append(LateUse(each.sequence, each.month, used[each.pk].version, charges))
+    return late
+
+
+def _since(at: datetime) -> datetime:
+    return at - timedelta(days=settings.LATE_USAGE_DAYS)
+
+
+def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
+    if not lines:
+        return []
+    invoices = billed_periods().filter(
+        subscription__line__in=lines,
+        subscription__expiration_at__gt=_since(at),
+        subscription__expiration_at__lte=at,
+        subscription__usage_counter__version__gt=F("usage_version"),
+        # Nobody pays for who had the line before.
+        customer=F("subscription__line__customer"),
+    )
+    rows = invoices.order_by("subscription__line", "subscription__sequence").values_list(
+        "subscription", "subscription__line", "subscription__sequence", "period", "rated_from"
+    )
+    return [_Behind(*row) for row in rows]
+
+
+def billed_periods() -> QuerySet[Invoice]:
+    """The invoices of periods whose late use is charged: issued, not paid in advance, and ours."""
+    invoices: QuerySet[Invoice] = Invoice.objects.in_force().issued()
+    return invoices.filter(subscription__prepaid=False, rated_from__isnull=False)
+
+
+def _with_bearers(found: Sequence[_Behind]) -> Iterable[tuple[int | None, _Behind]]:
+    if not found:
+        return
+    unbilled: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    waiting = Subscription.objects.to_bill().filter(line__in={each.line_id for each in found})
+    for pk, line_id, sequence in waiting.order_by("sequence").values_list("pk", "line", "sequence"):
+        unbilled[line_id].append((sequence, pk))
+    for each in found:
+        after = (pk for sequence, pk in unbilled[each.line_id] if sequence > each.sequence)
+        yield next(after, None), each
+
+
+def billed_so_far(
+    lines: Collection[int], *, since: datetime | None = None
+) -> defaultdict[int, defaultdict[str, Billed]]:
+    """What was billed for each period of these lines, or for those that ended after that, by unit: by its own
+    invoice in force, and as late use by those of later periods."""
+    rows = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line__in=lines)
+    if since:
+        rows = rows.filter(invoice__subscription__expiration_at__gt=since)
+    billed: defaultdict[int, defaultdict[str, Billed]] = defaultdict(lambda: defaultdict(lambda: NOT_BILLED))
+    for late_for, own, unit, *amounts in rows.order_by().values_list(
+        "late_for", "invoice__subscription", "unit", "quantity", "amount", "discount"
+    ):
+        of_it = billed[late_for or own]
+        of_it[unit] = of_it[unit].with_(*amounts)
+    return billed
+
+
+def rated_with(used: Used, rated_from: Any) -> Rated:
+    """The period that an invoice keeps, rated again with this use; without what was charged with it of the
+    periods before."""
+    facts = facts_of_invoice(rated_from)
+    return replace(facts, used=used, changes=replace(facts.changes, late=())).rate()
+
+
+def facts_of_invoice(rated_from: Any) -> RatingInputs:
+    """As an invoice keeps them."""
+    return msgspec.convert(rated_from, RatingInputs, strict=False)
+
+
+def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> Earlier:
+    """Notes that the late use in these bills, whose documents are about to be saved, is billed; returns the
+    periods that it is of.
+
+    Raises DomainError if the invoice of one of those is not in force any more.
+    """
+    versions = {
+        (period.line_id, late.sequence): late.usage_version
+        for period, facts, _rated in bills
+        for late in facts.changes.late
+    }
+    periods = _periods(versions)
+    _save_versions({pk: versions[of] for of, pk in periods.items()})
+    return periods
+
+
+def release_late_use(invoice: Invoice) -> None:
+    """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
+    the next bill. What others charged of them counts by its amounts.
+
+    Raises DomainError as `note_late_use`.
+    """
+    if invoice.subscription is None or invoice.rated_from is None:
+        return
+    late = facts_of_invoice(invoice.rated_from).changes.late
+    periods = _periods({(invoice.subscription.line_id, each.sequence) for each in late})
+    kept = (
+        billed_periods().filter(subscription__in=periods.values()).values_list("subscription", "rated_from")
+    )
+    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in kept})
+
+
+def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    if not of:
+        return {}
+    lines, sequences = (set(each) for each in zip(*of, strict=True))
+    found = Subscription.objects.filter(line__in=lines, sequence__in=sequences)
+    rows = found.values_list("line", "sequence", "pk")
+    return {(line_id, sequence): pk for line_id, sequence, pk in rows if (line_id, sequence) in of}
+
+
+def _save_versions(versions: Mapping[int, int]) -> None:
+    """By the period's key."""
+    invoices = list(billed_periods().filter(subscription__in=versions).only("subscription").order_by("pk"))
+    for invoice in invoices:
+        invoice.usage_version = versions[invoice.subscription_id or 0]
+    if Invoice.objects.in_force().bulk_update(invoices, ["usage_version"]) < len(versions):
+        raise DomainError(
+            _("The invoice of an earlier period is not in force any more"), reason="changed_meanwhile"
+        )

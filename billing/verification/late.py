@@ -1,0 +1,41 @@
+"""Whether for all use of billed periods what it costs was billed: with them, or as late use after them."""
+
+from collections.abc import Iterator, Sequence
+
+from billing.late import charged_late, growth
+from billing.sales.counted import UNUSED, Counted, counted
+from billing.sales.late import billed_periods, billed_so_far, facts_of_invoice, rated_with
+from billing.verification.faults import Fault
+from customers.models import Line
+from telcox.common.bulk import chunks
+
+
+def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
+    """Use that waits for the next bill is none."""
+    numbers = {line.pk: line.phone_number for line in lines}
+    invoices = billed_periods().filter(subscription__line__in=numbers).order_by("subscription")
+    rows = list(
+        invoices.values_list(
+            "subscription", "subscription__line", "subscription__sequence", "usage_version", "rated_from"
+        )
+    )
+    used: dict[int, Counted] = {}
+    for some in chunks([row[0] for row in rows]):
+        used |= counted(some)
+    billed = billed_so_far(numbers)
+    for pk, line_id, sequence, version, rated_from in rows:
+        now = used.get(pk, UNUSED)
+        of = f"period {numbers[line_id]}/{sequence}"
+        if version > now.version:
+            yield Fault(of, f"its use is billed up to no. {version}, and counted up to {now.version}")
+        if version != now.version:
+            continue
+        try:
+            again, facts = rated_with(now.amounts, rated_from), facts_of_invoice(rated_from)
+        except ValueError:
+            continue  # which is the document's fault
+        if charged_late(again, billed[pk]):
+            yield Fault(of, f"all its use is billed, and {growth(again, billed[pk])} of what it costs is not")
+        # At the spend limit, a little more use can cost less.
+        elif growth(again, billed[pk]) < 0 and facts.changes.spend_limit is None:
+            yield Fault(of, f"{-growth(again, billed[pk])} more was billed for it than it costs")
