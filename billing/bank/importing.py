@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
 
 from billing.bank.matching import Series
-from billing.bank.statements import BadRow, Debit, Fault, Layout, Row, Transfer, read_statement
+from billing.bank.statements import BadRow, Debit, Fault, File, Layout, Row, Transfer, read_statement
 from billing.bank.transfers import take_transfer
 from billing.models import BankProblem, InvoiceSeries
 from telcox.common.patience import patiently
@@ -77,7 +77,7 @@ class ImportReport:
 
 def import_statement(
     *,
-    file: BinaryIO,
+    file: File,
     source: str,
     at: datetime,
     by: str = "",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import BinaryIO
+from typing import Protocol
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -50,6 +50,12 @@ class Fault(TextChoices):
     AMBIGUOUS = "AMBIGUOUS", _("The amount can be read in two ways: say what its decimal mark is")
     NO_REFERENCE = "NO_REFERENCE", _("There is no reference of 64 characters at the most")
     OTHER_TRANSFER = "OTHER_TRANSFER", _("Another transfer has this reference")
+
+
+class File(Protocol):
+    """What is read of a binary file."""
+
+    def readline(self, limit: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class BadRow:
 Row = Transfer | Debit | BadRow
 
 
-def read_statement(file: BinaryIO, layout: Layout) -> Iterator[Row]:
+def read_statement(file: File, layout: Layout) -> Iterator[Row]:
     """Its rows, one at a time, so that memory stays the same however long it is; blank lines are none.
 
     Any file can be read: one that is no statement is a bad row. UTF-8, with or without a byte order mark, or
@@ -111,7 +117,7 @@ def read_statement(file: BinaryIO, layout: Layout) -> Iterator[Row]:
             yield _row(number, heading.named(cells), layout.decimal)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
+def _lines(file: File) -> Iterator[tuple[int, str]]:
     number = 0
     while line := file.readline(LINE_MAX):
         number += 1

@@ -3,9 +3,11 @@
 import io
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -137,6 +139,23 @@ def test_a_refused_assignment_leaves_it_waiting(invoice: Invoice, now: datetime)
     assert refusal(lambda: assign_transfer(transfer=transfer, invoice=draft, by="eva")) == "draft_not_paid"
     transfer.refresh_from_db()
     assert (transfer.payment, transfer.problem) == (None, "NO_INVOICE")
+
+
+def test_the_command_tells_what_became_of_each_row(
+    invoice: Invoice, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    call_command("import_payments", "billing/tests/statement.csv", "--dry-run")
+    assert not BankTransfer.objects.exists()
+    call_command("import_payments", "billing/tests/statement.csv")
+    told = capsys.readouterr()
+    summary = "3 rows: 1 payment(s) over 25.30, 0 imported before, 1 waiting, 1 debit(s), 0 bad"
+    assert told.out.splitlines() == [f"statement.csv (dry run): {summary}", f"statement.csv: {summary}"]
+    assert told.err.count("row 5: 4713: ") == 2
+    assert "ANA" not in told.err
+    bad = tmp_path / "bad.csv"
+    bad.write_text("fecha,referencia,valor\n1,2,3\n")
+    with pytest.raises(CommandError):
+        call_command("import_payments", bad)
 
 
 CELLS = st.text('0123456789/-.,;"\r\n Ññ@= 001-001-000000001 28/11/2026', max_size=25)
