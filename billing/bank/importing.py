@@ -58,6 +58,17 @@ class ImportReport:
     def bad(self) -> int:
         return self.faults.total()
 
+    @property
+    def untold(self) -> int:
+        """Of those to be looked at, how many `notes` leaves out."""
+        return self.unmatched + self.bad - len(self.notes)
+
+    def waiting(self) -> list[tuple[str, int]]:
+        return [(str(problem.label), rows) for problem, rows in self.problems.items()]
+
+    def faulty(self) -> list[tuple[str, int]]:
+        return [(str(fault.label), rows) for fault, rows in self.faults.items()]
+
     def count_transfer(self, transfer: Transfer, problem: BankProblem | None, refusal: str) -> None:
         if problem is None:
             self.matched += 1

@@ -23,8 +23,8 @@ class Selection:
     issued and the payments received from the `first` to the `last` day, both included. No drafts."""
 
     period: str = ""
-    first: date = date.min
-    last: date = date.max
+    first: date = date(1971, 1, 1)
+    last: date = date(9998, 12, 31)
 
     @property
     def documents_by(self) -> str:

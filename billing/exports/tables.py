@@ -119,8 +119,8 @@ def _document(document: Any, paid: Decimal, credited: Decimal) -> Row:
     subtotal, discount, tax, total = amounts
     return (
         written_number(document.series__prefix, document.series__pattern, document.number),
-        InvoiceKind(document.kind).label,
-        InvoiceStatus(document.status).label,
+        str(InvoiceKind(document.kind).label),
+        str(InvoiceStatus(document.status).label),
         document.corrects__number
         and written_number(
             document.corrects__series__prefix, document.corrects__series__pattern, document.corrects__number
@@ -169,7 +169,7 @@ def _payment(payment: Any) -> Row:
     return (
         _local(payment.paid_at),
         payment.reference,
-        PaymentMethod(payment.payment_method).label,
+        str(PaymentMethod(payment.payment_method).label),
         written_number(
             payment.invoice__series__prefix, payment.invoice__series__pattern, payment.invoice__number
         ),

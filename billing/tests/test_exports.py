@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db.models import Sum
+from django.utils import translation
 
 from billing.documents import Document, number, save_documents
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
@@ -25,6 +26,12 @@ D = Decimal
 PERIOD = Selection("2026-11")
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
+
+
+@pytest.fixture(autouse=True)
+def in_spanish() -> Iterator[None]:
+    with translation.override("es"):
+        yield
 
 
 @pytest.fixture
@@ -141,6 +148,9 @@ def test_each_document_is_there_once_and_as_it_is(billed: list[Invoice], now: da
 
 def test_a_sheet_has_numbers_days_and_texts_that_are_no_formulas(billed: list[Invoice]) -> None:
     [rows] = as_xlsx(documents_table(PERIOD))
+    for in_sheet, in_csv in zip(rows, as_csv(documents_table(PERIOD)), strict=True):
+        for title in ("Número", "Clase", "Estado", "Período", "Cédula", "Número de teléfono"):
+            assert in_sheet[title] == in_csv[title] != ""
     first = rows[0]
     assert first["Nombre del cliente"] == "=1+1 Ñandú, “Jesús”"
     assert (first["Total"], first["Vence"]) == (25.3, datetime(2026, 12, 16))

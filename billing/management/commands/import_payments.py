@@ -16,8 +16,8 @@ TAB = "tab"
 class Command(BaseCommand):
     help = (
         "Makes payments of the transfers in a bank's statement (CSV). Each reference is imported once: "
-        "killed and run again, or run twice, it ends in the same state. Transfers that match no invoice wait in the "
-        "back-office; rows that cannot be read are kept nowhere, so they make it exit with 1."
+        "killed and run again, or run twice, it ends in the same state. Transfers that match no invoice wait "
+        "in the back-office; rows that cannot be read are kept nowhere, so they make it exit with 1."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -59,8 +59,8 @@ class Command(BaseCommand):
     def _tell(self, name: str, report: ImportReport) -> None:
         for note in report.notes:
             self.stderr.write(": ".join(filter(None, (f"row {note.row}", note.reference, note.why))))
-        if untold := report.unmatched + report.bad - len(report.notes):
-            self.stderr.write(f"and {untold} more")
+        if report.untold:
+            self.stderr.write(f"and {report.untold} more")
         self.stdout.write(
             f"{name}: {report.read} rows: {report.matched} payment(s) over {report.matched_amount}, "
             f"{report.known} imported before, {report.unmatched} waiting, {report.debits} debit(s), "
