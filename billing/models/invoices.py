@@ -219,6 +219,8 @@ class Invoice(Frozen):
         indexes = [
             models.Index(fields=("phone_number", "period"), name="invoice_of_number"),
             models.Index(fields=("status", "due_on"), name="invoice_status_and_due"),
+            models.Index(fields=("period",), name="invoice_of_period"),
+            models.Index(fields=("issued_at",), name="invoice_issued_at"),
         ]
 
     def __str__(self) -> str:

@@ -3,11 +3,13 @@ from typing import Any, NamedTuple
 from django.contrib import admin
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice, InvoiceStatus
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
+from telcox.backoffice import exports
 from telcox.common.admin import list_of
 from telcox.common.calendar import local_date
 
@@ -27,8 +29,17 @@ class BackofficeSite(admin.AdminSite):
     site_title = "TelcoX"
     index_title = _("Customers, usage and bills")
 
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        page, download = self.admin_view(exports.page), self.admin_view(exports.download)
+        return [
+            path("exports/", page, name="exports"),
+            path("exports/<slug:what>.<slug:file_format>", download, name="export"),
+            *super().get_urls(),
+        ]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"figures": figures_for(request), **(extra_context or {})})
+        shown = {"figures": figures_for(request), "may_export": exports.may_export(request)}
+        return super().index(request, {**shown, **(extra_context or {})})
 
 
 def figures_for(request: HttpRequest) -> list[Figure]:

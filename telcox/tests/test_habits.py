@@ -17,6 +17,8 @@ COMMANDS: dict[str, list[str]] = {
     "renew_subscriptions": [],
     "run_day": ["--date=2027-01-31", "--ahead"],
     "import_cdr": ["usage/tests/detail_records.csv", "--workers=1"],
+    "import_payments": ["billing/tests/statement.csv"],
+    "export_documents": ["invoices", "2026-11", "--output=/dev/null"],
     "redrive_usage": [],
     "verify_usage": [],
     "verify_wallets": [],

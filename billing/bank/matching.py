@@ -1,0 +1,93 @@
+"""Which invoice a transfer is for. No database, no clock, no settings.
+
+1. Its text names one document of ours: that one, whatever the amount.
+2. Else it names a phone number or an identity: of what is open there, the one invoice that is owed exactly
+   this amount.
+3. Else, if just one invoice is open there: that one.
+
+Nothing is guessed between two: then it is SEVERAL, and somebody looks at it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+
+from billing.models import BankProblem
+from telcox.common.phone import national
+
+
+class Series(NamedTuple):
+    """How the numbers of a series are written; `key` is what we know it by."""
+
+    key: int
+    prefix: str
+    pattern: str
+
+
+class Clues(NamedTuple):
+    """What a transfer's text names: documents (key of the series, number), phone numbers in the national
+    form, identities (DNI; of a RUC the DNI that it begins with as well)."""
+
+    documents: frozenset[tuple[int, int]]
+    phone_numbers: frozenset[str]
+    identities: frozenset[str]
+
+
+class Owed(NamedTuple):
+    """What is owed on an invoice, in dollars; nothing, or less, if nothing is."""
+
+    key: int
+    amount: Decimal
+
+
+def clues_in(text: str, series: Iterable[Series]) -> Clues:
+    identities = _IDENTITY.findall(text)
+    return Clues(
+        frozenset((each.key, number) for each in series for number in _numbers_in(text, each)),
+        frozenset(national(re.sub("[^0-9]", "", found)) for found in _PHONE_NUMBER.findall(text)),
+        frozenset([*identities, *(identity[:10] for identity in identities)]),
+    )
+
+
+def choose(amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]) -> Owed | BankProblem:
+    """By the rules above: `named` are the invoices that the text names, `open_there` the open ones of the
+    phone numbers and identities in it."""
+    candidates = named or [owed for owed in open_there if owed.amount == amount] or open_there
+    if not candidates:
+        return BankProblem.NO_INVOICE
+    if len(candidates) > 1:
+        return BankProblem.SEVERAL
+    return candidates[0] if candidates[0].amount > 0 else BankProblem.NOTHING_OWED
+
+
+# As Ecuador writes them, with blanks, dots or dashes among the digits or without.
+_PHONE_NUMBER = re.compile(r"(?<![0-9])(?:\+?593|0)(?:[ .-]?[0-9]){8,9}(?![0-9])")
+_IDENTITY = re.compile(r"(?<![0-9])[0-9]{10}(?:[0-9]{3})?(?![0-9])")
+# What may stand where a written number has a mark.
+_GAP = r"[\s./_-]*"
+
+
+def _numbers_in(text: str, series: Series) -> Iterator[int]:
+    """As the series writes them, with other marks or without any; and with fewer zeros, if a mark tells where
+    the number begins."""
+    written, printed = _written(series)
+    for found in written.finditer(text):
+        number = int(found["number"])
+        if found["gap"] or found["number"] == printed.format(number=number):
+            yield number
+
+
+@cache
+def _written(series: Series) -> tuple[re.Pattern[str], str]:
+    """What finds a number in a text, and the part of the pattern that prints it."""
+    before, printed, after = re.split(r"(\{number[^}]*\})", series.pattern)
+    front, back = (_loosely(part.format(prefix=series.prefix)) for part in (before, after))
+    end = f"{_GAP}{back}" if back else ""
+    expression = rf"(?<![0-9]){front}(?P<gap>{_GAP})(?P<number>[0-9]{{1,18}}){end}(?![0-9])"
+    return re.compile(expression, re.IGNORECASE), printed
+
+
+def _loosely(text: str) -> str:
+    return _GAP.join(re.findall(r"\w+", text))

@@ -1,0 +1,185 @@
+"""Documents and payments as finance reads them: a table whose rows come as they are asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from billing.exports.selection import Selection
+from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
+from telcox.common.bulk import KEYS_AT_ONCE
+from telcox.common.moments import one_moment
+from telcox.common.money import cents
+
+Row = Sequence[Any]
+
+
+class Table(NamedTuple):
+    """`name` is for the file. Cells are text, Decimal, date, local datetime without its zone, or None."""
+
+    name: str
+    titles: Sequence[str | Promise]
+    rows: Iterator[Row]
+
+
+def documents_table(selection: Selection) -> Table:
+    """Credit notes below nothing, so that each column adds up to what was billed in the end."""
+    titles = (
+        _("number"),
+        _("kind"),
+        _("status"),
+        _("corrects"),
+        _("issued"),
+        _("due"),
+        _("period"),
+        _("DNI"),
+        _("customer name"),
+        _("phone number"),
+        _("subtotal"),
+        _("discount"),
+        _("tax rate"),
+        _("tax"),
+        _("total"),
+        _("paid"),
+        _("credited"),
+        _("outstanding"),
+    )
+    return Table(f"documents-{selection}", titles, _at_one_moment(_documents(selection)))
+
+
+def payments_table(selection: Selection) -> Table:
+    titles = (
+        _("paid"),
+        _("reference"),
+        _("payment method"),
+        _("invoice"),
+        _("amount"),
+        _("to the wallet"),
+        _("takes back"),
+        _("by"),
+    )
+    return Table(f"payments-{selection}", titles, _at_one_moment(_payments(selection)))
+
+
+def _at_one_moment(rows: Iterator[Row]) -> Iterator[Row]:
+    """However long the reader takes, so that the rows belong together."""
+    with one_moment():
+        yield from rows
+
+
+def _in_order(wanted: QuerySet[Any, Any], column: str) -> Iterator[Sequence[Any]]:
+    """By a column that is indexed, then by key, some at a time: each step begins where the one before ended,
+    and memory stays the same however many there are."""
+    rows = list(wanted.order_by(column, "pk")[:KEYS_AT_ONCE])
+    while rows:
+        yield rows
+        last = getattr(rows[-1], column)
+        rest = wanted.filter(**{column: last, "pk__gt": rows[-1].pk}).order_by("pk")
+        after = wanted.filter(**{f"{column}__gt": last}).order_by(column, "pk")
+        rows = list(rest[:KEYS_AT_ONCE]) or list(after[:KEYS_AT_ONCE])
+
+
+_OF_A_DOCUMENT = (
+    "pk",
+    *("number", "series__prefix", "series__pattern", "kind", "status"),
+    *("corrects__number", "corrects__series__prefix", "corrects__series__pattern"),
+    *("issued_at", "due_on", "period", "customer_dni", "customer_name", "phone_number"),
+    *("subtotal", "discount", "tax_rate", "tax", "total"),
+)
+
+
+def _documents(selection: Selection) -> Iterator[Row]:
+    wanted = selection.documents().values_list(*_OF_A_DOCUMENT, named=True)
+    for documents in _in_order(wanted, selection.documents_by):
+        keys = [document.pk for document in documents]
+        paid = _added_up(Payment.objects.filter(invoice__in=keys), "invoice", "amount")
+        credited = _added_up(Invoice.objects.filter(corrects__in=keys), "corrects", "total")
+        for each in documents:
+            yield _document(each, paid.get(each.pk, _NOTHING), credited.get(each.pk, _NOTHING))
+
+
+_NOTHING = Decimal("0.00")
+
+
+def _added_up(rows: QuerySet[Any], of: str, amount: str) -> Mapping[int, Decimal]:
+    sums = rows.order_by().values_list(of).annotate(Sum(amount))
+    return {key: cents(added_up) for key, added_up in sums}
+
+
+def _document(document: Any, paid: Decimal, credited: Decimal) -> Row:
+    amounts = [document.subtotal, document.discount, document.tax, document.total]
+    outstanding = document.total - paid - credited
+    if document.kind == InvoiceKind.CREDIT_NOTE:
+        amounts, outstanding = [-amount for amount in amounts], _NOTHING
+    subtotal, discount, tax, total = amounts
+    return (
+        written_number(document.series__prefix, document.series__pattern, document.number),
+        str(InvoiceKind(document.kind).label),
+        str(InvoiceStatus(document.status).label),
+        document.corrects__number
+        and written_number(
+            document.corrects__series__prefix, document.corrects__series__pattern, document.corrects__number
+        ),
+        _local(document.issued_at),
+        document.due_on,
+        document.period,
+        document.customer_dni,
+        document.customer_name,
+        document.phone_number,
+        subtotal,
+        discount,
+        document.tax_rate,
+        tax,
+        total,
+        paid,
+        credited,
+        outstanding,
+    )
+
+
+_OF_A_PAYMENT = (
+    *("pk", "paid_at", "reference", "payment_method"),
+    *("invoice__number", "invoice__series__prefix", "invoice__series__pattern"),
+    *("amount", "to_wallet", "reverses__reference", "by"),
+)
+
+
+def _payments(selection: Selection) -> Iterator[Row]:
+    wanted = selection.payments().values_list(*_OF_A_PAYMENT, named=True)
+    found = _of_documents(selection) if selection.period else _in_order(wanted, "paid_at")
+    for payments in found:
+        for payment in payments:
+            yield _payment(payment)
+
+
+def _of_documents(selection: Selection) -> Iterator[Iterable[Any]]:
+    """The payments of a period's documents, in the order of these."""
+    keys = selection.documents().values_list("pk", selection.documents_by, named=True)
+    wanted = Payment.objects.order_by("invoice_id", "pk").values_list(*_OF_A_PAYMENT, named=True)
+    for documents in _in_order(keys, selection.documents_by):
+        yield wanted.filter(invoice__in=[each.pk for each in documents])
+
+
+def _payment(payment: Any) -> Row:
+    return (
+        _local(payment.paid_at),
+        payment.reference,
+        str(PaymentMethod(payment.payment_method).label),
+        written_number(
+            payment.invoice__series__prefix, payment.invoice__series__pattern, payment.invoice__number
+        ),
+        payment.amount,
+        payment.to_wallet,
+        payment.reverses__reference,
+        payment.by,
+    )
+
+
+def _local(moment: datetime) -> datetime:
+    """As the operator's clock showed it, to the second."""
+    return timezone.make_naive(moment, timezone.get_default_timezone()).replace(microsecond=0)

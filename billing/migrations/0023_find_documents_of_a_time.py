@@ -1,0 +1,16 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Exports, and the back-office's filter by period, read a month of many years."""
+
+    dependencies = [("billing", "0010_sealed_when_issued")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="invoice", index=models.Index(fields=["period"], name="invoice_of_period")
+        ),
+        migrations.AddIndex(
+            model_name="invoice", index=models.Index(fields=["issued_at"], name="invoice_issued_at")
+        ),
+    ]
