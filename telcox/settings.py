@@ -236,6 +236,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 55 * 60},
     },
+    "send_notices": {
+        "task": "billing.tasks.send_notices",
+        "schedule": crontab(),  # each minute
+        "options": {"expires": 55},
+    },
 }
 
 # --- Ports ---
@@ -255,8 +260,20 @@ CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
 # From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 
+# Where printed documents are kept (docs/printing.md): another place in STORAGES is as good.
+DOCUMENTS_ROOT = env.str("DOCUMENTS_ROOT", default=str(BASE_DIR / "documents"))
+# Whether customers who have an e-mail address are sent their documents.
+MAIL_DOCUMENTS = env.bool("MAIL_DOCUMENTS", default=False)
+
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
+
+# --- E-mail ---
+
+# Django's address form: `smtp+tls://user:password@mail.telcox.example:587`.
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="TelcoX <no-reply@localhost>")
 
 # --- REST ---
 
@@ -323,6 +340,15 @@ STORAGES = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+    "documents": {
+        "BACKEND": "telcox.common.storage.WholeFiles",
+        # They name people: nobody's but ours.
+        "OPTIONS": {
+            "location": DOCUMENTS_ROOT,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
