@@ -1,6 +1,7 @@
 """Pages by typst: no system library, no system font, no network, and the same bytes for the same page."""
 
 import logging
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, lru_cache
@@ -10,6 +11,9 @@ from typing import Any
 
 import msgspec
 import segno
+
+# A page is too little work to be shared among threads.
+os.environ.setdefault("RAYON_NUM_THREADS", "1")
 import typst
 
 logger = logging.getLogger(__name__)
@@ -22,11 +26,15 @@ _one_at_a_time = Lock()
 
 def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
     """The PDF of a page (`page_of`), which says that it was made `at`."""
-    qr = _qr(page["leads_to"]) if page["key"] else ""
-    given = {**page, "qr": qr, "logo": page["logo"] if _is_picture(page["logo"]) else ""}
-    inputs = {"document": msgspec.json.encode(given).decode()}
+    inputs = _inputs(page)
     with _one_at_a_time:
         return _compiler().compile(format="pdf", sys_inputs=inputs, timestamp=int(at.timestamp()))
+
+
+def _inputs(page: Mapping[str, Any]) -> dict[str, str]:
+    qr = _qr(page["leads_to"]) if page["key"] else ""
+    logo = page["logo"] if _is_picture(page["logo"]) else ""
+    return {"document": msgspec.json.encode({**page, "qr": qr, "logo": logo}).decode()}
 
 
 @cache
