@@ -13,9 +13,10 @@ FROM python:${PYTHON}-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libmariadb3 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home telcox
+    && useradd --system --uid 10001 --no-create-home telcox \
+    && install --directory --owner=telcox --mode=700 /documents
 WORKDIR /app
-ENV DEBUG=0 BIND=0.0.0.0 PORT=8000 PYTHONUNBUFFERED=1
+ENV DEBUG=0 BIND=0.0.0.0 PORT=8000 PYTHONUNBUFFERED=1 DOCUMENTS_ROOT=/documents
 COPY --from=build /app/.venv .venv
 COPY . .
 # The key protects nothing: no process that answers anybody runs here.

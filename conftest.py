@@ -51,6 +51,12 @@ def seeded(db: Any) -> None:
     call_command("loaddata", *FIXTURES, verbosity=0)
 
 
+@pytest.fixture(autouse=True)
+def printed_documents_are_kept_in_memory(settings: Any) -> None:
+    in_memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = {**settings.STORAGES, "documents": in_memory}
+
+
 @pytest.fixture
 def open_api(settings: Any) -> None:
     settings.API_OPEN = True

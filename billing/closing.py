@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from billing.documents import draft_of, note_issued, number, payments_of_wallets, save_documents
 from billing.models import Payment
+from billing.notices.queueing import documents_to_mail
 from billing.sales.facts import priced
 from billing.sales.late import note_late_use
 from billing.sales.periods import ALL, Share, in_chunks, in_pieces
@@ -62,6 +63,7 @@ def _bill(keys: Sequence[int], at: datetime) -> Billed:
     payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)
     save_documents(documents)
     note_issued(invoices, at=at)
+    documents_to_mail(invoices, at=at)
     Payment.objects.bulk_create(payments)
     Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
     return Billed(len(invoices), sum((invoice.total for invoice in invoices), Decimal(0)))

@@ -19,6 +19,7 @@ from billing.documents import (
     rated_again,
 )
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment
+from billing.notices.queueing import documents_to_mail
 from billing.sales.facts import Priced, facts_of
 from billing.sales.late import note_late_use, release_late_use
 from billing.sales.settlement import paid_for, settle
@@ -73,6 +74,7 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     invoice.save()
     Payment.objects.bulk_create(payments)
     note_issued([invoice], at=at, by=by)
+    documents_to_mail([invoice], at=at)
     return invoice
 
 

@@ -237,6 +237,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 55 * 60},
     },
+    "send_notices": {
+        "task": "billing.tasks.send_notices",
+        "schedule": crontab(),  # each minute
+        "options": {"expires": 55},
+    },
 }
 
 # --- Ports ---
@@ -269,6 +274,11 @@ SUSPEND_AFTER_DAYS = suspension_limit(env.int("SUSPEND_AFTER_DAYS", default=0))
 # For how long after its end a period's use, arriving after it was billed, is charged with a later one.
 LATE_USAGE_DAYS = env.int("LATE_USAGE_DAYS", default=92)
 
+# Where printed documents are kept (docs/printing.md): another place in STORAGES is as good.
+DOCUMENTS_ROOT = env.str("DOCUMENTS_ROOT", default=str(BASE_DIR / "documents"))
+# Whether customers who have an e-mail address are sent their documents.
+MAIL_DOCUMENTS = env.bool("MAIL_DOCUMENTS", default=False)
+
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
 
@@ -276,6 +286,12 @@ TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
 # file of one that the back-office takes, in bytes.
 BANK_COLUMNS = env.dict("BANK_COLUMNS", default={})
 BANK_FILE_BYTES = env.int("BANK_FILE_BYTES", default=512 * 1024)
+# --- E-mail ---
+
+# Django's address form: `smtp+tls://user:password@mail.telcox.example:587`.
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="TelcoX <no-reply@localhost>")
 
 # --- REST ---
 
@@ -342,6 +358,15 @@ STORAGES = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+    "documents": {
+        "BACKEND": "telcox.common.storage.WholeFiles",
+        # They name people: nobody's but ours.
+        "OPTIONS": {
+            "location": DOCUMENTS_ROOT,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG

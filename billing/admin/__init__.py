@@ -1,6 +1,28 @@
 """What is sold, owed and paid: the pages of plans, packs, lines and subscriptions are here too, because they
 show what those cost."""
 
-from billing.admin import bank, invoices, lines, packs, payments, plans, prices, subscriptions, wallets
+from billing.admin import (
+    bank,
+    invoices,
+    lines,
+    notices,
+    packs,
+    payments,
+    plans,
+    prices,
+    subscriptions,
+    wallets,
+)
 
-__all__ = ["bank", "invoices", "lines", "packs", "payments", "plans", "prices", "subscriptions", "wallets"]
+__all__ = [
+    "bank",
+    "invoices",
+    "lines",
+    "notices",
+    "packs",
+    "payments",
+    "plans",
+    "prices",
+    "subscriptions",
+    "wallets",
+]

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
+from billing.admin.printing import Printed
 from billing.models import Channel, Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
 from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
@@ -68,7 +69,7 @@ def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoic
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(MadeByService):
+class InvoiceAdmin(Printed, MadeByService):
     """A draft is issued or discarded. An issued invoice is a document: nothing here changes or deletes it."""
 
     asks = ("subscription", "discount")
@@ -82,6 +83,7 @@ class InvoiceAdmin(MadeByService):
         "total",
         "issued_at",
         "due_on",
+        "pdf",
     )
     list_display_links = ("document",)
     list_filter = ("status", Overdue, "period", "kind", "series")
@@ -158,10 +160,11 @@ class InvoiceAdmin(MadeByService):
         return draft_invoice(subscription=given["subscription"], discount=given["discount"], at=at)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        links = super().links_from(request, obj)
         may_pay = request.user.has_perm("billing.add_payment")
         if not may_pay or obj.is_draft or obj.status == InvoiceStatus.PAID:
-            return []
-        return [(_("Record payment"), form_for(Payment, invoice=obj.pk, amount=obj.outstanding))]
+            return links
+        return [*links, (_("Record payment"), form_for(Payment, invoice=obj.pk, amount=obj.outstanding))]
 
     @admin.display(description=_("number"), ordering="number")
     def document(self, invoice: Invoice) -> str:

@@ -1,3 +1,4 @@
+from billing.api.documents import DocumentViewSet
 from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
 from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
@@ -6,6 +7,7 @@ from telcox.common.routers import Router
 
 router = Router()
 router.register("customers", BillingViewSet, basename="billing")
+router.register("customers", DocumentViewSet, basename="document")
 router.register("customers", WalletViewSet, basename="wallet")
 router.register("customers", SubscriptionViewSet, basename="subscription")
 router.register("invoices/overdue", OverdueViewSet, basename="overdue")

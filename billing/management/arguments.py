@@ -3,6 +3,10 @@
 from argparse import ArgumentTypeError
 from datetime import date
 
+from django.core.exceptions import ValidationError
+
+from billing.models.runs import PERIOD
+
 
 def day(text: str) -> date:
     try:
@@ -15,3 +19,11 @@ def at_least_one(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text):
         raise ArgumentTypeError("a whole number of at least 1")
     return int(text)
+
+
+def period(text: str) -> str:
+    try:
+        PERIOD(text)
+    except ValidationError as error:
+        raise ArgumentTypeError(f"{text} is no period: it is written 2026-11") from error
+    return text

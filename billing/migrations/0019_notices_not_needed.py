@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0010_sealed_when_issued'),
+        ('billing', '0013_money_taken_back'),
     ]
 
     operations = [

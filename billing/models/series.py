@@ -89,6 +89,10 @@ class IssuerManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: igno
         """Who issues documents now: the last one entered."""
         return self.order_by("-pk").first()
 
+    def first_entered(self) -> Issuer | None:
+        """Who stands for the issuer on documents of the time before issuers were kept."""
+        return self.order_by("pk").first()
+
 
 class Issuer(Frozen):
     """The operator as it stands on its documents. Never changed: a new address is a new row, and documents

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from billing.bank import ImportReport, assign_transfer, import_statement
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.paying import record_payment
+from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import moment, refusal
 from customers.models import Subscription
 from telcox.testing.threads import in_threads

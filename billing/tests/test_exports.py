@@ -18,7 +18,8 @@ from billing.documents import Document, number, save_documents
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.paying import record_payment
+from billing.services import draft_invoice, issue_invoice
 from customers.models import Customer, Subscription
 from telcox.common.calendar import local_date
 

@@ -23,6 +23,8 @@ COMMANDS: dict[str, list[str]] = {
     "verify_usage": [],
     "verify_wallets": [],
     "verify_billing": [],
+    "print_documents": ["2025-05"],
+    "send_notices": [],
     "purge_usage": ["--before=2026-01-01"],
 }
 STARTED_ELSEWHERE = {

@@ -1,0 +1,41 @@
+"""Documents as PDF in the back-office."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Invoice
+from billing.printing.answers import pdf_answer
+from telcox.common.admin import OfficeAdmin
+
+
+class Printed(OfficeAdmin):
+    """Invoices with their PDF, a draft's among them: a link on the page, and one in the list (`pdf`)."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.show_pdf)
+        return [path("<path:object_id>/pdf/", view, name="billing_invoice_pdf"), *super().get_urls()]
+
+    def show_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        invoice = self.get_object(request, object_id)
+        if invoice is None:
+            raise Http404
+        if not self.has_view_permission(request, invoice):
+            raise PermissionDenied
+        return pdf_answer(request, invoice)
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        return [*super().links_from(request, obj), ("PDF", _address(obj))]
+
+    @admin.display(description=_("document"))
+    def pdf(self, invoice: Invoice) -> str:
+        return format_html('<a href="{}">PDF</a>', _address(invoice))
+
+
+def _address(invoice: Invoice) -> str:
+    return reverse("admin:billing_invoice_pdf", args=[invoice.pk])

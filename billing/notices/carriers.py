@@ -1,0 +1,70 @@
+"""Who hands notices over: one carrier for each channel."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from importlib import import_module
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
+from typing import Any
+
+from django.core.mail import EmailMessage, get_connection
+from django.utils.translation import gettext as _
+
+from billing.models import Channel, Notice, NoticeKind
+from billing.notices.wording import Said, said
+from billing.printing import document_pdf, file_name
+
+HandOver = Callable[[], None]
+# Makes a notice ready, and returns what is left to do: until then nobody has been told anything.
+Prepare = Callable[[Notice], HandOver]
+
+
+class Refused(Exception):
+    """It was not taken, for certain; why is for staff."""
+
+
+@contextmanager
+def mails() -> Iterator[Prepare]:
+    """By Django's e-mail backend, over one connection. Raises what that raises where the server is away."""
+    connection = get_connection()
+    connection.open()
+    try:
+        yield partial(_mail, connection)
+    finally:
+        connection.close()
+
+
+def _mail(connection: Any, notice: Notice) -> HandOver:
+    invoice, words = notice.invoice, said(notice)
+    address = invoice.customer.email if invoice.customer else ""
+    if not address:
+        raise Refused(_("The customer has no e-mail address"))
+    message = EmailMessage(words.subject, words.body, to=[address], connection=connection)
+    if notice.kind == NoticeKind.DOCUMENT:
+        message.attach(file_name(invoice), document_pdf(invoice), "application/pdf")
+    message.message()  # what cannot be written raises here
+    return partial(_post, message)
+
+
+def _post(message: EmailMessage) -> None:
+    try:
+        message.send()
+    except (SMTPRecipientsRefused, SMTPResponseException) as refusal:
+        raise Refused(str(refusal)) from refusal
+
+
+@contextmanager
+def texts() -> Iterator[Prepare]:
+    """By the SMS gateway (customers/sms)."""
+    gateway = import_module("customers.sms").get_gateway()
+    yield lambda notice: partial(_text, gateway, notice.invoice.phone_number, said(notice))
+
+
+def _text(gateway: Any, phone_number: str, words: Said) -> None:
+    gateway.send(phone_number, words.body)
+
+
+CARRIERS: Mapping[Channel, Callable[[], AbstractContextManager[Prepare]]] = {
+    Channel.MAIL: mails,
+    Channel.SMS: texts,
+}

@@ -1,0 +1,35 @@
+"""The key by which a document is checked: printed on it, and what its QR code leads to."""
+
+import re
+from datetime import date
+
+_SERIES = re.compile(r"([0-9]{3})-([0-9]{3})")
+_RUC = re.compile(r"[0-9]{13}")
+_SEQUENCES = 10**9
+
+# Documents of the tax authority's production environment, issued in the normal way.
+_PRODUCTION, _NORMAL = "2", "1"
+
+
+def access_key(*, day: date, kind: str, tax_id: str, series: str, number: int, seal: str) -> str | None:
+    """The 49 digits of Ecuador's “clave de acceso”: day, kind (01 invoice, 04 credit note), the issuer's RUC,
+    environment, series, number, a code of 8 digits, kind of emission, check digit. The code is taken from the
+    seal, so a document has one key, and nobody can guess it.
+
+    None for a document that is not numbered as the key wants it: series 001-001, a RUC of 13 digits.
+    Source: SRI, Ficha técnica de comprobantes electrónicos, esquema offline, table 1.
+    """
+    establishment = _SERIES.fullmatch(series)
+    if establishment is None or not _RUC.fullmatch(tax_id) or not 0 < number < _SEQUENCES:
+        return None
+    code = int(seal, 16) % 10**8
+    digits = f"{day:%d%m%Y}{kind}{tax_id}{_PRODUCTION}{''.join(establishment.groups())}{number:09d}{code:08d}{_NORMAL}"
+    return digits + check_digit(digits)
+
+
+def check_digit(digits: str) -> str:
+    """Modulo 11 (same source, section “Dígito verificador”): the digits from the last to the first times 2,
+    3, 4, 5, 6, 7, 2, …; 11 less what their sum leaves when divided by 11; 11 is written 0, and 10 is 1."""
+    total = sum(int(digit) * (2 + place % 6) for place, digit in enumerate(reversed(digits)))
+    rest = 11 - total % 11
+    return {11: "0", 10: "1"}.get(rest, str(rest))

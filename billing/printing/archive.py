@@ -1,0 +1,74 @@
+"""Where printed documents are kept (STORAGES["documents"])."""
+
+import hashlib
+import logging
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.files.storage import storages
+from django.utils.text import get_valid_filename
+
+from billing.models import Invoice
+from billing.printing.page import page_of
+from billing.printing.typesetting import typeset
+
+logger = logging.getLogger(__name__)
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def document_pdf(invoice: Invoice) -> bytes:
+    """The document as PDF: made when it is first asked for, and the same bytes ever after. A draft is made
+    each time, and says across the page that it is one.
+
+    It reads the invoice's series, issuer, lines and, of a credit note, `corrects`: whoever prints many
+    fetches those beforehand (`billing.printing.batch`).
+    """
+    if invoice.is_draft:
+        return _made(invoice)
+    return kept(invoice) or keep(invoice, _made(invoice))
+
+
+def edition(invoice: Invoice) -> str:
+    """Names the bytes of an issued document: its seal, and the edition it is printed in."""
+    return f"{_edition()}/{(invoice.content_hash or '')[:2]}/{invoice.content_hash}"
+
+
+def file_name(invoice: Invoice) -> str:
+    """What the file is called where it is saved: 001-001-000000017.pdf."""
+    return get_valid_filename(f"{invoice.full_number or f'{invoice.phone_number}-{invoice.period}'}.pdf")
+
+
+def kept(invoice: Invoice) -> bytes | None:
+    try:
+        with storages["documents"].open(f"{edition(invoice)}.pdf") as file:
+            # Nothing is what a machine that lost its power may have left of it.
+            return file.read() or None
+    except OSError:
+        return None
+
+
+def keep(invoice: Invoice, pdf: bytes) -> bytes:
+    """A document that cannot be kept is made again the next time."""
+    try:
+        storages["documents"].save(f"{edition(invoice)}.pdf", File(BytesIO(pdf)))
+    except OSError as error:
+        logger.warning("no place for printed documents: %s", error.strerror)
+    return pdf
+
+
+def _made(invoice: Invoice) -> bytes:
+    return typeset(page_of(invoice), at=invoice.issued_at or _NEVER)
+
+
+@cache
+def _edition() -> str:
+    """Of all that decides how a document looks: other code, or another typst, prints another edition."""
+    digest = hashlib.sha256(f"{version('typst')} {version('segno')}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.*")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]

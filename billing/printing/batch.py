@@ -1,0 +1,36 @@
+"""All documents of a period, printed before anybody asks for them."""
+
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
+from django.db.models.functions import Mod
+
+from billing.models import Invoice
+from billing.printing.archive import document_pdf
+from billing.sales.periods import ALL, Share
+
+# Documents that are read at once.
+CHUNK = 200
+
+
+def documents_of(period: str) -> QuerySet[Invoice]:
+    return Invoice.objects.issued().filter(period=period)
+
+
+def to_print(documents: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """With all that is read to print them."""
+    return documents.select_related("series", "issuer", "corrects__series").prefetch_related("lines")
+
+
+def prints(period: str, *, share: Share = ALL) -> Iterator[int]:
+    """Prints every document of the period, or a share of them, that is not kept yet; yields how many were
+    seen to, a chunk at a time."""
+    documents = documents_of(period).order_by("pk")
+    if share.of > 1:
+        documents = documents.annotate(share=Mod("pk", share.of)).filter(share=share.number)
+    last = 0
+    while chunk := list(to_print(documents.filter(pk__gt=last))[:CHUNK]):
+        for invoice in chunk:
+            document_pdf(invoice)
+        last = chunk[-1].pk
+        yield len(chunk)

@@ -1,0 +1,20 @@
+"""Files on this machine, for STORAGES."""
+
+import os
+import secrets
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage
+
+
+class WholeFiles(FileSystemStorage):
+    """A file is there whole or not at all, also for who reads it while it is written, and whoever writes it
+    last has written it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_overwrite=True, **options)
+
+    def _save(self, name: str, content: Any) -> str:
+        part = super()._save(f"{name}.{secrets.token_hex(8)}.part", content)
+        os.replace(self.path(part), self.path(name))
+        return name
