@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.conf import settings
+
 from billing.closing import bills, periods_to_bill
 from billing.sales.periods import ALL, Share
 from billing.sales.renewal import ends, lines_due, lines_ending, renewals
@@ -14,13 +16,13 @@ from billing.sales.renewal import ends, lines_due, lines_ending, renewals
 @dataclass
 class DayRun:
     """What a run did: periods begun, lines ended, invoices issued and what they are in all, periods that
-    could not be billed."""
+    were set aside."""
 
     begun: int = 0
     ended: int = 0
     invoices: int = 0
     total: Decimal = Decimal(0)
-    refused: int = 0
+    parked: int = 0
 
     def __add__(self, other: "DayRun") -> "DayRun":
         return DayRun(
@@ -28,7 +30,7 @@ class DayRun:
             self.ended + other.ended,
             self.invoices + other.invoices,
             self.total + other.total,
-            self.refused + other.refused,
+            self.parked + other.parked,
         )
 
 
@@ -51,8 +53,9 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
     """Does all that is due by `at`, of all lines or a share of them, noting it in `run`; each committed
     transaction is one step.
 
-    Periods begin before those before them are billed, so that a bill knows what was carried over. Run twice,
-    late, in two places at once, or killed and run again, it comes to the same.
+    Periods begin before those before them are billed, so that a bill knows what was carried over. Billing is
+    left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
+    killed and run again, it comes to the same.
     """
     for begun in renewals(at=at, share=share):
         run.begun += begun
@@ -60,11 +63,11 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
     for ended in ends(at=at, share=share):
         run.ended += ended
         yield Step("ended", ended)
-    for billed in bills(at=at, share=share):
+    for billed in bills(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
         run.invoices += billed.invoices
         run.total += billed.total
-        run.refused += billed.refused
-        yield Step("invoices", billed.invoices + billed.refused)
+        run.parked += billed.parked
+        yield Step("invoices", billed.invoices + billed.parked)
 
 
 def work_due(*, at: datetime) -> dict[str, int]:
@@ -73,5 +76,5 @@ def work_due(*, at: datetime) -> dict[str, int]:
     return {
         "begun": lines_due(at).count(),
         "ended": lines_ending(at).count(),
-        "invoices": periods_to_bill(at).count(),
+        "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
     }

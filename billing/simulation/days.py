@@ -123,7 +123,7 @@ class _Operator:
         so_far.ended += run.ended
         so_far.invoices += run.invoices
         so_far.total += run.total or Decimal(0)
-        so_far.refused += run.refused
+        so_far.parked += run.parked
 
     def _take_usage(self, at: datetime) -> None:
         reports = self._network.batch(self._world.living, self._setup.events_a_day, at)

@@ -35,8 +35,8 @@ class Command(BaseCommand):
             f"As of {at.isoformat()}: {run.begun} period(s) begun, {run.ended} line(s) ended, "
             f"{run.invoices} invoice(s) issued over {run.total}"
         )
-        if run.refused:
-            raise CommandError(f"{run.refused} period(s) could not be billed: the log names them")
+        if run.parked:
+            raise CommandError(f"{run.parked} bill(s) set aside: the back-office says why")
 
 
 def _share(at: datetime, share: Share) -> Iterator[Step | DayRun]:
