@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
+from django.db import models
 from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
 
 from billing.documents import draft_of
 from billing.models import BillingRun, Invoice
@@ -31,16 +32,16 @@ JUMP = 3
 TOLD_EVERY = 2.0
 
 
-class Oddity(StrEnum):
-    """The first two would be set aside, the others are billed."""
+class Oddity(models.TextChoices):
+    """The first two would be set aside (ParkReason), the others are billed."""
 
-    BROKEN = "BROKEN"
-    SUSPICIOUS = "SUSPICIOUS"
-    HIGHER = "HIGHER"
-    LOWER = "LOWER"
-    NOTHING = "NOTHING"
-    NO_EMAIL = "NO_EMAIL"
-    NO_ADDRESS = "NO_ADDRESS"
+    BROKEN = "BROKEN", _("Set aside: cannot be reckoned")
+    SUSPICIOUS = "SUSPICIOUS", _("Set aside: suspicious amount")
+    HIGHER = "HIGHER", _("More than three times the bill before")
+    LOWER = "LOWER", _("Less than a third of the bill before")
+    NOTHING = "NOTHING", _("Nothing to pay")
+    NO_EMAIL = "NO_EMAIL", _("Customer without e-mail")
+    NO_ADDRESS = "NO_ADDRESS", _("Customer without address")
 
 
 class Named(msgspec.Struct):
@@ -56,15 +57,22 @@ class SampleLine(msgspec.Struct):
     description: str
     quantity: Decimal
     unit: str
+    unit_price: Decimal
     amount: Decimal
     discount: Decimal
     tax: Decimal
 
 
 class Sample(msgspec.Struct):
+    """A bill as its invoice would say it."""
+
     subscription: int
     phone_number: str
     lines: list[SampleLine]
+    subtotal: Decimal
+    discount: Decimal
+    tax: Decimal
+    tax_rate: Decimal
     total: Decimal
 
 
@@ -104,15 +112,24 @@ def rehearsals(*, period: str, at: datetime) -> Iterator[Rehearsal]:
     yield rehearsal
 
 
+def plan_rehearsal(*, run: BillingRun, at: datetime) -> None:
+    """Notes that one is wanted. Raises DomainError if the period has not begun."""
+    _keep(run, next(rehearsals(period=run.period, at=at)))
+
+
 def rehearse_run(*, run: BillingRun, at: datetime) -> None:
     """Keeps it with the run, and how far it has come meanwhile. Raises DomainError if the period has not
     begun."""
     told = 0.0
     for rehearsal in rehearsals(period=run.period, at=at):
         if rehearsal.finished or time.monotonic() - told > TOLD_EVERY:
-            kept = msgspec.to_builtins(rehearsal, str_keys=True)
-            BillingRun.objects.filter(pk=run.pk).update(dry_run=kept)
+            _keep(run, rehearsal)
             told = time.monotonic()
+
+
+def _keep(run: BillingRun, rehearsal: Rehearsal) -> None:
+    kept = msgspec.to_builtins(rehearsal, str_keys=True)
+    BillingRun.objects.filter(pk=run.pk).update(dry_run=kept)
 
 
 def rehearsal_kept(run: BillingRun) -> Rehearsal | None:
@@ -204,11 +221,8 @@ def _sample(rehearsal: Rehearsal, bills: Sequence[Priced], chosen: random.Random
 def _shown(bill: Priced, line: Line) -> Sample:
     invoice, lines = draft_of(bill, line=line, customer=line.customer)
     return Sample(
-        bill.period.pk,
-        line.phone_number,
-        [
-            SampleLine(each.description, each.quantity, each.unit, each.amount, each.discount, each.tax)
-            for each in lines
-        ],
-        invoice.total,
+        subscription=bill.period.pk,
+        phone_number=line.phone_number,
+        lines=[msgspec.convert(each, SampleLine, from_attributes=True) for each in lines],
+        **{name: getattr(invoice, name) for name in (*AMOUNTS, "tax_rate")},
     )

@@ -47,6 +47,17 @@ def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
     return periods_to_bill(min(at, end))
 
 
+@transaction.atomic
+def new_run(*, period: str, at: datetime) -> BillingRun:
+    """One that is not started: to be rehearsed first. Raises DomainError if there is one, and if there is no
+    such period."""
+    periods_of(period, at=at)
+    run, is_new = BillingRun.objects.get_or_create(period=period)
+    if not is_new:
+        raise DomainError(_("There is a run of this period already"), reason="run_exists")
+    return run
+
+
 def start_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
     """Begins, or begins again, to bill what has ended in the period, as of `at`. Who does it then:
     `bill_open_chunks`, in as many places at once as there are.

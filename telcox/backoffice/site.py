@@ -6,7 +6,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Invoice, InvoiceStatus
+from billing.models import Invoice, InvoiceStatus, ParkedBill
 from customers.models import Line, LineStatus
 from telcox.common.admin import list_of
 from telcox.common.calendar import local_date
@@ -44,6 +44,9 @@ def figures_for(request: HttpRequest) -> list[Figure]:
             ),
             Figure(_("Overdue invoices"), overdue.count(), list_of(Invoice, due="overdue")),
         ]
+    if request.user.has_perm("billing.view_parkedbill"):
+        waiting = ParkedBill.objects.waiting().count()
+        figures.append(Figure(_("Bills set aside"), waiting, list_of(ParkedBill, waiting="yes")))
     if request.user.has_perm("customers.view_line"):
         figures += [
             Figure(label, Line.objects.filter(status=status).count(), list_of(Line, status__exact=status))

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 
 from billing.management import clock, workers
 from billing.management.progress import Bars
 from billing.management.workers import number, shared, wait_for_processes
 from billing.models import BillingRun, RunState
 from billing.runs.figures import Figures, figures_of
-from billing.runs.rehearsing import JUMP, Oddity, Rehearsal, rehearsals
+from billing.runs.rehearsing import Rehearsal, rehearsals
 from billing.runs.running import bill_open_chunks, resume_run, start_run, stop_run
 from billing.sales.periods import Share
 from billing.tasks import bill_run
@@ -23,16 +24,6 @@ from telcox.common.errors import DomainError
 
 # How often it is looked how far others have come, in seconds.
 LOOKED_EVERY = 0.5
-
-ODD = {
-    Oddity.BROKEN: "Set aside, cannot be reckoned",
-    Oddity.SUSPICIOUS: "Set aside, suspicious",
-    Oddity.HIGHER: f"More than {JUMP} times the bill before, day for day",
-    Oddity.LOWER: f"The bill before was more than {JUMP} times that, day for day",
-    Oddity.NOTHING: "Nothing to pay",
-    Oddity.NO_EMAIL: "No e-mail address",
-    Oddity.NO_ADDRESS: "No address",
-}
 
 
 class Command(BaseCommand):
@@ -90,7 +81,7 @@ class Command(BaseCommand):
     def _tell(self, run: BillingRun) -> None:
         figures = figures_of(run)
         self.stdout.write(
-            f"{run.period}, {run.get_state_display()}: {figures.done} of {figures.size} done, "
+            f"{run.period}, {run.state.lower()}: {figures.done} of {figures.size} done, "
             f"{_amounts(figures)}, {figures.parked} set aside; {figures.rate:,.0f} a second"
         )
 
@@ -101,7 +92,8 @@ class Command(BaseCommand):
             for found in steps:
                 bars.update("looked at", found.done - done)
                 done = found.done
-        self.stdout.write("\n".join(_told(found)))
+        with translation.override("en"):  # as everything else that a command says
+            self.stdout.write("\n".join(_told(found)))
 
 
 def _share(run: BillingRun, share: Share) -> Iterator[int]:
@@ -137,7 +129,7 @@ def _told(rehearsal: Rehearsal) -> Iterator[str]:
         f"{_amounts(rehearsal)}, {rehearsal.parked} set aside"
     )
     for oddity, count in rehearsal.counts.items():
-        yield f"{ODD[oddity]}: {count}"
+        yield f"{oddity.label}: {count}"
         for each in rehearsal.named.get(oddity, []):
             yield f"  {each.phone_number}, period no. {each.subscription}: {each.total} {each.detail}"
     for sample in rehearsal.samples:
