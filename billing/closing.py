@@ -8,62 +8,115 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef
 
-from billing.documents import draft_of, note_issued, number, payments_of_wallets, save_documents
-from billing.models import Payment
+from billing.documents import (
+    Document,
+    draft_of,
+    note_issued,
+    number,
+    payments_of_wallets,
+    save_documents,
+)
+from billing.models import BillingRun, Invoice, ParkedBill, Payment
 from billing.notices.queueing import documents_to_mail
-from billing.sales.facts import priced
+from billing.runs.parking import apart, broken, park, reckoned
+from billing.sales.facts import Priced
 from billing.sales.late import note_late_use
-from billing.sales.periods import ALL, Share, in_chunks, in_pieces
+from billing.sales.periods import ALL, Share, in_chunks
 from billing.sales.settlement import paid_for, settle
 from customers.models import Line, Subscription
+from customers.models.subscriptions import SubscriptionQuerySet
+from telcox.common.patience import patiently
+
+ZERO = Decimal(0)
 
 
 class Billed(NamedTuple):
-    """How many invoices were issued, what they are in all, and how many periods could not be billed."""
+    """What came of some periods: how many invoices were issued and what they are in all, in dollars, and how
+    many bills were set aside."""
 
     invoices: int = 0
-    total: Decimal = Decimal(0)
-    refused: int = 0
+    parked: int = 0
+    subtotal: Decimal = ZERO
+    discount: Decimal = ZERO
+    tax: Decimal = ZERO
+    total: Decimal = ZERO
 
 
-def periods_to_bill(at: datetime) -> QuerySet[Subscription]:
-    return Subscription.objects.to_bill().ended(at)
+def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
+    """Those that have ended by `at`, have no invoice, and were not set aside."""
+    waiting = ParkedBill.objects.waiting().filter(subscription=OuterRef("pk"))
+    return Subscription.objects.to_bill().ended(at).filter(~Exists(waiting))
 
 
 def bills(*, at: datetime, share: Share = ALL) -> Iterator[Billed]:
     """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
     one step.
 
-    Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
-    are the invoice's. A period that cannot be billed is logged by its key and tried again the next time. Safe
-    to run twice, late, or in several places at once, and to be killed.
+    Safe to run twice, late, or in several places at once, and to be killed.
     """
     for keys in in_chunks(share.among(periods_to_bill(at)), "pk"):
-        for billed in in_pieces(partial(_bill, at=at), keys, "billed"):
-            yield billed or Billed(refused=1)
+        yield patiently(partial(bill_periods, keys=keys, at=at))
 
 
 @transaction.atomic
-def _bill(keys: Sequence[int], at: datetime) -> Billed:
+def bill_periods(*, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = "") -> Billed:
+    """Issues the invoices of these periods, as of `at`; those that have one, or were set aside, are left out.
+
+    Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
+    are the invoice's. What cannot be billed, or is suspicious, is set aside, and the others go on. Raises
+    DomainError if nothing can be numbered.
+    """
+    periods = _locked(keys)
+    bills, doubts = reckoned(periods, at=at)
+    documents, failed = apart(partial(_charged, at=at), bills)
+    doubts += [broken(bill.period, problem) for bill, problem in failed]
+    park(doubts, at=at, run=run)
+    invoices = _issued(documents, at=at, by=by)
+    return Billed(
+        len(invoices),
+        len(doubts),
+        *(
+            sum((getattr(invoice, amount) for invoice in invoices), ZERO)
+            for amount in ("subtotal", "discount", "tax", "total")
+        ),
+    )
+
+
+def _locked(keys: Sequence[int]) -> list[Subscription]:
+    """Whoever sets one aside, or bills it, has it locked: what is read after that stays true."""
     periods = list(Subscription.objects.select_for_update().to_bill().filter(pk__in=keys).order_by("pk"))
-    if not periods:
-        return Billed()
-    found = priced(periods, at=at)
-    earlier = note_late_use(found)
-    settle(found, at=at)
-    lines = Line.objects.select_related("customer").in_bulk({period.line_id for period in periods})
+    waiting = ParkedBill.objects.waiting().filter(subscription__in=[period.pk for period in periods])
+    aside = set(waiting.values_list("subscription_id", flat=True))
+    return [period for period in periods if period.pk not in aside]
+
+
+@transaction.atomic
+def _charged(bills: Sequence[Priced], *, at: datetime) -> list[Document]:
+    """Drafts of these, once wallets have paid, or got back, what is due for what was prepaid."""
+    earlier = note_late_use(bills)
+    settle(bills, at=at)
+    lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})
     documents = []
-    for bill in found:
+    for bill in bills:
         line = lines[bill.period.line_id]
         documents.append(draft_of(bill, line=line, customer=line.customer, earlier=earlier))
-    number(documents, prefix=settings.INVOICE_SERIES, at=at)
+    return documents
+
+
+def _issued(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:
     invoices = [document.invoice for document in documents]
-    payments = payments_of_wallets(invoices, paid_for([p for p in periods if p.prepaid]), at)
+    if not invoices:
+        return []
+    periods = [invoice.subscription for invoice in invoices if invoice.subscription]
+    paid = paid_for([period for period in periods if period.prepaid])
+    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
+    # From here on nobody else issues anything, so what needs no number is done before.
+    number(documents, prefix=settings.INVOICE_SERIES, at=at)
+    payments = payments_of_wallets(invoices, paid, at)
     save_documents(documents)
-    note_issued(invoices, at=at)
+    note_issued(invoices, at=at, by=by)
     documents_to_mail(invoices, at=at)
     Payment.objects.bulk_create(payments)
-    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
-    return Billed(len(invoices), sum((invoice.total for invoice in invoices), Decimal(0)))
+    return invoices

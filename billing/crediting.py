@@ -13,6 +13,7 @@ from billing.documents import Document, note_issued, number, restate, save_docum
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
 from billing.paying import post_for
+from billing.sales.late import release_late_use
 from customers.lifecycle import locked
 from customers.models import Subscription
 from telcox.common.amounts import amount_refusal
@@ -128,6 +129,8 @@ def credit_invoice(
     save_documents([document])
     note_issued([note], at=at, by=by, why=why)
     restate(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
+    if invoice.status == InvoiceStatus.VOID:
+        release_late_use(invoice)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
     return note
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.conf import settings
+
 from billing.closing import bills, periods_to_bill
 from billing.overdue.reminding import reminders, reminders_due
 from billing.overdue.suspending import suspensions, to_suspend
@@ -17,13 +19,13 @@ from telcox.common.calendar import local_date
 @dataclass
 class DayRun:
     """What a run did: periods begun, lines ended, invoices issued and what they are in all, periods that
-    could not be billed, reminders made and lines suspended because they were not paid."""
+    were set aside, reminders made and lines suspended because they were not paid."""
 
     begun: int = 0
     ended: int = 0
     invoices: int = 0
     total: Decimal = Decimal(0)
-    refused: int = 0
+    parked: int = 0
     reminders: int = 0
     suspended: int = 0
 
@@ -50,8 +52,9 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
     """Does all that is due by `at`, of all lines or a share of them, noting it in `run`; each committed
     transaction is one step.
 
-    Periods begin before those before them are billed, so that a bill knows what was carried over. Run twice,
-    late, in two places at once, or killed and run again, it comes to the same.
+    Periods begin before those before them are billed, so that a bill knows what was carried over. Billing is
+    left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
+    killed and run again, it comes to the same.
     """
     for begun in renewals(at=at, share=share):
         run.begun += begun
@@ -59,11 +62,11 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
     for ended in ends(at=at, share=share):
         run.ended += ended
         yield Step("ended", ended)
-    for billed in bills(at=at, share=share):
+    for billed in bills(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
         run.invoices += billed.invoices
         run.total += billed.total
-        run.refused += billed.refused
-        yield Step("invoices", billed.invoices + billed.refused)
+        run.parked += billed.parked
+        yield Step("invoices", billed.invoices + billed.parked)
     for reminded in reminders(at=at, share=share):
         run.reminders += reminded
         yield Step("reminders", reminded)
@@ -79,7 +82,7 @@ def work_due(*, at: datetime) -> dict[str, int]:
     return {
         "begun": lines_due(at).count(),
         "ended": lines_ending(at).count(),
-        "invoices": periods_to_bill(at).count(),
+        "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
         "suspended": to_suspend(day).count(),
     }

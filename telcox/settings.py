@@ -242,6 +242,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(),  # each minute
         "options": {"expires": 55},
     },
+    # Does nothing where periods are billed as they end. Past the hour at which run_day begins the next ones.
+    "bill_last_month": {
+        "task": "billing.tasks.bill_last_month",
+        "schedule": crontab(minute="20"),
+        "options": {"expires": 55 * 60},
+    },
 }
 
 # --- Ports ---
@@ -278,6 +284,15 @@ LATE_USAGE_DAYS = env.int("LATE_USAGE_DAYS", default=92)
 DOCUMENTS_ROOT = env.str("DOCUMENTS_ROOT", default=str(BASE_DIR / "documents"))
 # Whether customers who have an e-mail address are sent their documents.
 MAIL_DOCUMENTS = env.bool("MAIL_DOCUMENTS", default=False)
+
+# Whether periods are billed hour by hour, as they end; else by a run of last month, which begins at
+# BILLING_HOUR of the first of the month (docs/billing-day.md).
+BILL_AS_PERIODS_END = env.bool("BILL_AS_PERIODS_END", default=True)
+BILLING_HOUR = env.int("BILLING_HOUR", default=3)
+# Dollars. A bill over that is set aside until somebody has looked at it; 0 is for none.
+BILLING_SUSPICIOUS_USD = Decimal(env.str("BILLING_SUSPICIOUS_USD", default="500"))
+# A billing run that was not seen for so long, in seconds, was left by whoever did it.
+RUN_SILENT_SECONDS = env.float("RUN_SILENT_SECONDS", default=60.0)
 
 # The most dollars of one top-up.
 TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))

@@ -10,6 +10,7 @@ from billing.admin import (
     payments,
     plans,
     prices,
+    runs,
     subscriptions,
     wallets,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "payments",
     "plans",
     "prices",
+    "runs",
     "subscriptions",
     "wallets",
 ]

@@ -53,6 +53,12 @@ def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any
         raise CommandError("A worker failed: what it said is above; run again, the rest is done then")
 
 
+def wait_for_processes() -> None:
+    """Until those that `shared` was interrupted over have ended."""
+    for process in multiprocessing.active_children():
+        process.join()
+
+
 def _work(work: Callable[[Share], Iterator[Any]], share: Share, results: Any) -> None:
     parent = os.getppid()
     for result in _step_by_step(work, share):

@@ -90,6 +90,7 @@ class BillingChunk(models.Model):
             models.UniqueConstraint(fields=("run", "number"), name="billing_chunk_number_once"),
             *at_least_zero("billing_chunk", "subtotal", "discount", "tax", "total"),
         ]
+        indexes = [models.Index(fields=("run", "done_at"), name="billing_chunk_open")]
 
     def __str__(self) -> str:
         return f"{self.run} · {self.number}"

@@ -143,6 +143,12 @@ def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> 
     return periods
 
 
+def late_periods(bill: tuple[Subscription, RatingInputs, Rated]) -> Earlier:
+    """The periods that late use in this bill is of; nothing is noted."""
+    period, facts, _rated = bill
+    return _periods({(period.line_id, late.sequence) for late in facts.changes.late})
+
+
 def release_late_use(invoice: Invoice) -> None:
     """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
     the next bill. What others charged of them counts by its amounts.

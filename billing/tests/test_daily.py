@@ -123,7 +123,7 @@ class TestRunning:
         )
         schedule_end(line=fresh(leaving), at=moment("2026-11-25"))
         assert run_day(at=moment("2026-12-01")) == DayRun(
-            begun=1, ended=1, invoices=2, total=D("69.00"), refused=0
+            begun=1, ended=1, invoices=2, total=D("69.00"), parked=0
         )
         gone = fresh(leaving)
         assert (gone.status, gone.terminated_at) == (LineStatus.TERMINATED, moment("2026-12-01"))
@@ -156,7 +156,7 @@ class TestRunning:
         Line.objects.filter(pk=old.pk).update(auto_renew=False)
         TaxRate.objects.filter(valid_from__lt=date(2024, 4, 1)).delete()
         run = run_day(at=moment("2026-12-01"))
-        assert (run.invoices, run.refused) == (1, 1)
+        assert (run.invoices, run.parked) == (1, 1)
         [refused] = [record for record in caplog.records if "not billed" in record.message]
         assert refused.message.endswith("no_tax_rate")
         assert "0955555556" not in refused.message

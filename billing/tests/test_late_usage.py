@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from billing import closing
 from billing.daily import run_day
 from billing.models import Invoice, InvoiceLine, Wallet
+from billing.runs import parking
 from billing.sales.late import late_use
 from billing.sales.services import activate_subscription, change_plan, terminate_line
 from billing.services import discard_draft, draft_invoice, issue_invoice
@@ -237,8 +237,8 @@ def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.Mo
         use(sold, 1, of=NOVEMBER, at=DECEMBER)
         return found
 
-    original = closing.priced
-    monkeypatch.setattr(closing, "priced", priced)
+    original = parking.priced
+    monkeypatch.setattr(parking, "priced", priced)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
     monkeypatch.undo()

@@ -48,7 +48,7 @@ def test_whatever_happens_to_an_operator_everything_adds_up(seed: int) -> None:
     tally = play(Setup(lines=40, months=6, seed=seed))
     assert [str(each) for each in differences()] == []
     assert [str(each) for each in faults()] == []
-    assert tally.calendar.refused == 0
+    assert tally.calendar.parked == 0
     # And much did happen.
     assert len(tally.steps) >= 14
     assert tally.steps.total() > 350
@@ -127,7 +127,7 @@ class TestFound:
         )
         assert all(each.entry for each in posted)
         run = run_day(at=moment("2026-10-08 11:00"))
-        assert (run.invoices, run.refused) == (1, 0)
+        assert (run.invoices, run.parked) == (1, 0)
         assert Invoice.objects.get(subscription=period).outstanding == 0
 
     def test_a_line_suspended_after_its_last_period_ended_still_ends(self, line: Line, week: Plan) -> None:

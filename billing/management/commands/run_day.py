@@ -37,8 +37,8 @@ class Command(BaseCommand):
             f"{run.invoices} invoice(s) issued over {run.total}, {run.reminders} invoice(s) reminded of, "
             f"{run.suspended} line(s) suspended"
         )
-        if run.refused:
-            raise CommandError(f"{run.refused} period(s) could not be billed: the log names them")
+        if run.parked:
+            raise CommandError(f"{run.parked} bill(s) set aside: the back-office says why")
 
 
 def _share(at: datetime, share: Share) -> Iterator[Step | DayRun]:

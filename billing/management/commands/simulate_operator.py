@@ -76,7 +76,7 @@ def _summary(tally: Tally) -> Iterator[str]:
     yield f"steps: {_listed(tally.steps.items())}"
     yield f"refused: {_listed((' '.join(key), number) for key, number in tally.refused.items())}"
     yield f"usage: {_listed(tally.usage.items())}"
-    yield f"{tally.runs} runs of what is due; {tally.calendar.refused} periods could not be billed"
+    yield f"{tally.runs} runs of what is due; {tally.calendar.parked} bills were set aside"
     for name, value in sums().items():
         yield f"{name}: {_listed(value.items()) if isinstance(value, dict) else value}"
 

@@ -1,0 +1,279 @@
+"""Billing runs as they go on, and the bills that were set aside."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin.bills import money, plain
+from billing.models import BillingRun, Invoice, ParkedBill, RunState, Unit
+from billing.runs.figures import figures_of
+from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, rehearsal_kept
+from billing.runs.releasing import bill_parked, release_parked
+from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
+from billing.tasks import bill_run, rehearse_run
+from telcox.common.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of
+from telcox.common.background import in_background
+
+
+def _started(run: BillingRun) -> BillingRun:
+    in_background(bill_run, run.pk)
+    return run
+
+
+def _rehearsed(run: BillingRun, at: datetime) -> BillingRun:
+    plan_rehearsal(run=run, at=at)
+    in_background(rehearse_run, run.pk)
+    return run
+
+
+def _may_be_resumed(run: BillingRun) -> bool:
+    return run.state == RunState.STOPPED or (run.state == RunState.RUNNING and not is_under_way(run))
+
+
+@admin.register(BillingRun)
+class BillingRunAdmin(MadeByService):
+    """One for each period. Its page shows how far it has come, and asks for that again and again as long as
+    something goes on."""
+
+    asks = ("period",)
+    list_display = ("period", "state", "at", "started_by", "finished_at")
+    list_filter = ("state",)
+    search_fields = ("period",)
+    fieldsets = (
+        (None, {"fields": ("period", "state", "at", ("started_at", "started_by"), "finished_at")}),
+        (_("Progress"), {"fields": ("progress",), "classes": ("office-wide",)}),
+    )
+    readonly_fields = ("progress",)
+    steps = (
+        Step(
+            name="rehearse",
+            label=_("Dry run"),
+            done=_("Dry run begun: %s"),
+            permission="billing.view_billingrun",
+            run=lambda run, at, by: _rehearsed(run, at),
+            on_list=False,
+        ),
+        Step(
+            name="start",
+            label=_("Start"),
+            done=_("Started: %s"),
+            permission="billing.change_billingrun",
+            run=lambda run, at, by: _started(start_run(period=run.period, at=at, by=by)),
+            when=lambda run: run.state in (RunState.NEW, RunState.DONE),
+            confirm=_("Issue the invoices of all that has ended?"),
+            on_list=False,
+        ),
+        Step(
+            name="stop",
+            label=_("Stop"),
+            done=_("Stopped: %s"),
+            permission="billing.change_billingrun",
+            run=lambda run, at, by: stop_run(period=run.period),
+            when=lambda run: run.state == RunState.RUNNING,
+            on_list=False,
+        ),
+        Step(
+            name="resume",
+            label=_("Resume"),
+            done=_("Resumed: %s"),
+            permission="billing.change_billingrun",
+            run=lambda run, at, by: _started(resume_run(period=run.period, at=at, by=by)),
+            when=_may_be_resumed,
+            on_list=False,
+        ),
+    )
+
+    class Media:
+        js = ("backoffice/refresh.js",)
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        return new_run(period=given["period"], at=at)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.show_progress)
+        return [
+            path("<path:object_id>/progress/", view, name="billing_billingrun_progress"),
+            *super().get_urls(),
+        ]
+
+    def show_progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of the page that changes, by itself."""
+        run = self.get_object(request, object_id)
+        if run is None:
+            raise Http404
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        return HttpResponse(self.progress(run), headers={"Cache-Control": "no-store"})
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        links = []
+        if request.user.has_perm("billing.view_invoice"):
+            links.append((_("Invoices of the period"), list_of(Invoice, period=obj.period)))
+        if request.user.has_perm("billing.view_parkedbill"):
+            links.append((_("Bills set aside"), list_of(ParkedBill, run__id__exact=obj.pk)))
+        return links
+
+    @admin.display(description=_("progress"))
+    def progress(self, run: BillingRun) -> str:
+        figures, rehearsal = figures_of(run), rehearsal_kept(run)
+        going_on = run.state == RunState.RUNNING
+        return render_to_string(
+            "admin/billing_run.html",
+            {
+                "address": reverse("admin:billing_billingrun_progress", args=[run.pk]),
+                "going_on": going_on or (rehearsal and not rehearsal.finished),
+                "left": going_on and not is_under_way(run),
+                "figures": figures,
+                "amounts": _amounts(figures),
+                "time_left": None if figures.seconds_left is None else duration(figures.seconds_left),
+                "time_taken": duration(figures.seconds),
+                "rehearsal": rehearsal and _rehearsal_shown(rehearsal),
+            },
+        )
+
+
+def duration(seconds: float) -> str:
+    """`2 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _amounts(of: Any) -> list[tuple[str, str]]:
+    """Of a run, or of a dry run."""
+    return [
+        (gettext("subtotal"), money(of.subtotal)),
+        (gettext("discount"), money(of.discount)),
+        (gettext("tax"), money(of.tax)),
+        (gettext("total"), money(of.total)),
+    ]
+
+
+def _rehearsal_shown(rehearsal: Rehearsal) -> dict[str, Any]:
+    return {
+        "figures": rehearsal,
+        "amounts": _amounts(rehearsal),
+        "oddities": [
+            {
+                "label": oddity.label,
+                "count": count,
+                "named": [
+                    (
+                        _period_address(each.subscription),
+                        each,
+                        "" if each.total is None else money(each.total),
+                    )
+                    for each in rehearsal.named.get(oddity, [])
+                ],
+            }
+            for oddity, count in rehearsal.counts.items()
+        ],
+        "samples": [_sample_shown(sample) for sample in rehearsal.samples],
+    }
+
+
+def _sample_shown(sample: Sample) -> dict[str, Any]:
+    """As admin/bill.html shows a bill."""
+    return {
+        "title": sample.phone_number,
+        "lines": [
+            {
+                "label": line.description,
+                "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
+                "unit_price": plain(line.unit_price, least=2),
+                "amount": money(line.amount),
+                "discount": money(line.discount) if line.discount else "—",
+                "tax": money(line.tax),
+                "total": money(line.amount - line.discount + line.tax),
+            }
+            for line in sample.lines
+        ],
+        "tax_rate": f"{plain(sample.tax_rate * 100)} %",
+        **{name: money(getattr(sample, name)) for name in ("subtotal", "discount", "tax", "total")},
+    }
+
+
+def _period_address(key: int) -> str:
+    return reverse("admin:customers_subscription_change", args=[key])
+
+
+class Waiting(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Waiting")), ("no", _("Released"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ParkedBill]) -> QuerySet[ParkedBill]:
+        match self.value():
+            case "yes":
+                return queryset.filter(is_open=True)
+            case "no":
+                return queryset.filter(is_open=None)
+            case _:
+                return queryset
+
+
+@admin.register(ParkedBill)
+class ParkedBillAdmin(ReadOnly):
+    list_display = ("subscription", "reason", "detail", "total", "run", "parked_at", "released_at")
+    list_filter = (Waiting, "reason", "run")
+    list_select_related = ("subscription__line", "run")
+    search_fields = ("subscription__line__phone_number", "subscription__line__customer__full_name")
+    search_help_text = _("Phone number or name")
+    paginator = CappedPaginator
+    ordering = ("-id",)
+    fields = (
+        ("subscription_page", "line_page"),
+        ("reason", "detail"),
+        "total",
+        "run",
+        "parked_at",
+        ("released_at", "released_by", "approved"),
+    )
+    readonly_fields = ("subscription_page", "line_page")
+    steps = (
+        Step(
+            name="approve",
+            label=_("Bill it: the amount is right"),
+            done=_("Billed: %s"),
+            permission="billing.change_parkedbill",
+            run=lambda parked, at, by: bill_parked(parked=parked, approved=True, at=at, by=by),
+            when=lambda parked: parked.is_open,
+            confirm=_("Issue this invoice, however large it is?"),
+        ),
+        Step(
+            name="bill",
+            label=_("Bill it now"),
+            done=_("Billed: %s"),
+            permission="billing.change_parkedbill",
+            run=lambda parked, at, by: bill_parked(parked=parked, approved=False, at=at, by=by),
+            when=lambda parked: parked.is_open,
+        ),
+        Step(
+            name="release",
+            label=_("Try again with the next run"),
+            done=_("Released: %s"),
+            permission="billing.change_parkedbill",
+            run=lambda parked, at, by: release_parked(parked=parked, approved=False, at=at, by=by),
+            when=lambda parked: parked.is_open,
+        ),
+    )
+
+    @admin.display(description=_("subscription"))
+    def subscription_page(self, parked: ParkedBill) -> str:
+        return link_to(parked.subscription)
+
+    @admin.display(description=_("line"))
+    def line_page(self, parked: ParkedBill) -> str:
+        return link_to(parked.subscription.line)

@@ -1,0 +1,151 @@
+import getpass
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+
+from billing.management import clock, workers
+from billing.management.progress import Bars
+from billing.management.workers import number, shared, wait_for_processes
+from billing.models import BillingRun, RunState
+from billing.runs.figures import Figures, figures_of
+from billing.runs.rehearsing import Rehearsal, rehearsals
+from billing.runs.running import bill_open_chunks, resume_run, start_run, stop_run
+from billing.sales.periods import Share
+from billing.tasks import bill_run
+from telcox.common.errors import DomainError
+
+# How often it is looked how far others have come, in seconds.
+LOOKED_EVERY = 0.5
+
+
+class Command(BaseCommand):
+    help = (
+        "Bills all that has ended in a period, and has no invoice. It can be stopped, killed, and resumed: "
+        "each is billed once. Workers do it where there is a broker; else it is done here."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("period", metavar="PERIOD", help="2026-11: what has ended by the end of November")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
+            "--dry-run", action="store_true", help="say what it would come to and what is odd; write nothing"
+        )
+        what.add_argument(
+            "--resume", action="store_true", help="go on with it, and take it over from whoever is at it"
+        )
+        what.add_argument("--stop", action="store_true", help="let nobody begin any more of it")
+        clock.add_arguments(parser)
+        workers.add_arguments(parser)
+
+    def handle(
+        self, *args: Any, period: str, date: date | None, ahead: bool, workers: int | None, **options: Any
+    ) -> None:
+        at = clock.moment(date, ahead=ahead)
+        try:
+            if options["dry_run"]:
+                self._rehearse(period, at)
+            elif options["stop"]:
+                self._tell(stop_run(period=period))
+            else:
+                begin = resume_run if options["resume"] else start_run
+                self._bill(begin(period=period, at=at, by=_who()), workers)
+        except DomainError as refusal:
+            raise CommandError(refusal.detail) from refusal
+
+    def _bill(self, run: BillingRun, workers: int | None) -> None:
+        figures = figures_of(run)
+        here = workers or not settings.CELERY_BROKER_URL
+        try:
+            with Bars({"invoices": figures.size - figures.done}) as bars:
+                for done in shared(partial(_share, run), number(workers)) if here else _by_workers(run):
+                    bars.update("invoices", done)
+        except KeyboardInterrupt:
+            with suppress(DomainError):  # it has just been done
+                stop_run(period=run.period)
+            wait_for_processes()
+        run.refresh_from_db()
+        self._tell(run)
+        if run.state != RunState.DONE:
+            raise CommandError(f"Not done: `bill_period {run.period} --resume` goes on")
+        if aside := run.parked.waiting().count():
+            raise CommandError(f"{aside} bill(s) set aside: the back-office says why")
+
+    def _tell(self, run: BillingRun) -> None:
+        figures = figures_of(run)
+        self.stdout.write(
+            f"{run.period}, {run.state.lower()}: {figures.done} of {figures.size} done, "
+            f"{_amounts(figures)}, {figures.parked} set aside; {figures.rate:,.0f} a second"
+        )
+
+    def _rehearse(self, period: str, at: datetime) -> None:
+        steps = rehearsals(period=period, at=at)
+        found, done = next(steps), 0
+        with Bars({"looked at": found.size}) as bars:
+            for found in steps:
+                bars.update("looked at", found.done - done)
+                done = found.done
+        with translation.override("en"):  # as everything else that a command says
+            self.stdout.write("\n".join(_told(found)))
+
+
+def _share(run: BillingRun, share: Share) -> Iterator[int]:
+    """Whoever comes to a chunk that another is at goes on to the next: there is nothing to share out."""
+    if share.of > 1:
+        # Ctrl-C is for who has started us, and stops the run.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for chunk in bill_open_chunks(run=run):
+        yield chunk.size
+
+
+def _by_workers(run: BillingRun) -> Iterator[int]:
+    """How much more workers have done, until there is no more. Raises CommandError if none comes forward."""
+    bill_run.delay(run.pk)
+    done, heard = figures_of(run).done, time.monotonic()
+    while run.state == RunState.RUNNING:
+        time.sleep(LOOKED_EVERY)
+        run.refresh_from_db()
+        before, done = done, figures_of(run).done
+        if done > before:
+            heard = time.monotonic()
+            yield done - before
+        elif time.monotonic() - heard > settings.RUN_SILENT_SECONDS:
+            raise CommandError(
+                f"No worker has done anything for {settings.RUN_SILENT_SECONDS:g} seconds. Is one there "
+                "(bin/worker)? --workers does it here"
+            )
+
+
+def _told(rehearsal: Rehearsal) -> Iterator[str]:
+    yield (
+        f"{rehearsal.period} as of {rehearsal.at.isoformat()}, and nothing is written: "
+        f"{_amounts(rehearsal)}, {rehearsal.parked} set aside"
+    )
+    for oddity, count in rehearsal.counts.items():
+        yield f"{oddity.label}: {count}"
+        for each in rehearsal.named.get(oddity, []):
+            yield f"  {each.phone_number}, period no. {each.subscription}: {each.total} {each.detail}"
+    for sample in rehearsal.samples:
+        yield f"Sample: {sample.phone_number}, period no. {sample.subscription}: {sample.total}"
+        for line in sample.lines:
+            charged = f"{line.amount} less {line.discount}, tax {line.tax}"
+            yield f"  {line.description}: {line.quantity} {line.unit}, {charged}"
+
+
+def _amounts(of: Figures | Rehearsal) -> str:
+    return f"{of.invoices} invoice(s) over {of.total} ({of.subtotal} less {of.discount}, tax {of.tax})"
+
+
+def _who() -> str:
+    """Whoever is logged in to this machine, told from users of the back-office by the blank."""
+    try:
+        return f"{getpass.getuser()} (manage.py)"
+    except (KeyError, OSError):  # in a container the user may have no name
+        return "manage.py"

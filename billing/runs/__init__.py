@@ -1,0 +1,1 @@
+"""Billing a whole period: runs, what is set aside on the way, and the rehearsal of it all."""

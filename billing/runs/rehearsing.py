@@ -1,0 +1,229 @@
+"""A run that writes nothing: what it would come to, what is odd about it, and what some bills look like.
+
+It reckons by the very code that bills.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from django.db import models
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.documents import draft_of
+from billing.models import BillingRun, Invoice
+from billing.runs.figures import AMOUNTS
+from billing.runs.parking import Doubt, reckoned
+from billing.runs.running import periods_of
+from billing.sales.facts import Priced
+from billing.sales.late import late_periods
+from billing.sales.periods import in_chunks
+from customers.models import Line, Subscription
+
+SAMPLES = 10
+# Of each kind of oddity, how many are named.
+NAMED = 20
+# A bill that is so many times the one before, or so small a part of it, day for day.
+JUMP = 3
+# How often it is written down how far it has come, in seconds.
+TOLD_EVERY = 2.0
+
+
+class Oddity(models.TextChoices):
+    """The first two would be set aside (ParkReason), the others are billed."""
+
+    BROKEN = "BROKEN", _("Set aside: cannot be reckoned")
+    SUSPICIOUS = "SUSPICIOUS", _("Set aside: suspicious amount")
+    HIGHER = "HIGHER", _("More than three times the bill before")
+    LOWER = "LOWER", _("Less than a third of the bill before")
+    NOTHING = "NOTHING", _("Nothing to pay")
+    NO_EMAIL = "NO_EMAIL", _("Customer without e-mail")
+    NO_ADDRESS = "NO_ADDRESS", _("Customer without address")
+
+
+class Named(msgspec.Struct):
+    """A period that is odd: of which line, what it would cost in dollars, and what else there is to say."""
+
+    subscription: int
+    phone_number: str
+    total: Decimal | None
+    detail: str = ""
+
+
+class SampleLine(msgspec.Struct):
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    amount: Decimal
+    discount: Decimal
+    tax: Decimal
+
+
+class Sample(msgspec.Struct):
+    """A bill as its invoice would say it."""
+
+    subscription: int
+    phone_number: str
+    lines: list[SampleLine]
+    subtotal: Decimal
+    discount: Decimal
+    tax: Decimal
+    tax_rate: Decimal
+    total: Decimal
+
+
+class Rehearsal(msgspec.Struct):
+    """What a run of the period would come to, as of `at`; of `size` periods `done` are looked at."""
+
+    period: str
+    at: datetime
+    size: int
+    done: int = 0
+    finished: bool = False
+    invoices: int = 0
+    parked: int = 0
+    subtotal: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+    tax: Decimal = Decimal(0)
+    total: Decimal = Decimal(0)
+    counts: dict[Oddity, int] = {}
+    named: dict[Oddity, list[Named]] = {}
+    samples: list[Sample] = []
+
+    def count(self, oddity: Oddity, number: int) -> None:
+        if number:
+            self.counts[oddity] = self.counts.get(oddity, 0) + number
+
+
+def rehearsals(*, period: str, at: datetime) -> Iterator[Rehearsal]:
+    """One and the same, as far as it has come. Raises DomainError if there is no such period."""
+    periods = periods_of(period, at=at)
+    rehearsal = Rehearsal(period, at, size=periods.count())
+    chosen = random.Random(period)  # noqa: S311
+    yield rehearsal
+    for keys in in_chunks(periods, "pk"):
+        _add(rehearsal, keys, at, chosen)
+        yield rehearsal
+    rehearsal.finished = True
+    yield rehearsal
+
+
+def plan_rehearsal(*, run: BillingRun, at: datetime) -> None:
+    """Notes that one is wanted. Raises DomainError if the period has not begun."""
+    _keep(run, next(rehearsals(period=run.period, at=at)))
+
+
+def rehearse_run(*, run: BillingRun, at: datetime) -> None:
+    """Keeps it with the run, and how far it has come meanwhile. Raises DomainError if the period has not
+    begun."""
+    told = 0.0
+    for rehearsal in rehearsals(period=run.period, at=at):
+        if rehearsal.finished or time.monotonic() - told > TOLD_EVERY:
+            _keep(run, rehearsal)
+            told = time.monotonic()
+
+
+def _keep(run: BillingRun, rehearsal: Rehearsal) -> None:
+    kept = msgspec.to_builtins(rehearsal, str_keys=True)
+    BillingRun.objects.filter(pk=run.pk).update(dry_run=kept)
+
+
+def rehearsal_kept(run: BillingRun) -> Rehearsal | None:
+    return None if run.dry_run is None else msgspec.convert(run.dry_run, Rehearsal, strict=False)
+
+
+def _add(rehearsal: Rehearsal, keys: Sequence[int], at: datetime, chosen: random.Random) -> None:
+    periods = list(Subscription.objects.filter(pk__in=keys).order_by("pk"))
+    bills, doubts = reckoned(periods, at=at)
+    lines = {period.line_id for period in periods}
+    for bill in bills:
+        for amount in AMOUNTS:
+            setattr(rehearsal, amount, getattr(rehearsal, amount) + getattr(bill.rated, amount))
+    rehearsal.done += len(keys)
+    rehearsal.parked += len(doubts)
+    odd = [*_doubtful(doubts), *_jumps(bills), *_for_nothing(bills)]
+    _name(rehearsal, odd)
+    without = Line.objects.filter(pk__in=lines).aggregate(
+        email=Count("pk", filter=Q(customer__email="")), address=Count("pk", filter=Q(customer__address=""))
+    )
+    rehearsal.count(Oddity.NO_EMAIL, without["email"])
+    rehearsal.count(Oddity.NO_ADDRESS, without["address"])
+    _sample(rehearsal, bills, chosen)
+
+
+Odd = tuple[Oddity, Subscription, Decimal | None, str]
+
+
+def _doubtful(doubts: Iterable[Doubt]) -> Iterator[Odd]:
+    for period, reason, detail, total in doubts:
+        yield Oddity(reason), period, total, detail
+
+
+def _for_nothing(bills: Iterable[Priced]) -> Iterator[Odd]:
+    for period, _facts, rated in bills:
+        if not rated.total:
+            yield Oddity.NOTHING, period, rated.total, ""
+
+
+def _jumps(bills: Sequence[Priced]) -> Iterator[Odd]:
+    """Day for day, since a line's first bill is for a part of a month."""
+    followed = Invoice.objects.in_force().filter(subscription__renewed_by__in=[b.period.pk for b in bills])
+    before = {
+        pk: (total, end - start)
+        for pk, total, start, end in followed.values_list(
+            "subscription__renewed_by", "total", "subscription__start_at", "subscription__expiration_at"
+        )
+    }
+    for period, _facts, rated in bills:
+        total, time_before = before.get(period.pk, (Decimal(0), None))
+        if not total or time_before is None:
+            continue
+        share = Decimal((period.expiration_at - period.start_at) / time_before)
+        if rated.total > JUMP * total * share:
+            yield Oddity.HIGHER, period, rated.total, f"{total}"
+        elif rated.total * JUMP < total * share:
+            yield Oddity.LOWER, period, rated.total, f"{total}"
+
+
+def _name(rehearsal: Rehearsal, odd: Sequence[Odd]) -> None:
+    numbers = _numbers(period for _oddity, period, *_rest in odd)
+    for oddity, period, total, detail in odd:
+        rehearsal.count(oddity, 1)
+        named = rehearsal.named.setdefault(oddity, [])
+        if len(named) < NAMED:
+            named.append(Named(period.pk, numbers[period.line_id], total, detail))
+
+
+def _numbers(periods: Iterable[Subscription]) -> dict[int, str]:
+    lines = Line.objects.filter(pk__in={period.line_id for period in periods})
+    return dict(lines.values_list("pk", "phone_number"))
+
+
+def _sample(rehearsal: Rehearsal, bills: Sequence[Priced], chosen: random.Random) -> None:
+    """Each bill has the same chance to be shown, however many there are."""
+    places: dict[int, Priced] = {}
+    for bill in bills:
+        rehearsal.invoices += 1
+        place = rehearsal.invoices - 1
+        if place >= SAMPLES:
+            place = chosen.randrange(rehearsal.invoices)
+        if place < SAMPLES:
+            places[place] = bill
+    lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in places.values()})
+    for place, bill in sorted(places.items(), key=lambda item: item[0]):
+        rehearsal.samples[place : place + 1] = [_shown(bill, lines[bill.period.line_id])]
+
+
+def _shown(bill: Priced, line: Line) -> Sample:
+    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=late_periods(bill))
+    return Sample(
+        subscription=bill.period.pk,
+        phone_number=line.phone_number,
+        lines=[msgspec.convert(each, SampleLine, from_attributes=True) for each in lines],
+        **{name: getattr(invoice, name) for name in (*AMOUNTS, "tax_rate")},
+    )

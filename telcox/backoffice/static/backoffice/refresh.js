@@ -1,0 +1,25 @@
+// The part of a page with `data-refresh` is asked for again every two seconds, until it comes without that; then
+// everything else on the page has changed as well.
+"use strict";
+
+async function refresh() {
+  const part = document.querySelector("[data-refresh]");
+  if (!part) return;
+  try {
+    const answer = await fetch(part.dataset.refresh, { redirect: "error" });
+    if (answer.ok) {
+      const opened = [...part.querySelectorAll("details")].map((each) => each.open);
+      const template = document.createElement("template");
+      template.innerHTML = await answer.text();
+      const now = template.content.firstElementChild;
+      now.querySelectorAll("details").forEach((each, at) => { each.open = opened[at] ?? false; });
+      part.replaceWith(now);
+      if (!now.dataset.refresh) return location.reload();
+    }
+  } catch {
+    // The server is away for a moment.
+  }
+  setTimeout(refresh, 2000);
+}
+
+document.addEventListener("DOMContentLoaded", () => setTimeout(refresh, 2000));
