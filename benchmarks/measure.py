@@ -54,9 +54,11 @@ class Bench:
             from benchmarks.large import large_rows  # which needs us
 
             yield from large_rows(self)
-        from benchmarks.days import day_rows  # as well
+        from benchmarks.billing_day import billing_rows  # as well
+        from benchmarks.days import day_rows
 
         yield from day_rows(self)
+        yield from billing_rows(self)
         yield self._python("after")
 
     def _python(self, moment: str) -> Row:

@@ -48,16 +48,16 @@ def seed(*, scale: Scale, at: datetime) -> Seeded:
         )
         past.extend(earlier)
         current.append(last)
-    _create([*past, *current])
-    _create(map(_counter, current))
-    _create(event for period in current for event in _events(period, at))
+    create([*past, *current])
+    create(map(_counter, current))
+    create(event for period in current for event in _events(period, at))
     if past:
         _bill(at)
     numbers = [line.phone_number for line in lines]
     return Seeded(_staff_token(), numbers, numbers[: scale.billed_lines])
 
 
-def _create(rows: Iterable[Row]) -> list[Row]:
+def create(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
     type(rows[0])._default_manager.bulk_create(rows, batch_size=BATCH)
     return rows
@@ -69,7 +69,7 @@ def _staff_token() -> str:
 
 
 def _lines(wanted: int, at: datetime) -> list[Line]:
-    customers = _create(
+    customers = create(
         Customer(
             dni=f"{900_000_000 + i:010d}",
             full_name=f"Cliente {i}",
@@ -78,12 +78,12 @@ def _lines(wanted: int, at: datetime) -> list[Line]:
         )
         for i in range(wanted)
     )
-    lines = _create(
+    lines = create(
         Line(customer=customer, phone_number=f"09{i:08d}", product_type=ProductType.MOVIL)
         for i, customer in enumerate(customers)
     )
-    wallets = _create(Wallet(line=line, balance_usd=BALANCE, balance_limit_usd=Decimal(30)) for line in lines)
-    _create(
+    wallets = create(Wallet(line=line, balance_usd=BALANCE, balance_limit_usd=Decimal(30)) for line in lines)
+    create(
         WalletEntry(
             wallet=wallet,
             position=1,
@@ -155,7 +155,7 @@ def _bill(at: datetime) -> None:
     for _ in bills(at=at):
         pass
     invoices = Invoice.objects.select_related("subscription")
-    _create(
+    create(
         Payment(
             invoice=invoice,
             amount=invoice.total,

@@ -1,0 +1,127 @@
+"""The day on which a month is closed: the bills of all lines, then of twice as many; and some on paper."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from django.db.models import Count, Max
+
+from benchmarks.commands import Done
+from benchmarks.measure import Bench
+from benchmarks.processes import in_own_process
+from benchmarks.report import Row, command_row
+from benchmarks.seed import create
+from billing.models import Invoice, InvoiceLine, InvoiceSeries
+from customers.models import Pack, SoldPack, Subscription
+from telcox.common.bulk import chunks
+from telcox.common.calendar import local_date
+from usage.models import COUNTER_FIELDS, Category, UsageCounter
+
+# Bought for each period: beside the plan's fee, and the data beyond what is free, that is four lines.
+PACKS = 2
+# Periods whose lines are counted; documents that are printed.
+COUNTED, PRINTED = 10_000, 2_000
+
+
+def billing_rows(bench: Bench) -> Iterator[Row]:
+    """Of the periods that ended in benchmarks/days.py and have no bill yet a third, and then the others."""
+    Subscription.objects.current().update(unbilled=None)
+    unbilled = Subscription.objects.to_bill()
+    keys = list(unbilled.order_by("pk").values_list("pk", flat=True))
+    last = unbilled.aggregate(last=Max("expiration_at"))["last"]
+    day = local_date(last + timedelta(hours=1))
+    _use_up(keys)
+    third = len(keys) // 3
+    some, twice_as_many = keys[:third], keys[third : 3 * third]
+    unbilled.update(unbilled=None)
+    once = _bill(bench, some, day)
+    yield _row("bill_period", "≥ 1,500 invoices/s, flat", some, once)
+    twice = _bill(bench, twice_as_many, day)
+    times = twice.seconds / once.seconds
+    yield _row(
+        f"bill_period, twice as many in {times:.2f} times as long", "≤ 2.1 times", twice_as_many, twice
+    )
+    yield _printed()
+
+
+def _use_up(keys: Sequence[int]) -> None:
+    """Packs, and more than plan and packs allow."""
+    pack = Pack.objects.order_by("pk").first()
+    assert pack
+    for some in chunks(keys):
+        periods = Subscription.objects.filter(pk__in=some).only("limit_bytes", "start_at")
+        create(
+            SoldPack(
+                subscription=period,
+                pack=pack,
+                name=pack.name,
+                price=pack.price,
+                data_bytes=pack.data_bytes,
+                voice_minutes=pack.voice_minutes,
+                sms=pack.sms,
+                bought_at=period.start_at,
+                reference=f"benchmark-{period.pk}-{nth}",
+            )
+            for period in periods
+            for nth in range(PACKS)
+        )
+        UsageCounter.objects.filter(pk__in=some).delete()
+        create(
+            UsageCounter(
+                subscription=period,
+                version=1,
+                **{COUNTER_FIELDS[Category.SOCIAL]: period.limit_bytes + 2**30 * (3 * PACKS + 1)},
+            )
+            for period in periods
+        )
+
+
+def _bill(bench: Bench, keys: Sequence[int], day: date) -> Done:
+    for some in chunks(keys):
+        Subscription.objects.filter(pk__in=some).update(unbilled=True)
+    workers = str(os.cpu_count())
+    return bench.run("bill_period", f"{day:%Y-%m}", "--date", str(day), "--ahead", "--workers", workers)
+
+
+def _row(name: str, aim: str, keys: Sequence[int], result: Done) -> Row:
+    counted = keys[:COUNTED]
+    lines = InvoiceLine.objects.filter(invoice__subscription__in=counted).count() / len(counted)
+    return command_row(
+        f"{name}, {len(keys):,} periods of {lines:.1f} lines",
+        aim,
+        result,
+        done=len(keys),
+        counted="invoices",
+        wrong=_wrong(keys),
+    )
+
+
+def _wrong(keys: Sequence[int]) -> int:
+    """Periods without an invoice, or with two; and numbers that are missing."""
+    invoices = sum(Invoice.objects.in_force().filter(subscription__in=some).count() for some in chunks(keys))
+    numbers = InvoiceSeries.objects.annotate(given=Count("invoices")).values_list("last_number", "given")
+    return abs(len(keys) - invoices) + sum(abs(last - given) for last, given in numbers)
+
+
+def _printed() -> Row:
+    figure = in_own_process(_print, PRINTED)
+    return Row("PDF, one process: bills of four lines and a chart", f"{figure:,.0f} documents/s", "≥ 100/s")
+
+
+def _print(wanted: int) -> float:
+    """How many of the newest documents this process prints a second; none is kept or was printed before."""
+    import django
+
+    django.setup()
+    from billing.models import Invoice as Printed
+    from billing.printing import to_print
+    from billing.printing.page import page_of
+    from billing.printing.typesetting import typeset
+
+    documents = list(to_print(Printed.objects.order_by("-pk"))[:wanted])
+    begin = time.perf_counter()
+    for document in documents:
+        assert document.issued_at
+        typeset(page_of(document), at=document.issued_at)
+    return len(documents) / (time.perf_counter() - begin)
