@@ -1,7 +1,7 @@
 """What is owed and paid."""
 
 from billing.models.events import Channel, InvoiceEvent, Notice, NoticeKind, NoticeState
-from billing.models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Unit
+from billing.models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Unit, standing_of
 from billing.models.payments import BankProblem, BankTransfer, Payment, PaymentMethod
 from billing.models.prices import Discount, TaxRate
 from billing.models.runs import BillingChunk, BillingRun, ParkedBill, ParkReason, RunState
@@ -35,5 +35,6 @@ __all__ = [
     "Unit",
     "Wallet",
     "WalletEntry",
+    "standing_of",
     "written_number",
 ]

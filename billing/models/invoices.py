@@ -51,6 +51,15 @@ _TRANSITIONS = {
 OPEN = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
 
 
+def standing_of(*, total: Decimal, credited: Decimal, paid: Decimal, void: bool) -> InvoiceStatus:
+    """What an issued invoice is; `void`: credit notes took all of its lines back."""
+    if void:
+        return InvoiceStatus.VOID
+    if credited + paid >= total:
+        return InvoiceStatus.PAID
+    return InvoiceStatus.PARTLY_PAID if paid else InvoiceStatus.ISSUED
+
+
 class InvoiceQuerySet(FrozenQuerySet):
     def drafts(self) -> InvoiceQuerySet:
         return self.filter(status=InvoiceStatus.DRAFT)
