@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -26,13 +27,15 @@ class Line(Protocol):
     discount: Any
     tax: Any
     credits: Any
+    late_for: Any
 
 
 def seal(invoice: Any, lines: Sequence[Line], *, number: str, corrects: str, before: str) -> str:
     """The seal of a document whose number is written `number`, which corrects the one written `corrects`,
     after the one whose seal is `before` (both empty if there is none): 64 hexadecimal digits.
 
-    No keys of rows are in it, so it is the same in every database the document is loaded into.
+    No keys of rows are in it, so it is the same in every database the document is loaded into. A period is
+    named by its sequence among its line's.
     """
     content = {
         "number": number,
@@ -53,12 +56,26 @@ def seal(invoice: Any, lines: Sequence[Line], *, number: str, corrects: str, bef
         "rated_from": invoice.rated_from,
         "lines": [_line(line) for line in lines],
     }
+    if invoice.subscription:
+        content["sequence"] = invoice.subscription.sequence
+    if invoice.issuer:
+        content["issuer"] = _issuer(*(getattr(invoice.issuer, name) for name in _PRINTED))
     written = msgspec.json.encode(content, order="sorted")
     return hashlib.sha256(before.encode() + written).hexdigest()
 
 
+# Of an issuer, on its documents.
+_PRINTED = ("name", "tax_id", "address", "contact", "logo", "verification_url")
+
+
+@lru_cache(maxsize=64)
+def _issuer(*printed: str) -> str:
+    """Short, however big the logo is."""
+    return hashlib.sha256(msgspec.json.encode(printed)).hexdigest()
+
+
 def _line(line: Line) -> list[Any]:
-    return [
+    sealed = [
         line.position,
         line.description,
         f"{line.quantity:.6f}",
@@ -69,6 +86,7 @@ def _line(line: Line) -> list[Any]:
         _cents(line.tax),
         line.credits,
     ]
+    return [*sealed, line.late_for.sequence] if line.late_for else sealed
 
 
 def _cents(amount: Decimal) -> str:

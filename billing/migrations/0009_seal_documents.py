@@ -22,7 +22,9 @@ def _seal_series(apps, series):
     last = 0
     while True:
         invoices = list(
-            Invoice.objects.filter(series=series, number__gt=last).order_by("number")[:DOCUMENTS_AT_ONCE]
+            Invoice.objects.filter(series=series, number__gt=last)
+            .select_related("subscription")
+            .order_by("number")[:DOCUMENTS_AT_ONCE]
         )
         if not invoices:
             return

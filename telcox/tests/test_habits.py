@@ -26,6 +26,7 @@ COMMANDS: dict[str, list[str]] = {
     "verify_billing": [],
     "print_documents": ["2025-05"],
     "send_notices": [],
+    "verify_invoices": [],
     "purge_usage": ["--before=2026-01-01"],
 }
 STARTED_ELSEWHERE = {
