@@ -1,6 +1,26 @@
 """What is sold, owed and paid: the pages of plans, packs, lines and subscriptions are here too, because they
 show what those cost."""
 
-from billing.admin import invoices, lines, packs, payments, plans, prices, subscriptions, wallets
+from billing.admin import (
+    credit_notes,
+    invoices,
+    lines,
+    packs,
+    payments,
+    plans,
+    prices,
+    subscriptions,
+    wallets,
+)
 
-__all__ = ["invoices", "lines", "packs", "payments", "plans", "prices", "subscriptions", "wallets"]
+__all__ = [
+    "credit_notes",
+    "invoices",
+    "lines",
+    "packs",
+    "payments",
+    "plans",
+    "prices",
+    "subscriptions",
+    "wallets",
+]

@@ -12,7 +12,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
+from billing.models import (
+    CreditNote,
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceStatus,
+    Payment,
+)
 from billing.services import discard_draft, draft_invoice, issue_invoice
 from telcox.common.admin import (
     CappedPaginator,
@@ -36,8 +44,21 @@ class InvoiceLineInline(ReadOnlyInline):
 
 class PaymentInline(ReadOnlyInline):
     model = Payment
-    fields = ("paid_at", "amount", "payment_method", "reference")
+    fields = ("paid_at", "amount", "to_wallet", "payment_method", "reference", "by", "why")
     readonly_fields = fields
+
+
+class CreditNoteInline(ReadOnlyInline):
+    model = CreditNote
+    fk_name = "corrects"
+    related = ("series",)
+    fields = ("document", "issued_at", "subtotal", "discount", "tax", "total")
+    readonly_fields = fields
+    verbose_name_plural = _("taken back by")
+
+    @admin.display(description=_("number"))
+    def document(self, note: CreditNote) -> str:
+        return str(note)
 
 
 class Overdue(admin.SimpleListFilter):
@@ -51,30 +72,14 @@ class Overdue(admin.SimpleListFilter):
         return queryset.overdue(local_date(timezone.now())) if self.value() == "overdue" else queryset
 
 
-@admin.register(Invoice)
-class InvoiceAdmin(MadeByService):
-    """A draft is issued or discarded. An issued invoice is a document: nothing here changes or deletes it."""
+class DocumentAdmin(MadeByService):
+    """What the pages of invoices and of credit notes have in common."""
 
-    asks = ("subscription", "discount")
-    autocomplete_fields = ("subscription",)
-    list_display = (
-        "document",
-        "status",
-        "period",
-        "customer_name",
-        "phone_number",
-        "total",
-        "issued_at",
-        "due_on",
-    )
     list_display_links = ("document",)
-    list_filter = ("status", Overdue, "period", "kind", "series")
-    list_select_related = ("series",)
     search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
     search_help_text = _("Number, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
-    inlines = (InvoiceLineInline, PaymentInline)
     fieldsets = (
         (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on")}),
         (
@@ -92,11 +97,67 @@ class InvoiceAdmin(MadeByService):
         ),
         (
             _("Amounts in dollars"),
-            {"fields": ("subtotal", "discount", "tax_rate", "tax", "total", "paid", "outstanding")},
+            {
+                "fields": (
+                    ("subtotal", "discount"),
+                    ("tax_rate", "tax"),
+                    "total",
+                    ("paid", "credited", "refunded"),
+                    "outstanding",
+                )
+            },
         ),
         (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
-    readonly_fields = ("document", "paid", "outstanding", "reckoned_from")
+    readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
+
+    @admin.display(description=_("number"), ordering="number")
+    def document(self, invoice: Invoice) -> str:
+        return str(invoice)
+
+    @admin.display(description=_("reckoned from"))
+    def reckoned_from(self, invoice: Invoice) -> str:
+        if invoice.rated_from is None:
+            return "—"
+        written = json.dumps(invoice.rated_from, indent=2, ensure_ascii=False)
+        return format_html('<pre class="office-json">{}</pre>', written)
+
+    @admin.display(description=_("paid"))
+    def paid(self, invoice: Invoice) -> str:
+        return money(invoice.paid)
+
+    @admin.display(description=_("credited"))
+    def credited(self, invoice: Invoice) -> str:
+        return money(invoice.credited)
+
+    @admin.display(description=_("of that back on the wallet"))
+    def refunded(self, invoice: Invoice) -> str:
+        return money(invoice.refunded)
+
+    @admin.display(description=_("outstanding"))
+    def outstanding(self, invoice: Invoice) -> str:
+        return money(invoice.outstanding)
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(DocumentAdmin):
+    """A draft is issued or discarded. An issued invoice is a document: nothing here changes or deletes it."""
+
+    asks = ("subscription", "discount")
+    autocomplete_fields = ("subscription",)
+    list_display = (
+        "document",
+        "status",
+        "period",
+        "customer_name",
+        "phone_number",
+        "total",
+        "issued_at",
+        "due_on",
+    )
+    list_filter = ("status", Overdue, "period", "kind", "series")
+    list_select_related = ("series",)
+    inlines = (InvoiceLineInline, PaymentInline, CreditNoteInline)
     steps = (
         Step(
             name="issue",
@@ -122,29 +183,26 @@ class InvoiceAdmin(MadeByService):
         return draft_invoice(subscription=given["subscription"], discount=given["discount"], at=at)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        may_pay = request.user.has_perm("billing.add_payment")
-        if not may_pay or obj.is_draft or obj.status == InvoiceStatus.PAID:
-            return []
-        return [(_("Record payment"), form_for(Payment, invoice=obj.pk, amount=obj.outstanding))]
-
-    @admin.display(description=_("number"), ordering="number")
-    def document(self, invoice: Invoice) -> str:
-        return str(invoice)
-
-    @admin.display(description=_("reckoned from"))
-    def reckoned_from(self, invoice: Invoice) -> str:
-        if invoice.rated_from is None:
-            return "—"
-        written = json.dumps(invoice.rated_from, indent=2, ensure_ascii=False)
-        return format_html('<pre class="office-json">{}</pre>', written)
-
-    @admin.display(description=_("paid"))
-    def paid(self, invoice: Invoice) -> str:
-        return money(invoice.paid)
-
-    @admin.display(description=_("outstanding"))
-    def outstanding(self, invoice: Invoice) -> str:
-        return money(invoice.outstanding)
+        offers: list[tuple[bool, str, Any, str]] = [
+            (
+                not obj.is_draft and obj.outstanding > 0,
+                "billing.add_payment",
+                _("Record payment"),
+                form_for(Payment, invoice=obj.pk, amount=obj.outstanding),
+            ),
+            (
+                obj.kind == InvoiceKind.INVOICE
+                and obj.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID),
+                "billing.add_creditnote",
+                _("Take back"),
+                form_for(CreditNote, corrects=obj.pk),
+            ),
+        ]
+        return [
+            (label, address)
+            for there, right, label, address in offers
+            if there and request.user.has_perm(right)
+        ]
 
 
 @admin.register(InvoiceLine)
