@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, charged, document_shown, money
-from billing.admin.invoices import DocumentAdmin, InvoiceLineInline
+from billing.admin.invoices import CUSTOMER, DocumentAdmin, InvoiceLineInline
 from billing.crediting import Left, credit_invoice, left_of
 from billing.models import CreditNote, Invoice
 from telcox.common.admin import is_key
@@ -23,7 +24,7 @@ LINE = "line_"
 
 
 class CreditNoteForm(forms.ModelForm):
-    why = forms.CharField(label=_("Why"), max_length=200)
+    why = forms.CharField(label=_("Why"), max_length=200, widget=AdminTextInputWidget)
     bill_again = forms.BooleanField(
         label=_("Bill the period again"),
         required=False,
@@ -37,13 +38,13 @@ class LeftField(forms.DecimalField):
     def __init__(self, left: Left) -> None:
         most = left.amounts.amount
         super().__init__(
-            label=left.line.description,
+            label=_("Line %d") % left.line.position,
             required=False,
             min_value=CENT,
             max_value=most,
             max_digits=12,
             decimal_places=2,
-            help_text=_("Up to %s") % money(most),
+            help_text=_("%(line)s: up to %(most)s") % {"line": left.line.description, "most": money(most)},
         )
 
 
@@ -60,6 +61,15 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
     list_filter = ("issued_at", "series")
     list_select_related = ("series", "corrects__series")
     inlines = (InvoiceLineInline,)
+    fieldsets = (
+        (None, {"fields": ("document", "corrects", "reason", "period", "issued_at")}),
+        CUSTOMER,
+        (
+            _("Amounts in dollars"),
+            {"fields": (("subtotal", "discount"), ("tax_rate", "tax"), "total")},
+        ),
+    )
+    readonly_fields = ("document", "reason")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj:
@@ -104,6 +114,10 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
     def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
         lines = {name: amount for name, amount in posted.items() if name.startswith(LINE)}
         return {**super().given_again(posted), **lines}
+
+    @admin.display(description=_("why"))
+    def reason(self, note: CreditNote) -> str:
+        return note.events.order_by("pk").values_list("why", flat=True).first() or "—"
 
 
 def _named(request: HttpRequest) -> Invoice | None:

@@ -72,6 +72,12 @@ class Overdue(admin.SimpleListFilter):
         return queryset.overdue(local_date(timezone.now())) if self.value() == "overdue" else queryset
 
 
+CUSTOMER: Any = (
+    _("Customer"),
+    {"fields": ("customer_name", "customer_dni", "phone_number", "customer", "subscription")},
+)
+
+
 class DocumentAdmin(MadeByService):
     """What the pages of invoices and of credit notes have in common."""
 
@@ -80,63 +86,10 @@ class DocumentAdmin(MadeByService):
     search_help_text = _("Number, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
-    fieldsets = (
-        (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on")}),
-        (
-            _("Customer"),
-            {
-                "fields": (
-                    "customer_name",
-                    "customer_dni",
-                    "phone_number",
-                    "customer",
-                    "subscription",
-                    "corrects",
-                )
-            },
-        ),
-        (
-            _("Amounts in dollars"),
-            {
-                "fields": (
-                    ("subtotal", "discount"),
-                    ("tax_rate", "tax"),
-                    "total",
-                    ("paid", "credited", "refunded"),
-                    "outstanding",
-                )
-            },
-        ),
-        (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
-    )
-    readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
 
     @admin.display(description=_("number"), ordering="number")
     def document(self, invoice: Invoice) -> str:
         return str(invoice)
-
-    @admin.display(description=_("reckoned from"))
-    def reckoned_from(self, invoice: Invoice) -> str:
-        if invoice.rated_from is None:
-            return "—"
-        written = json.dumps(invoice.rated_from, indent=2, ensure_ascii=False)
-        return format_html('<pre class="office-json">{}</pre>', written)
-
-    @admin.display(description=_("paid"))
-    def paid(self, invoice: Invoice) -> str:
-        return money(invoice.paid)
-
-    @admin.display(description=_("credited"))
-    def credited(self, invoice: Invoice) -> str:
-        return money(invoice.credited)
-
-    @admin.display(description=_("of that back on the wallet"))
-    def refunded(self, invoice: Invoice) -> str:
-        return money(invoice.refunded)
-
-    @admin.display(description=_("outstanding"))
-    def outstanding(self, invoice: Invoice) -> str:
-        return money(invoice.outstanding)
 
 
 @admin.register(Invoice)
@@ -158,6 +111,24 @@ class InvoiceAdmin(DocumentAdmin):
     list_filter = ("status", Overdue, "period", "kind", "series")
     list_select_related = ("series",)
     inlines = (InvoiceLineInline, PaymentInline, CreditNoteInline)
+    fieldsets = (
+        (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on", "corrects")}),
+        CUSTOMER,
+        (
+            _("Amounts in dollars"),
+            {
+                "fields": (
+                    ("subtotal", "discount"),
+                    ("tax_rate", "tax"),
+                    "total",
+                    ("paid", "credited", "refunded"),
+                    "outstanding",
+                )
+            },
+        ),
+        (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
+    )
+    readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
     steps = (
         Step(
             name="issue",
@@ -203,6 +174,29 @@ class InvoiceAdmin(DocumentAdmin):
             for there, right, label, address in offers
             if there and request.user.has_perm(right)
         ]
+
+    @admin.display(description=_("reckoned from"))
+    def reckoned_from(self, invoice: Invoice) -> str:
+        if invoice.rated_from is None:
+            return "—"
+        written = json.dumps(invoice.rated_from, indent=2, ensure_ascii=False)
+        return format_html('<pre class="office-json">{}</pre>', written)
+
+    @admin.display(description=_("paid"))
+    def paid(self, invoice: Invoice) -> str:
+        return money(invoice.paid)
+
+    @admin.display(description=_("credited"))
+    def credited(self, invoice: Invoice) -> str:
+        return money(invoice.credited)
+
+    @admin.display(description=_("of that back on the wallet"))
+    def refunded(self, invoice: Invoice) -> str:
+        return money(invoice.refunded)
+
+    @admin.display(description=_("outstanding"))
+    def outstanding(self, invoice: Invoice) -> str:
+        return money(invoice.outstanding)
 
 
 @admin.register(InvoiceLine)

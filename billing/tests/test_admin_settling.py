@@ -146,7 +146,8 @@ def test_who_may_only_look_finds_no_way_in(invoice: Invoice) -> None:
     assert shop.post(preview_of_new(CreditNote), {"corrects": invoice.pk, "why": "x"}).status_code == 403
     assert shop.post(new(Reversal), {"reverses": payment.pk, "why": "x"}).status_code == 403
     assert shop.get(rows(CreditNote)).status_code == shop.get(rows(Reversal)).status_code == 200
-    assert not CreditNote.objects.exists() and not Reversal.objects.exists()
+    assert not CreditNote.objects.exists()
+    assert not Reversal.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["0", "x", "9" * 30, ""])
