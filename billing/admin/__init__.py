@@ -3,6 +3,7 @@ show what those cost."""
 
 from billing.admin import (
     bank,
+    credit_notes,
     invoices,
     lines,
     notices,
@@ -17,6 +18,7 @@ from billing.admin import (
 
 __all__ = [
     "bank",
+    "credit_notes",
     "invoices",
     "lines",
     "notices",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from billing.models import Unit, Wallet
+from billing.models import Invoice, InvoiceLine, Unit, Wallet
 from billing.rating import Rated, RatedLine, RatingInputs, Span, granted
 from billing.sales.facts import Priced, priced
 from customers.models import Line, Subscription
@@ -22,18 +22,23 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
     allowance = granted(facts.terms, facts.span, facts.changes)
     return {
         "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
-        "lines": [_line_shown(line) for line in rated.lines],
-        "subtotal": money(rated.subtotal),
-        "discount": money(rated.discount),
-        "tax": money(rated.tax),
-        "total": money(rated.total),
-        "tax_rate": f"{plain(facts.tax_rate * 100)} %",
+        "lines": [_line_shown(line, _label(line)) for line in rated.lines],
+        **_sums_shown(rated, facts.tax_rate),
         "allowance": _("Included: %(data)s of data, %(minutes)d minutes, %(sms)d SMS")
         % {
             "data": filesizeformat(allowance.data_bytes),
             "minutes": allowance.voice_minutes,
             "sms": allowance.sms,
         },
+    }
+
+
+def document_shown(document: Invoice) -> dict[str, Any]:
+    """The same of a document that there is, or would be."""
+    return {
+        "title": str(document),
+        "lines": [_line_shown(line, line.description) for line in document.lines.order_by("position")],
+        **_sums_shown(document, document.tax_rate),
     }
 
 
@@ -86,11 +91,15 @@ def _day(day: Any) -> str:
     return date_format(day, "SHORT_DATE_FORMAT")
 
 
-def _line_shown(line: RatedLine) -> dict[str, str]:
+def _label(line: RatedLine) -> str:
     overage = {"DATA": _("Additional data"), "VOICE": _("Additional minutes"), "SMS": _("Additional SMS")}
     label = overage.get(line.kind, line.name)
     if line.late:
         label = _("%(label)s: late usage of %(month)s") % {"label": label, "month": line.late.month}
+    return label
+
+
+def _line_shown(line: RatedLine | InvoiceLine, label: str) -> dict[str, str]:
     return {
         "label": label,
         "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
@@ -98,7 +107,17 @@ def _line_shown(line: RatedLine) -> dict[str, str]:
         "amount": money(line.amount),
         "discount": money(line.discount) if line.discount else "—",
         "tax": money(line.tax),
-        "total": money(line.total),
+        "total": money(line.amount - line.discount + line.tax),
+    }
+
+
+def _sums_shown(of: Rated | Invoice, tax_rate: Decimal) -> dict[str, str]:
+    return {
+        "subtotal": money(of.subtotal),
+        "discount": money(of.discount),
+        "tax": money(of.tax),
+        "total": money(of.total),
+        "tax_rate": f"{plain(tax_rate * 100)} %",
     }
 
 

@@ -16,8 +16,10 @@ from billing.admin.bills import money
 from billing.admin.printing import Printed
 from billing.models import (
     Channel,
+    CreditNote,
     Invoice,
     InvoiceEvent,
+    InvoiceKind,
     InvoiceLine,
     InvoiceSeries,
     InvoiceStatus,
@@ -51,7 +53,7 @@ class InvoiceLineInline(ReadOnlyInline):
 
 class PaymentInline(ReadOnlyInline):
     model = Payment
-    fields = ("paid_at", "amount", "payment_method", "reference")
+    fields = ("paid_at", "amount", "to_wallet", "payment_method", "reference", "by", "why")
     readonly_fields = fields
 
 
@@ -61,6 +63,19 @@ class InvoiceEventInline(ReadOnlyInline):
     related = ("invoice__series",)
     readonly_fields = fields
     show_change_link = False
+
+
+class CreditNoteInline(ReadOnlyInline):
+    model = CreditNote
+    fk_name = "corrects"
+    related = ("series",)
+    fields = ("document", "issued_at", "subtotal", "discount", "tax", "total")
+    readonly_fields = fields
+    verbose_name_plural = _("taken back by")
+
+    @admin.display(description=_("number"))
+    def document(self, note: CreditNote) -> str:
+        return str(note)
 
 
 class Overdue(admin.SimpleListFilter):
@@ -86,8 +101,28 @@ def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoic
     return invoice
 
 
+CUSTOMER: Any = (
+    _("Customer"),
+    {"fields": ("customer_name", "customer_dni", "phone_number", "customer", "subscription")},
+)
+
+
+class DocumentAdmin(Printed, MadeByService):
+    """What the pages of invoices and of credit notes have in common."""
+
+    list_display_links = ("document",)
+    search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
+    search_help_text = _("Number, phone number, name or DNI")
+    paginator = CappedPaginator
+    ordering = ("-id",)
+
+    @admin.display(description=_("number"), ordering="number")
+    def document(self, invoice: Invoice) -> str:
+        return str(invoice)
+
+
 @admin.register(Invoice)
-class InvoiceAdmin(Printed, MadeByService):
+class InvoiceAdmin(DocumentAdmin):
     """A draft is issued or discarded. An issued invoice is a document: nothing here changes or deletes it."""
 
     asks = ("subscription", "discount")
@@ -103,36 +138,27 @@ class InvoiceAdmin(Printed, MadeByService):
         "due_on",
         "pdf",
     )
-    list_display_links = ("document",)
     list_filter = ("status", Overdue, "period", "kind", "series")
     list_select_related = ("series",)
-    search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
-    search_help_text = _("Number, phone number, name or DNI")
-    paginator = CappedPaginator
-    ordering = ("-id",)
-    inlines = (InvoiceLineInline, PaymentInline, InvoiceEventInline)
+    inlines = (InvoiceLineInline, PaymentInline, CreditNoteInline, InvoiceEventInline)
     fieldsets = (
-        (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on")}),
+        (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on", "corrects")}),
+        CUSTOMER,
         (
-            _("Customer"),
+            _("Amounts in dollars"),
             {
                 "fields": (
-                    "customer_name",
-                    "customer_dni",
-                    "phone_number",
-                    "customer",
-                    "subscription",
-                    "corrects",
+                    ("subtotal", "discount"),
+                    ("tax_rate", "tax"),
+                    "total",
+                    ("paid", "credited", "refunded"),
+                    "outstanding",
                 )
             },
         ),
-        (
-            _("Amounts in dollars"),
-            {"fields": ("subtotal", "discount", "tax_rate", "tax", "total", "paid", "outstanding")},
-        ),
         (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
-    readonly_fields = ("document", "paid", "outstanding", "reckoned_from")
+    readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
     # Shown where the list is of what is overdue, whose rows have them.
     of_overdue = ("days_overdue", "owed")
     steps = (
@@ -178,15 +204,26 @@ class InvoiceAdmin(Printed, MadeByService):
         return draft_invoice(subscription=given["subscription"], discount=given["discount"], at=at)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        links = super().links_from(request, obj)
-        may_pay = request.user.has_perm("billing.add_payment")
-        if not may_pay or obj.is_draft or obj.status == InvoiceStatus.PAID:
-            return links
-        return [*links, (_("Record payment"), form_for(Payment, invoice=obj.pk, amount=obj.outstanding))]
-
-    @admin.display(description=_("number"), ordering="number")
-    def document(self, invoice: Invoice) -> str:
-        return str(invoice)
+        offers: list[tuple[bool, str, Any, str]] = [
+            (
+                not obj.is_draft and obj.outstanding > 0,
+                "billing.add_payment",
+                _("Record payment"),
+                form_for(Payment, invoice=obj.pk, amount=obj.outstanding),
+            ),
+            (
+                obj.kind == InvoiceKind.INVOICE
+                and obj.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID),
+                "billing.add_creditnote",
+                _("Take back"),
+                form_for(CreditNote, corrects=obj.pk),
+            ),
+        ]
+        return super().links_from(request, obj) + [
+            (label, address)
+            for there, right, label, address in offers
+            if there and request.user.has_perm(right)
+        ]
 
     @admin.display(description=_("reckoned from"))
     def reckoned_from(self, invoice: Invoice) -> str:
@@ -198,6 +235,14 @@ class InvoiceAdmin(Printed, MadeByService):
     @admin.display(description=_("paid"))
     def paid(self, invoice: Invoice) -> str:
         return money(invoice.paid)
+
+    @admin.display(description=_("credited"))
+    def credited(self, invoice: Invoice) -> str:
+        return money(invoice.credited)
+
+    @admin.display(description=_("of that back on the wallet"))
+    def refunded(self, invoice: Invoice) -> str:
+        return money(invoice.refunded)
 
     @admin.display(description=_("outstanding"))
     def outstanding(self, invoice: Invoice) -> str:

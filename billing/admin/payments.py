@@ -1,32 +1,64 @@
-"""Payments of invoices."""
+"""Payments of invoices, and their reversals."""
 
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Payment
-from billing.paying import record_payment
-from telcox.common.admin import CappedPaginator, MadeByService
+from billing.admin.bills import money
+from billing.models import Payment, Reversal
+from billing.paying import record_payment, reverse_payment
+from telcox.common.admin import CappedPaginator, MadeByService, form_for, link_to
 
 
-@admin.register(Payment)
-class PaymentAdmin(MadeByService):
-    asks = ("invoice", "amount", "payment_method", "paid_at", "reference")
-    autocomplete_fields = ("invoice",)
-    list_display = ("paid_at", "invoice", "amount", "payment_method", "reference")
-    list_filter = ("payment_method", "paid_at")
-    list_select_related = ("invoice__series",)
+class PaymentForm(forms.ModelForm):
+    def validate_unique(self) -> None:
+        """A reference that was used is the service's to judge: sent twice, a payment is recorded once."""
+
+
+class MoneyAdmin(MadeByService):
+    """What the pages of payments and of reversals have in common."""
+
     search_fields = ("reference", "invoice__phone_number", "invoice__customer_name", "=invoice__number")
     search_help_text = _("Reference, number, phone number or name")
     paginator = CappedPaginator
 
+
+@admin.register(Payment)
+class PaymentAdmin(MoneyAdmin):
+    form = PaymentForm
+    asks = ("invoice", "amount", "payment_method", "paid_at", "reference")
+    autocomplete_fields = ("invoice",)
+    fields = (
+        "invoice",
+        ("amount", "to_wallet"),
+        "payment_method",
+        "paid_at",
+        "reference",
+        "by",
+        "why",
+        "reverses",
+        "reversed_by",
+    )
+    readonly_fields = ("reversed_by",)
+    list_display = ("paid_at", "invoice", "amount", "to_wallet", "payment_method", "reference", "by")
+    list_filter = ("payment_method", "paid_at")
+    list_select_related = ("invoice__series",)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"paid_at": timezone.now(), **super().get_changeform_initial_data(request)}
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        may = request.user.has_perm("billing.add_reversal")
+        if not may or obj.reverses_id or obj.is_wallets or _reversal_of(obj):
+            return []
+        return [(_("Reverse"), form_for(Reversal, reverses=obj.pk))]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return record_payment(
@@ -35,4 +67,43 @@ class PaymentAdmin(MadeByService):
             payment_method=given["payment_method"],
             reference=given["reference"],
             at=given["paid_at"],
+            by=by,
         )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.to_wallet > 0:
+            told = {"invoice": money(obj.amount), "wallet": money(obj.to_wallet)}
+            self.message_user(
+                request,
+                gettext("%(invoice)s were owed; %(wallet)s more went to the line's wallet.") % told,
+            )
+
+    @admin.display(description=_("reversed by"))
+    def reversed_by(self, payment: Payment) -> str:
+        return link_to(_reversal_of(payment))
+
+
+class ReversalForm(forms.ModelForm):
+    def validate_unique(self) -> None:
+        """Whether it was reversed before is the service's to say."""
+
+
+@admin.register(Reversal)
+class ReversalAdmin(MoneyAdmin):
+    """Opened from the payment's page (`?reverses=`)."""
+
+    form = ReversalForm
+    asks = ("reverses", "why")
+    autocomplete_fields = ("reverses",)
+    fields = ("reverses", "invoice", ("amount", "to_wallet"), "payment_method", "paid_at", "by", "why")
+    list_display = ("paid_at", "reverses", "invoice", "amount", "to_wallet", "by", "why")
+    list_filter = ("paid_at",)
+    list_select_related = ("invoice__series", "reverses")
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        return reverse_payment(payment=given["reverses"], why=given["why"], at=at, by=by)
+
+
+def _reversal_of(payment: Payment) -> Payment | None:
+    return Reversal.objects.filter(reverses=payment).first()

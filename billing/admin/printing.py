@@ -19,7 +19,8 @@ class Printed(OfficeAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.show_pdf)
-        return [path("<path:object_id>/pdf/", view, name="billing_invoice_pdf"), *super().get_urls()]
+        name = f"billing_{self.opts.model_name}_pdf"
+        return [path("<path:object_id>/pdf/", view, name=name), *super().get_urls()]
 
     def show_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.get_object(request, object_id)
@@ -38,4 +39,4 @@ class Printed(OfficeAdmin):
 
 
 def _address(invoice: Invoice) -> str:
-    return reverse("admin:billing_invoice_pdf", args=[invoice.pk])
+    return reverse(f"admin:billing_{invoice._meta.model_name}_pdf", args=[invoice.pk])

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -48,8 +48,7 @@ class WaitingForInvoice(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
         if self.value() != "waiting":
             return queryset
-        in_force = Invoice.objects.filter(subscription=OuterRef("pk"), in_force=True)
-        return queryset.filter(~Exists(in_force), expiration_at__lte=timezone.now())
+        return queryset.filter(unbilled=True, expiration_at__lte=timezone.now())
 
 
 @admin.register(Subscription)
@@ -127,7 +126,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
             done=_("Drafted: %s"),
             permission="billing.add_invoice",
             run=lambda subscription, at, by: draft_invoice(subscription=subscription, at=at),
-            when=lambda subscription: not subscription.invoices.filter(in_force=True).exists(),
+            when=lambda subscription: bool(subscription.unbilled),
         ),
     )
 

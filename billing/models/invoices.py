@@ -281,10 +281,15 @@ class Invoice(Frozen):
         return self.total - self.credited - self.paid
 
 
+class CreditNoteManager(InvoiceManager):
+    def get_queryset(self) -> InvoiceQuerySet:
+        return super().get_queryset().filter(kind=InvoiceKind.CREDIT_NOTE)
+
+
 class CreditNote(Invoice):
     """The documents that take others back, by themselves: whoever may write one has a right of its own."""
 
-    objects: ClassVar[models.Manager[CreditNote]] = models.Manager()  # type: ignore[assignment]
+    objects: ClassVar[CreditNoteManager] = CreditNoteManager()
 
     class Meta:
         proxy = True

@@ -95,10 +95,15 @@ class Payment(Frozen):
         return self.reference.startswith(BY_WALLET)
 
 
+class ReversalManager(PaymentManager):
+    def get_queryset(self) -> models.QuerySet[Payment]:
+        return super().get_queryset().filter(reverses__isnull=False)
+
+
 class Reversal(Payment):
     """The payments that take others back, by themselves: whoever may make one has a right of its own."""
 
-    objects: ClassVar[models.Manager[Reversal]] = models.Manager()  # type: ignore[assignment]
+    objects: ClassVar[ReversalManager] = ReversalManager()
 
     class Meta:
         proxy = True

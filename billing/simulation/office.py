@@ -222,7 +222,7 @@ class Office:
         share = self._random.choice(["1", "1", "1", "0.5", "1.1"])
         payment = record_payment(
             invoice=invoice,
-            amount=(invoice.outstanding * Decimal(share)).quantize(Decimal("0.01")),
+            amount=(invoice.outstanding * Decimal(share)).quantize(Decimal("0.01")) or Decimal(1),
             payment_method=PaymentMethod.TRANSFERENCIA,
             reference=f"payment-{self.taken['pay']}",
             at=at,

@@ -153,18 +153,21 @@ class TestWhoMay:
 
 
 NO_KEYS = ["0", "999999", "9" * 18, "9" * 30, "-1", "x", "%00", "1.0"]
+
+
+def each(field: str, *values: Any) -> list[dict[str, Any]]:
+    return [{field: value} for value in values]
+
+
 NO_PAYMENTS = [
-    *({"amount": amount} for amount in (0, -1, 1.005, "5", None, True, 10**12, [], {})),
-    *({"payment_method": method} for method in ("CHEQUE", "tarjeta", None, 1, [])),
-    *({"reference": reference} for reference in ("", "a b", "ñ", "x" * 65, "a\x00", "\ud800", None, 5, [])),
+    *each("amount", 0, -1, 1.005, "5", None, True, 10**12, [], {}),
+    *each("payment_method", "CHEQUE", "tarjeta", None, 1, []),
+    *each("reference", "", "a b", "ñ", "x" * 65, "a\x00", "\ud800", None, 5, []),
     {"dry_run": "yes"},
     {"dryrun": True},
     {"paid_at": "2026-12-01"},
 ]
-NO_REASONS = [
-    *({"why": why} for why in ("", " ", "x" * 201, "a\x00", "\ud800", None, 5, [])),
-    {"because": "x"},
-]
+NO_REASONS = [*each("why", "", " ", "x" * 201, "a\x00", "\ud800", None, 5, []), {"because": "x"}]
 NO_CREDITS = [
     *NO_REASONS,
     {"lines": None},

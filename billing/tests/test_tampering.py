@@ -20,7 +20,8 @@ from billing.models import (
     Payment,
     WalletEntry,
 )
-from billing.services import draft_invoice, issue_invoice, record_payment
+from billing.paying import record_payment
+from billing.services import draft_invoice, issue_invoice
 from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription

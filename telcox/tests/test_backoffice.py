@@ -13,8 +13,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.crediting import credit_invoice
 from billing.models import Discount, Invoice
-from billing.paying import record_payment
+from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
@@ -42,8 +43,8 @@ def staff(seeded: None) -> Client:
     take_usage(reported=[report, UsageReport("0999999999", "SMS", 1)], at=NOW)
     answer_once(owner="", key="k", request=b"", at=NOW, make=lambda: b"{}")
     draft_invoice(subscription=Subscription.objects.get(line__phone_number="0923456789"), at=NOW)
-    issued = Subscription.objects.get(line__phone_number="0934567890")
-    issue_invoice(invoice=draft_invoice(subscription=issued, at=NOW), at=NOW)
+    draft = draft_invoice(subscription=Subscription.objects.get(line__phone_number="0934567890"), at=NOW)
+    settle(issue_invoice(invoice=draft, at=NOW), "staff")
     plan = Plan.objects.get(code="movil-30")
     offer_otherwise(plan, 23)
     Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)
@@ -66,6 +67,22 @@ def live(line: Line, reference: str, at: datetime) -> None:
     line.refresh_from_db()
     suspend_line(line=line, reason="OPERATOR", at=at)
     line.refresh_from_db()
+
+
+def settle(invoice: Invoice, reference: str) -> None:
+    """What may happen to the money of an issued invoice."""
+    first, _second = (
+        record_payment(
+            invoice=invoice,
+            amount=Decimal(1),
+            payment_method="EFECTIVO",
+            reference=f"{reference}-{number}",
+            at=NOW,
+        )
+        for number in range(2)
+    )
+    reverse_payment(payment=first, why="Sin fondos", at=NOW)
+    credit_invoice(invoice=invoice, why="Reclamo", amounts={1: Decimal(1)}, at=NOW)
 
 
 def address(model: type[Model], page: str, *args: object) -> str:
@@ -162,7 +179,7 @@ def weight(row: object) -> int:
         case Plan():
             return row.revisions.count()
         case Invoice():
-            return row.lines.count()
+            return row.lines.count() + row.payments.count()
     return 0
 
 
@@ -183,12 +200,9 @@ def more_of_everything() -> None:
         resume_line(line=line, at=NOW + timedelta(hours=2))
         offer_otherwise(plan, 30 + number)
         Discount.objects.create(name=f"D{number}", amount=1, plan=plan, valid_from=NOW)
-        draft = draft_invoice(subscription=subscription, at=NOW)
-    invoice = issue_invoice(invoice=draft, at=NOW)
+        draft_invoice(subscription=subscription, at=NOW)
     for number in range(3):
-        record_payment(
-            invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference=f"many-{number}", at=NOW
-        )
+        settle(Invoice.objects.bills().get(status="PARTLY_PAID"), f"many-{number}")
 
 
 ODD = [
