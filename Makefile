@@ -2,10 +2,10 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly simulate endure stack bench fmt lint migrations ci clean
+.PHONY: help run test nightly simulate endure endure-billing stack bench fmt lint migrations ci clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Try it: everything on SQLite, with demo data, at http://127.0.0.1:8000 (PORT=)
 	@bin/run
@@ -27,6 +27,11 @@ endure: ## Promise 1 at length: 100 times kill -9, a minute of clients that coll
 	@bin/venv dev
 	@ENDURE_ROUNDS=$(or $(ROUNDS),100) ENDURE_SECONDS=$(or $(SECONDS),60) \
 		bin/with-servers .venv/bin/python -m pytest -s usage/tests/test_endurance.py $(ARGS)
+
+endure-billing: ## Billing runs: 50 times kill -9 of workers, web and MariaDB, and it all comes to the same (ROUNDS=)
+	@bin/venv dev
+	@ENDURE_ROUNDS=$(or $(ROUNDS),50) \
+		bin/with-servers .venv/bin/python -m pytest -s billing/tests/test_run_endurance.py $(ARGS)
 
 stack: ## Production without Docker: web, live, worker, beat and proxy on PORT, with DATABASE_URL and REDIS_URL or its own
 	@bin/stack

@@ -151,8 +151,9 @@ def bill_chunk(*, chunk_id: int) -> BillingChunk | None:
 
 @transaction.atomic
 def _bill(chunk_id: int) -> BillingChunk | None:
-    open_and_free = BillingChunk.objects.select_for_update(skip_locked=True).filter(done_at=None)
-    chunk = open_and_free.filter(pk=chunk_id).first()
+    # Their usual order is by run, whose row would be locked as well.
+    free = BillingChunk.objects.order_by("pk").select_for_update(skip_locked=True)
+    chunk = free.filter(pk=chunk_id, done_at=None).first()
     if chunk is None:
         return None
     run = BillingRun.objects.get(pk=chunk.run_id)
