@@ -23,7 +23,8 @@ def access_key(*, day: date, kind: str, tax_id: str, series: str, number: int, s
     if establishment is None or not _RUC.fullmatch(tax_id) or not 0 < number < _SEQUENCES:
         return None
     code = int(seal, 16) % 10**8
-    digits = f"{day:%d%m%Y}{kind}{tax_id}{_PRODUCTION}{''.join(establishment.groups())}{number:09d}{code:08d}{_NORMAL}"
+    document = f"{''.join(establishment.groups())}{number:09d}"
+    digits = f"{day:%d%m%Y}{kind}{tax_id}{_PRODUCTION}{document}{code:08d}{_NORMAL}"
     return digits + check_digit(digits)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from django.db.models import QuerySet
 from django.db.models.functions import Mod
 
 from billing.models import Invoice
+from billing.models.invoices import InvoiceQuerySet
 from billing.printing.archive import document_pdf
 from billing.sales.periods import ALL, Share
 
@@ -13,11 +13,11 @@ from billing.sales.periods import ALL, Share
 CHUNK = 200
 
 
-def documents_of(period: str) -> QuerySet[Invoice]:
+def documents_of(period: str) -> InvoiceQuerySet:
     return Invoice.objects.issued().filter(period=period)
 
 
-def to_print(documents: QuerySet[Invoice]) -> QuerySet[Invoice]:
+def to_print(documents: InvoiceQuerySet) -> InvoiceQuerySet:
     """With all that is read to print them."""
     return documents.select_related("series", "issuer", "corrects__series").prefetch_related("lines")
 

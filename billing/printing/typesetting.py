@@ -28,7 +28,9 @@ def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
     """The PDF of a page (`page_of`), which says that it was made `at`."""
     inputs = _inputs(page)
     with _one_at_a_time:
-        return _compiler().compile(format="pdf", sys_inputs=inputs, timestamp=int(at.timestamp()))
+        pdf = _compiler().compile(format="pdf", sys_inputs=inputs, timestamp=int(at.timestamp()))
+    assert isinstance(pdf, bytes)  # of PDF there is one, of pictures one for each page
+    return pdf
 
 
 def _inputs(page: Mapping[str, Any]) -> dict[str, str]:

@@ -15,6 +15,6 @@ class WholeFiles(FileSystemStorage):
         super().__init__(allow_overwrite=True, **options)
 
     def _save(self, name: str, content: Any) -> str:
-        part = super()._save(f"{name}.{secrets.token_hex(8)}.part", content)
+        part = super()._save(f"{name}.{secrets.token_hex(8)}.part", content)  # type: ignore[misc]  # the stubs do not know it
         os.replace(self.path(part), self.path(name))
         return name

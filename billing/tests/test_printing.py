@@ -1,0 +1,292 @@
+"""Documents as PDF: what is on them, that nothing is cut, and that they never change."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.storage import storages
+from django.core.management import call_command
+from PIL import Image, ImageOps
+from pypdf import PdfReader
+
+from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
+from billing.printing import document_pdf, typesetting
+from billing.printing.archive import edition
+from billing.printing.page import page_of
+from billing.services import draft_invoice, issue_invoice
+from customers.models import Subscription
+from telcox.common.storage import WholeFiles
+
+pytestmark = pytest.mark.django_db
+
+D = Decimal
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><rect width="9" height="3"/></svg>'
+# On paper, in parts of its width and height: the margins of document.typ.
+SIDES, TOP = 18 / 210, 16 / 297
+
+Printed = Callable[..., Invoice]
+
+
+@pytest.fixture
+def draft(seeded: None, now: datetime) -> Invoice:
+    return draft_invoice(subscription=Subscription.objects.get(line__phone_number="0969786985"), at=now)
+
+
+@pytest.fixture
+def printed(draft: Invoice, now: datetime) -> Printed:
+    """Issues the draft, which says what it is given; its lines are these."""
+
+    def issue(*lines: dict[str, Any], **said: Any) -> Invoice:
+        if lines:
+            draft.lines.all().delete()
+        for position, line in enumerate(lines, start=1):
+            InvoiceLine.objects.create(
+                invoice=draft,
+                position=position,
+                **{
+                    "description": "Móvil 30 GB",
+                    "quantity": "1",
+                    "unit": "PERIOD",
+                    "unit_price": "22.00",
+                    "amount": "22.00",
+                    **line,
+                },
+            )
+        Invoice.objects.filter(pk=draft.pk).update(**said)
+        return Invoice.objects.get(pk=issue_invoice(invoice=draft, at=now).pk)
+
+    return issue
+
+
+def pages(invoice: Invoice) -> list[str]:
+    """The text of each page, without the places where a long word may be broken."""
+    reader = PdfReader(BytesIO(document_pdf(invoice)))
+    return [page.extract_text().replace("\u200b", "") for page in reader.pages]
+
+
+def pictures(invoice: Invoice) -> list[Image.Image]:
+    made = typesetting._compiler().compile(
+        format="png", ppi=50, sys_inputs=typesetting._inputs(page_of(invoice))
+    )
+    return [
+        Image.open(BytesIO(picture)) for picture in (made if isinstance(made, list) else [made]) if picture
+    ]
+
+
+def test_an_invoice_says_who_bought_what_from_whom_for_how_much(printed: Printed) -> None:
+    [text] = pages(printed())
+    for said in (
+        "Factura",
+        "001-001-000000001",
+        "01/12/2026",
+        "16/12/2026",
+        "2026-11",
+        "TelcoX S.A.",
+        "1792345678001",
+        "Jesus Jacome",
+        "0929668846",
+        "0969786985",
+        "Móvil 30 GB, 23/11/2026 – 22/12/2026",
+        "período",
+        "IVA 15 %",
+        "3,30",
+        "25,30",
+        "Su consumo en este período",
+        "Página 1 de 1",
+    ):
+        assert said in text
+    assert re.search(
+        r"\b01122026011792345678001"  # the day, an invoice, by whom
+        r"2001001000000001\d{8}1\d\b",  # and which of them
+        text,
+    )
+
+
+def test_an_english_one_is_english_in_words_days_and_numbers(printed: Printed) -> None:
+    [text] = pages(printed(language="en", subtotal="1234567.80", total="1234571.10"))
+    for said in ("Invoice", "1 Dec 2026", "1,234,571.10", "VAT 15 %", "Social networks", "Page 1 of 1"):
+        assert said in text
+    assert "Factura" not in text
+
+
+def test_forty_lines_go_on_under_the_same_heads(printed: Printed) -> None:
+    lines = [{"description": f"Paquete {n}", "amount": D(n) / 100, "discount": "0.01"} for n in range(1, 41)]
+    text = pages(printed(*lines))
+    assert len(text) == 2
+    for number, page in enumerate(text, start=1):
+        assert "Descripción" in page
+        assert f"Página {number} de 2" in page
+    whole = "\n".join(text)
+    assert all(f"Paquete {n}\n" in whole or f"Paquete {n} " in whole for n in range(1, 41))
+    assert all(f"0,{n:02d}" in whole for n in range(1, 41))
+
+
+WORD = "W" * 150
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            [{"description": WORD + WORD[:50]}] * 3,
+            {"customer_name": WORD, "customer_address": WORD + WORD[:100]},
+        ),
+        (
+            [{"quantity": "80.123456", "unit_price": "123456789.123456", "amount": "9891784611.23"}] * 2,
+            {"subtotal": "9999999999.99", "total": "9999999999.99", "discount": "3.30"},
+        ),
+        ([{"description": "M" * 200, "quantity": "99999999.999999", "unit_price": "0.000001"}], {}),
+        ([{"quantity": "0", "unit_price": "0", "amount": "0"}], {"subtotal": 0, "tax": 0, "total": 0}),
+    ],
+)
+def test_nothing_stands_in_the_margins(printed: Printed, lines: Any, said: Any) -> None:
+    Issuer.objects.create(
+        name=WORD,
+        tax_id="1792345678001",
+        address=WORD,
+        contact=WORD,
+        logo=LOGO.replace("0 0 9 3", "0 0 900 3"),
+        verification_url=f"https://telcox.example/{WORD}/",
+    )
+    for picture in pictures(printed(*lines, **said)):
+        left, top, right, bottom = ImageOps.invert(picture.convert("L")).getbbox() or (0, 0, 0, 0)
+        width, height = picture.size
+        edge = SIDES * width - 5  # the table's rules begin a little before its text
+        assert left >= edge
+        assert right <= width - edge
+        assert TOP * height - 2 <= top < bottom < height
+
+
+def test_a_word_of_any_length_is_there_to_its_end(printed: Printed) -> None:
+    name = "".join(f"{n:03d}" for n in range(50))
+    [text] = pages(printed(customer_name=name))
+    assert name in text.replace("\n", "")
+
+
+def test_a_credit_note_says_what_it_corrects_and_why(printed: Printed, now: datetime) -> None:
+    corrected = printed()
+    note = Invoice.objects.get(pk=corrected.pk)
+    note.pk, note.kind, note.corrects, note.in_force, note.number = None, "CREDIT_NOTE", corrected, None, 99
+    note.status, note.subscription = InvoiceStatus.PAID, None
+    note.save(force_insert=True)
+    InvoiceLine.objects.create(
+        invoice=note, position=1, description="x", quantity=1, unit="PERIOD", unit_price=1, amount=1
+    )
+    InvoiceEvent.objects.create(
+        invoice=note, to_status=InvoiceStatus.ISSUED, at=now, why="Cobro duplicado, reclamo 4711"
+    )
+    assert note.kind == InvoiceKind.CREDIT_NOTE
+    [text] = pages(note)
+    for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Total a su favor"):
+        assert said in text
+    for unsaid in ("Fecha de vencimiento", "Su consumo", "Para pagar"):
+        assert unsaid not in text
+
+
+def test_a_document_of_the_former_system_has_no_chart_and_its_seal_as_key(seeded: None) -> None:
+    old = Invoice.objects.get(series__prefix="HIST", number=2)
+    [text] = pages(old)
+    assert old.content_hash is not None
+    assert old.content_hash in text.replace("\n", "")
+    assert "TelcoX S.A." in text
+    assert "consumo" not in text
+
+
+def test_a_draft_says_so_and_is_kept_nowhere(draft: Invoice) -> None:
+    [text] = pages(draft)
+    assert "BORRADOR" in text
+    assert storages["documents"].listdir("") == ([], [])
+
+
+def test_a_logo_that_is_none_keeps_no_document_from_being_printed(printed: Printed) -> None:
+    Issuer.objects.create(name="Otra", tax_id="1", logo="<svg")
+    assert "Otra" in pages(printed())[0]
+
+
+class TestKeeping:
+    def test_made_again_it_is_the_same_to_the_byte(self, printed: Printed) -> None:
+        invoice = printed()
+        first = document_pdf(invoice)
+        storages["documents"].delete(f"{edition(invoice)}.pdf")
+        typesetting._compiler.cache_clear()
+        assert document_pdf(invoice) == first
+
+    def test_it_is_the_same_in_another_process(self, printed: Printed) -> None:
+        page = page_of(printed())
+        code = (
+            "import sys, json, datetime, django; django.setup()\n"
+            "from billing.printing.typesetting import typeset\n"
+            "sys.stdout.buffer.write(typeset(json.load(sys.stdin), at=datetime.datetime.fromtimestamp(0)))"
+        )
+        made = [
+            subprocess.run(
+                [sys.executable, "-c", code],
+                input=_json(page),
+                capture_output=True,
+                check=True,
+                cwd=django_settings.BASE_DIR,
+                env={**os.environ, "DJANGO_SETTINGS_MODULE": "telcox.settings"},
+            ).stdout
+            for _ in range(2)
+        ]
+        assert made[0][:5] == b"%PDF-"
+        assert made[0] == made[1] == typesetting.typeset(page, at=datetime.fromtimestamp(0))
+
+    def test_it_is_printed_once(self, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+        invoice = printed()
+        first = document_pdf(invoice)
+        monkeypatch.setattr("billing.printing.archive.typeset", None)
+        assert document_pdf(invoice) == first
+
+    def test_what_becomes_of_the_document_is_not_on_it(self, printed: Printed) -> None:
+        invoice = printed()
+        issued = page_of(invoice)
+        Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID, in_force=None)
+        assert page_of(Invoice.objects.get(pk=invoice.pk)) == issued
+
+    def test_without_a_place_for_it_the_customer_gets_it_all_the_same(
+        self, printed: Printed, settings: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "taken").write_text("")
+        settings.STORAGES = {**settings.STORAGES, "documents": _files(tmp_path / "taken")}
+        assert document_pdf(printed())[:5] == b"%PDF-"
+
+    def test_a_file_that_was_cut_off_by_a_power_cut_is_made_again(
+        self, printed: Printed, settings: Any, tmp_path: Path
+    ) -> None:
+        settings.STORAGES = {**settings.STORAGES, "documents": _files(tmp_path)}
+        invoice = printed()
+        first = document_pdf(invoice)
+        [file] = tmp_path.rglob("*.pdf")
+        assert file.read_bytes() == first
+        file.write_bytes(b"")
+        assert document_pdf(invoice) == first
+        assert file.read_bytes() == first
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+    def test_a_whole_period_is_printed_by_one_command(
+        self, printed: Printed, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        invoice = printed()
+        call_command("print_documents", "2026-11")
+        assert "1 document(s)" in capsys.readouterr().out
+        assert storages["documents"].exists(f"{edition(invoice)}.pdf")
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    backend = f"{WholeFiles.__module__}.{WholeFiles.__name__}"
+    return {"BACKEND": backend, "OPTIONS": {"location": str(folder)}}
+
+
+def _json(page: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(page)
