@@ -1,7 +1,5 @@
 """What becomes of an invoice that is not paid: reminders, rung by rung, and the line's suspension."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,23 +7,15 @@ import pytest
 
 from billing.daily import DayRun, run_day
 from billing.documents import note_step
-from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState, Payment
+from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue.ladder import ladder
 from billing.overdue.reminding import remind
-from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice, record_payment
 from billing.tests.conftest import fresh, moment, refusal
-from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
+from billing.tests.overdue import bill, days_later, new_line, pay
+from customers.models import Customer, Line, LineEvent, LineStatus, Subscription, Suspension
 from customers.services import resume_line, suspend_line
 
 pytestmark = pytest.mark.django_db
-
-# Issued then, and due on the same day: so many days later it is so many days overdue.
-ISSUED = moment("2026-03-01 12:00")
-
-
-def days_later(days: int) -> datetime:
-    return ISSUED + timedelta(days=days)
 
 
 @pytest.fixture
@@ -38,26 +28,14 @@ def alone(seeded: None, settings: Any) -> None:
 
 
 @pytest.fixture
-def plan(make_plan: Callable[..., Plan]) -> Plan:
-    return make_plan("day", validity_days=1, price="100.00")
+def line(alone: None) -> Line:
+    return new_line()
 
 
 @pytest.fixture
-def invoice(alone: None, line: Line, plan: Plan) -> Invoice:
+def invoice(line: Line) -> Invoice:
     """115.00."""
-    return bill(line, plan, at=ISSUED)
-
-
-def bill(line: Line, plan: Plan, at: datetime) -> Invoice:
-    Line.objects.filter(pk=line.pk).update(auto_renew=False)
-    period = activate_subscription(line=fresh(line), plan=plan, at=at - timedelta(days=1))
-    return issue_invoice(invoice=draft_invoice(subscription=period, at=at), at=at)
-
-
-def pay(invoice: Invoice, at: datetime, amount: str = "115.00") -> Payment:
-    return record_payment(
-        invoice=invoice, amount=Decimal(amount), payment_method="EFECTIVO", reference=f"{at:%j}", at=at
-    )
+    return bill(line)
 
 
 def said(invoice: Invoice, kind: NoticeKind = NoticeKind.REMINDER) -> list[tuple[int, str]]:
@@ -102,7 +80,7 @@ class TestReminding:
         assert run_day(at=moment("2026-03-04 00:00")).reminders == 1
 
     def test_drafts_void_documents_and_what_is_not_due_are_not_said(
-        self, invoice: Invoice, plan: Plan, line: Line
+        self, invoice: Invoice, line: Line
     ) -> None:
         Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID)
         assert run_day(at=days_later(40)) == DayRun()
@@ -121,13 +99,10 @@ class TestReminding:
         )
 
     def test_a_chunk_more_costs_no_statement_more_for_each_invoice(
-        self, invoice: Invoice, line: Line, plan: Plan, django_assert_max_num_queries: Any
+        self, invoice: Invoice, line: Line, django_assert_max_num_queries: Any
     ) -> None:
-        for number in range(20):
-            other = Line.objects.create(
-                customer=line.customer, phone_number=f"09551{number:05}", product_type="MOVIL"
-            )
-            bill(other, plan, at=ISSUED)
+        for number in range(1, 21):
+            bill(new_line(number))
         with django_assert_max_num_queries(25):
             assert run_day(at=days_later(10)).reminders == 21
 
@@ -168,17 +143,17 @@ class TestSuspending:
         assert fresh(suspended).status == LineStatus.ACTIVE
 
     def test_what_staff_resume_is_not_suspended_again_for_the_same_invoice(
-        self, suspended: Line, invoice: Invoice, plan: Plan
+        self, suspended: Line, invoice: Invoice
     ) -> None:
         resume_line(line=suspended, at=days_later(31), by="ana")
         assert run_day(at=days_later(40)) == DayRun()
-        bill(suspended, plan, at=days_later(5))
+        bill(suspended, at=days_later(5))
         assert run_day(at=days_later(50)).suspended == 1
 
     def test_what_staff_resume_is_not_suspended_for_others_it_was_suspended_for_already(
-        self, invoice: Invoice, line: Line, plan: Plan
+        self, invoice: Invoice, line: Line
     ) -> None:
-        second = bill(line, plan, at=days_later(2))
+        second = bill(line, at=days_later(2))
         run_day(at=days_later(30))
         run_day(at=days_later(32))
         assert said(second, NoticeKind.SUSPENSION) == [(30, "MAIL")]
@@ -187,9 +162,9 @@ class TestSuspending:
         assert run_day(at=days_later(34)).suspended == 0
 
     def test_it_stays_suspended_until_all_it_was_suspended_for_is_paid(
-        self, invoice: Invoice, line: Line, plan: Plan
+        self, invoice: Invoice, line: Line
     ) -> None:
-        second, young = bill(line, plan, at=days_later(2)), bill(line, plan, at=days_later(25))
+        second, young = bill(line, at=days_later(2)), bill(line, at=days_later(25))
         run_day(at=days_later(33))
         pay(invoice, days_later(34))
         assert fresh(line).status == LineStatus.SUSPENDED
@@ -235,11 +210,11 @@ class TestSuspending:
         assert fresh(line).status == LineStatus.SUSPENDED
 
     def test_a_line_that_cannot_be_suspended_then_keeps_no_other_from_it(
-        self, invoice: Invoice, line: Line, plan: Plan, caplog: pytest.LogCaptureFixture
+        self, invoice: Invoice, line: Line, caplog: pytest.LogCaptureFixture
     ) -> None:
         Line.objects.filter(pk=line.pk).update(resumed_at=days_later(60))
-        other = Line.objects.create(customer=line.customer, phone_number="0955500000", product_type="MOVIL")
-        bill(other, plan, at=ISSUED)
+        other = new_line(1)
+        bill(other)
         assert run_day(at=days_later(30)).suspended == 1
         assert any(record.message.endswith("not suspended: in_the_past") for record in caplog.records)
         assert LineEvent.objects.filter(step="SUSPEND").get().line == other
