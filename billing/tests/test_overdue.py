@@ -1,5 +1,6 @@
 """What becomes of an invoice that is not paid: reminders, rung by rung, and the line's suspension."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,13 @@ from billing.documents import note_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue.ladder import ladder
 from billing.overdue.reminding import remind
+from billing.sales.services import activate_subscription
 from billing.tests.conftest import fresh, moment, refusal
-from billing.tests.overdue import bill, days_later, new_line, pay
-from customers.models import Customer, Line, LineEvent, LineStatus, Subscription, Suspension
+from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
+from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
 from customers.services import resume_line, suspend_line
+from telcox.common.calendar import local_date
+from telcox.testing.office import as_shown, superuser, url
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +44,36 @@ def invoice(line: Line) -> Invoice:
 
 def said(invoice: Invoice, kind: NoticeKind = NoticeKind.REMINDER) -> list[tuple[int, str]]:
     return list(invoice.notices.filter(kind=kind).order_by("pk").values_list("days", "channel"))
+
+
+class TestWhenItIsDue:
+    @pytest.mark.parametrize(
+        ("of_customer", "of_plan", "due_after"),
+        [(None, None, 15), (None, 5, 5), (None, 0, 0), (20, 5, 20), (0, 5, 0), (0, None, 0)],
+    )
+    def test_the_customers_days_come_before_the_plans_and_those_before_the_usual_ones(
+        self, line: Line, settings: Any, of_customer: int | None, of_plan: int | None, due_after: int
+    ) -> None:
+        settings.INVOICE_DUE_DAYS = 15
+        Customer.objects.filter(pk=line.customer_id).update(due_days=of_customer)
+        Plan.objects.filter(pk=day_plan().pk).update(due_days=of_plan)
+        # Half past ten in the evening, when it is the next day already by UTC.
+        invoice = bill(line, at=moment("2026-03-01 22:30"))
+        assert invoice.due_on == date(2026, 3, 1) + timedelta(days=due_after)
+
+    def test_what_is_issued_by_the_days_run_is_due_by_the_same_days(self, line: Line) -> None:
+        Customer.objects.filter(pk=line.customer_id).update(due_days=7)
+        activate_subscription(line=fresh(line), plan=day_plan(), at=days_later(-1))
+        run_day(at=days_later(0))
+        assert Invoice.objects.get(subscription__line=line).due_on == local_date(days_later(7))
+
+    def test_staff_set_the_days_of_a_plan_and_of_a_customer(self, line: Line) -> None:
+        boss = superuser()
+        for obj, name in ((day_plan(), "due_days"), (line.customer, "due_days")):
+            page = as_shown(boss, url(obj))
+            assert boss.post(url(obj), {**page, name: "0"}).status_code == 302
+            obj.refresh_from_db()
+            assert obj.due_days == 0
 
 
 class TestReminding:
