@@ -81,5 +81,5 @@ def work_due(*, at: datetime) -> dict[str, int]:
         "ended": lines_ending(at).count(),
         "invoices": periods_to_bill(at).count(),
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
-        "suspended": to_suspend(day).count(),
+        "suspended": to_suspend(day).values("subscription__line").distinct().count(),
     }

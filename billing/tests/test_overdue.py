@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from billing.daily import DayRun, run_day
+from billing.daily import DayRun, run_day, work_due
 from billing.documents import note_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
+from billing.overdue import suspending
 from billing.overdue.ladder import ladder
 from billing.overdue.reminding import remind
+from billing.overdue.suspending import resume_if_paid_up, suspensions
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import fresh, moment, refusal
 from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
@@ -137,6 +139,7 @@ class TestReminding:
     ) -> None:
         for number in range(1, 21):
             bill(new_line(number))
+        assert work_due(at=days_later(10))["reminders"] == 21
         with django_assert_max_num_queries(25):
             assert run_day(at=days_later(10)).reminders == 21
 
@@ -209,6 +212,11 @@ class TestSuspending:
         assert fresh(line).status == LineStatus.ACTIVE
         assert young.outstanding == Decimal("115.00")
 
+    def test_a_credit_note_over_all_of_it_resumes_it(self, suspended: Line, invoice: Invoice) -> None:
+        Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID)
+        resume_if_paid_up(invoice=invoice, at=days_later(33), by="ana")
+        assert fresh(suspended).status == LineStatus.ACTIVE
+
     def test_a_payment_that_is_taken_back_suspends_it_again(self, suspended: Line, invoice: Invoice) -> None:
         pay(invoice, days_later(31))
         invoice.status = InvoiceStatus.ISSUED
@@ -216,6 +224,18 @@ class TestSuspending:
         note_step(invoice, InvoiceStatus.PAID, at=days_later(32))
         assert run_day(at=days_later(32)).suspended == 1
         assert run_day(at=days_later(33)).suspended == 0
+
+    def test_killed_in_the_middle_and_run_again_each_line_is_suspended_once(
+        self, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(suspending, "LINES_AT_ONCE", 1)
+        for number in (1, 2):
+            bill(new_line(number))
+        assert work_due(at=days_later(30))["suspended"] == 3
+        next(suspensions(at=days_later(30)))
+        assert LineEvent.objects.filter(step="SUSPEND").count() == 1
+        assert run_day(at=days_later(30)).suspended == 2
+        assert LineEvent.objects.filter(step="SUSPEND").count() == 3
 
     def test_lines_that_are_prepaid_gone_out_of_service_or_somebody_elses_now(
         self, invoice: Invoice, line: Line

@@ -11,7 +11,7 @@ from billing.models import Invoice, Notice, NoticeState
 from billing.tests.conftest import moment
 from billing.tests.overdue import bill, days_later, new_line, pay
 from customers.models import Subscription
-from telcox.testing.office import rows, somebody_of, take, told
+from telcox.testing.office import rows, somebody_of, superuser, take, told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_else_owed")]
 
@@ -140,6 +140,22 @@ class TestInTheBackOffice:
         ]
         take(clerk, owed[0], "remind_by_mail")
         assert sorted(owed[0].notices.values_list("channel", flat=True)) == ["MAIL", "SMS"]
+
+    def test_many_are_reminded_of_from_the_list(self, owed: list[Invoice]) -> None:
+        clerk = somebody_of("Facturación")
+        chosen = {"action": "remind_by_mail", "_selected_action": [each.pk for each in owed[:3]]}
+        clerk.post(f"{rows(Invoice)}?due=overdue", chosen)
+        assert Notice.objects.filter(channel="MAIL").count() == 3
+
+    def test_the_first_page_says_how_many_lines_are_suspended_for_it(
+        self, owed: list[Invoice], settings: Any
+    ) -> None:
+        settings.SUSPEND_AFTER_DAYS = 30
+        run_day(at=days_later(50))
+        figures = {figure.label: figure for figure in superuser().get("/admin/").context["figures"]}
+        figure = figures["Lines suspended for non-payment"]
+        assert figure.rows == 10
+        assert superuser("otra").get(figure.address).context["cl"].result_count == 10
 
     def test_who_may_only_look_reminds_nobody(self, owed: list[Invoice]) -> None:
         shop = somebody_of("Atención al cliente")

@@ -100,8 +100,16 @@ class TestTheLastTwoInvoices:
         assert fresh(line).status == LineStatus.ACTIVE
 
     def test_without_the_lines_lock_each_would_see_the_other_unpaid(
-        self, both: list[Invoice], line: Line, together: Callable[..., None]
+        self, both: list[Invoice], line: Line, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        together(suspending, "locked", fresh)
+        look, both_have_looked = suspending._still_owed, Barrier(2, timeout=20)
+
+        def look_together(*given: Any) -> bool:
+            owed = look(*given)
+            both_have_looked.wait()
+            return owed
+
+        monkeypatch.setattr(suspending, "locked", fresh)
+        monkeypatch.setattr(suspending, "_still_owed", look_together)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)
         assert fresh(line).status == LineStatus.SUSPENDED
