@@ -84,5 +84,5 @@ def work_due(*, at: datetime) -> dict[str, int]:
         "ended": lines_ending(at).count(),
         "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
-        "suspended": to_suspend(day).count(),
+        "suspended": to_suspend(day).values("subscription__line").distinct().count(),
     }

@@ -263,6 +263,8 @@ PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGa
 SMS_GATEWAY = env.str("SMS_GATEWAY", default="customers.sms.console.ConsoleGateway")
 # For the HTTP one: where messages are posted, and what it is told to know us by.
 SMS_URL = env.str("SMS_URL", default="")
+if SMS_GATEWAY == "customers.sms.http.HttpGateway" and not SMS_URL:
+    raise ImproperlyConfigured("SMS_URL must be set when SMS are posted to a gateway.")
 SMS_TOKEN = env.str("SMS_TOKEN", default="")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=5.0)
 

@@ -14,7 +14,7 @@ def overtaken(notice: Notice) -> str:
     if notice.kind == NoticeKind.DOCUMENT:
         return ""
     if notice.invoice.status not in OPEN:
-        return _("The invoice was paid meanwhile")
+        return _("Nothing is owed on it any more")
     if notice.kind == NoticeKind.SUSPENSION and not _suspended(notice):
         return _("The line was resumed meanwhile")
     return ""

@@ -33,8 +33,8 @@ _REMINDER_MAIL = {
 }
 _REMINDER_SMS = {
     Language.ES: (
-        "Factura {number}: quedan por pagar $ {owed}; el plazo era el {due_on}. "
-        "Si ya hizo el pago, no tome en cuenta este mensaje."
+        "Factura {number}: quedan por pagar $ {owed}, plazo hasta el {due_on}. "
+        "Si ya hizo el pago, ignore este mensaje."
     ),
     Language.EN: "Invoice {number}: $ {owed} was due on {due_on}. If you have paid it, please ignore this.",
 }

@@ -1,32 +1,27 @@
 """What becomes of an invoice that is not paid: reminders, rung by rung, and the line's suspension."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from billing.daily import DayRun, run_day
+from billing.daily import DayRun, run_day, work_due
 from billing.documents import note_step
-from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState, Payment
+from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
+from billing.overdue import suspending
 from billing.overdue.ladder import ladder
 from billing.overdue.reminding import remind
-from billing.paying import record_payment
+from billing.overdue.suspending import resume_if_paid_up, suspensions
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import fresh, moment, refusal
+from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
 from customers.services import resume_line, suspend_line
+from telcox.common.calendar import local_date
+from telcox.testing.office import as_shown, superuser, url
 
 pytestmark = pytest.mark.django_db
-
-# Issued then, and due on the same day: so many days later it is so many days overdue.
-ISSUED = moment("2026-03-01 12:00")
-
-
-def days_later(days: int) -> datetime:
-    return ISSUED + timedelta(days=days)
 
 
 @pytest.fixture
@@ -39,30 +34,48 @@ def alone(seeded: None, settings: Any) -> None:
 
 
 @pytest.fixture
-def plan(make_plan: Callable[..., Plan]) -> Plan:
-    return make_plan("day", validity_days=1, price="100.00")
+def line(alone: None) -> Line:
+    return new_line()
 
 
 @pytest.fixture
-def invoice(alone: None, line: Line, plan: Plan) -> Invoice:
+def invoice(line: Line) -> Invoice:
     """115.00."""
-    return bill(line, plan, at=ISSUED)
-
-
-def bill(line: Line, plan: Plan, at: datetime) -> Invoice:
-    Line.objects.filter(pk=line.pk).update(auto_renew=False)
-    period = activate_subscription(line=fresh(line), plan=plan, at=at - timedelta(days=1))
-    return issue_invoice(invoice=draft_invoice(subscription=period, at=at), at=at)
-
-
-def pay(invoice: Invoice, at: datetime, amount: str = "115.00") -> Payment:
-    return record_payment(
-        invoice=invoice, amount=Decimal(amount), payment_method="EFECTIVO", reference=f"{at:%j}", at=at
-    )
+    return bill(line)
 
 
 def said(invoice: Invoice, kind: NoticeKind = NoticeKind.REMINDER) -> list[tuple[int, str]]:
     return list(invoice.notices.filter(kind=kind).order_by("pk").values_list("days", "channel"))
+
+
+class TestWhenItIsDue:
+    @pytest.mark.parametrize(
+        ("of_customer", "of_plan", "due_after"),
+        [(None, None, 15), (None, 5, 5), (None, 0, 0), (20, 5, 20), (0, 5, 0), (0, None, 0)],
+    )
+    def test_the_customers_days_come_before_the_plans_and_those_before_the_usual_ones(
+        self, line: Line, settings: Any, of_customer: int | None, of_plan: int | None, due_after: int
+    ) -> None:
+        settings.INVOICE_DUE_DAYS = 15
+        Customer.objects.filter(pk=line.customer_id).update(due_days=of_customer)
+        Plan.objects.filter(pk=day_plan().pk).update(due_days=of_plan)
+        # Half past ten in the evening, when it is the next day already by UTC.
+        invoice = bill(line, at=moment("2026-03-01 22:30"))
+        assert invoice.due_on == date(2026, 3, 1) + timedelta(days=due_after)
+
+    def test_what_is_issued_by_the_days_run_is_due_by_the_same_days(self, line: Line) -> None:
+        Customer.objects.filter(pk=line.customer_id).update(due_days=7)
+        activate_subscription(line=fresh(line), plan=day_plan(), at=days_later(-1))
+        run_day(at=days_later(0))
+        assert Invoice.objects.get(subscription__line=line).due_on == local_date(days_later(7))
+
+    def test_staff_set_the_days_of_a_plan_and_of_a_customer(self, line: Line) -> None:
+        boss = superuser()
+        for obj, name in ((day_plan(), "due_days"), (line.customer, "due_days")):
+            page = as_shown(boss, url(obj))
+            assert boss.post(url(obj), {**page, name: "0"}).status_code == 302
+            obj.refresh_from_db()
+            assert obj.due_days == 0
 
 
 class TestReminding:
@@ -103,7 +116,7 @@ class TestReminding:
         assert run_day(at=moment("2026-03-04 00:00")).reminders == 1
 
     def test_drafts_void_documents_and_what_is_not_due_are_not_said(
-        self, invoice: Invoice, plan: Plan, line: Line
+        self, invoice: Invoice, line: Line
     ) -> None:
         Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID)
         assert run_day(at=days_later(40)) == DayRun()
@@ -122,13 +135,11 @@ class TestReminding:
         )
 
     def test_a_chunk_more_costs_no_statement_more_for_each_invoice(
-        self, invoice: Invoice, line: Line, plan: Plan, django_assert_max_num_queries: Any
+        self, invoice: Invoice, line: Line, django_assert_max_num_queries: Any
     ) -> None:
-        for number in range(20):
-            other = Line.objects.create(
-                customer=line.customer, phone_number=f"09551{number:05}", product_type="MOVIL"
-            )
-            bill(other, plan, at=ISSUED)
+        for number in range(1, 21):
+            bill(new_line(number))
+        assert work_due(at=days_later(10))["reminders"] == 21
         with django_assert_max_num_queries(25):
             assert run_day(at=days_later(10)).reminders == 21
 
@@ -169,17 +180,17 @@ class TestSuspending:
         assert fresh(suspended).status == LineStatus.ACTIVE
 
     def test_what_staff_resume_is_not_suspended_again_for_the_same_invoice(
-        self, suspended: Line, invoice: Invoice, plan: Plan
+        self, suspended: Line, invoice: Invoice
     ) -> None:
         resume_line(line=suspended, at=days_later(31), by="ana")
         assert run_day(at=days_later(40)) == DayRun()
-        bill(suspended, plan, at=days_later(5))
+        bill(suspended, at=days_later(5))
         assert run_day(at=days_later(50)).suspended == 1
 
     def test_what_staff_resume_is_not_suspended_for_others_it_was_suspended_for_already(
-        self, invoice: Invoice, line: Line, plan: Plan
+        self, invoice: Invoice, line: Line
     ) -> None:
-        second = bill(line, plan, at=days_later(2))
+        second = bill(line, at=days_later(2))
         run_day(at=days_later(30))
         run_day(at=days_later(32))
         assert said(second, NoticeKind.SUSPENSION) == [(30, "MAIL")]
@@ -188,9 +199,9 @@ class TestSuspending:
         assert run_day(at=days_later(34)).suspended == 0
 
     def test_it_stays_suspended_until_all_it_was_suspended_for_is_paid(
-        self, invoice: Invoice, line: Line, plan: Plan
+        self, invoice: Invoice, line: Line
     ) -> None:
-        second, young = bill(line, plan, at=days_later(2)), bill(line, plan, at=days_later(25))
+        second, young = bill(line, at=days_later(2)), bill(line, at=days_later(25))
         run_day(at=days_later(33))
         pay(invoice, days_later(34))
         assert fresh(line).status == LineStatus.SUSPENDED
@@ -201,6 +212,11 @@ class TestSuspending:
         assert fresh(line).status == LineStatus.ACTIVE
         assert young.outstanding == Decimal("115.00")
 
+    def test_a_credit_note_over_all_of_it_resumes_it(self, suspended: Line, invoice: Invoice) -> None:
+        Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID)
+        resume_if_paid_up(invoice=invoice, at=days_later(33), by="ana")
+        assert fresh(suspended).status == LineStatus.ACTIVE
+
     def test_a_payment_that_is_taken_back_suspends_it_again(self, suspended: Line, invoice: Invoice) -> None:
         pay(invoice, days_later(31))
         invoice.status = InvoiceStatus.ISSUED
@@ -208,6 +224,18 @@ class TestSuspending:
         note_step(invoice, InvoiceStatus.PAID, at=days_later(32))
         assert run_day(at=days_later(32)).suspended == 1
         assert run_day(at=days_later(33)).suspended == 0
+
+    def test_killed_in_the_middle_and_run_again_each_line_is_suspended_once(
+        self, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(suspending, "LINES_AT_ONCE", 1)
+        for number in (1, 2):
+            bill(new_line(number))
+        assert work_due(at=days_later(30))["suspended"] == 3
+        next(suspensions(at=days_later(30)))
+        assert LineEvent.objects.filter(step="SUSPEND").count() == 1
+        assert run_day(at=days_later(30)).suspended == 2
+        assert LineEvent.objects.filter(step="SUSPEND").count() == 3
 
     def test_lines_that_are_prepaid_gone_out_of_service_or_somebody_elses_now(
         self, invoice: Invoice, line: Line
@@ -236,11 +264,11 @@ class TestSuspending:
         assert fresh(line).status == LineStatus.SUSPENDED
 
     def test_a_line_that_cannot_be_suspended_then_keeps_no_other_from_it(
-        self, invoice: Invoice, line: Line, plan: Plan, caplog: pytest.LogCaptureFixture
+        self, invoice: Invoice, line: Line, caplog: pytest.LogCaptureFixture
     ) -> None:
         Line.objects.filter(pk=line.pk).update(resumed_at=days_later(60))
-        other = Line.objects.create(customer=line.customer, phone_number="0955500000", product_type="MOVIL")
-        bill(other, plan, at=ISSUED)
+        other = new_line(1)
+        bill(other)
         assert run_day(at=days_later(30)).suspended == 1
         assert any(record.message.endswith("not suspended: in_the_past") for record in caplog.records)
         assert LineEvent.objects.filter(step="SUSPEND").get().line == other

@@ -1,8 +1,5 @@
 """Who is to be looked after: the list of what is overdue, over REST and in the back-office."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,16 +8,12 @@ from django.test import Client
 
 from billing.daily import run_day
 from billing.models import Invoice, Notice, NoticeState
-from billing.paying import record_payment
-from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import moment
-from customers.models import Line, Plan, Subscription
-from telcox.testing.office import rows, somebody_of, take, told
+from billing.tests.overdue import bill, days_later, new_line, pay
+from customers.models import Subscription
+from telcox.testing.office import rows, somebody_of, superuser, take, told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_else_owed")]
-
-MARCH = moment("2026-03-01 12:00")
 
 
 @pytest.fixture
@@ -29,27 +22,9 @@ def nothing_else_owed(seeded: None) -> None:
 
 
 @pytest.fixture
-def owed(line: Line, make_plan: Callable[..., Plan]) -> list[Invoice]:
+def owed(nothing_else_owed: None) -> list[Invoice]:
     """Ten of 115.00, due on the sixteenth and seventeenth of March."""
-    plan, invoices = make_plan("day", validity_days=1, price="100.00"), []
-    for number in range(10):
-        other = Line.objects.create(
-            customer=line.customer, phone_number=f"095512300{number}", product_type="MOVIL", auto_renew=False
-        )
-        period = activate_subscription(line=other, plan=plan, at=MARCH - timedelta(days=2))
-        at = MARCH + timedelta(days=number % 2)
-        invoices.append(issue_invoice(invoice=draft_invoice(subscription=period, at=at), at=at))
-    return invoices
-
-
-def pay(invoice: Invoice, amount: str) -> None:
-    record_payment(
-        invoice=invoice,
-        amount=Decimal(amount),
-        payment_method="EFECTIVO",
-        reference=f"P-{invoice.pk}",
-        at=MARCH + timedelta(days=5),
-    )
+    return [bill(new_line(number), at=days_later(number % 2)) for number in range(10)]
 
 
 def ask(client: Client, **query: Any) -> Any:
@@ -60,7 +35,7 @@ class TestOverREST:
     def test_who_owes_how_much_for_how_long(
         self, owed: list[Invoice], open_api: None, client: Client
     ) -> None:
-        pay(owed[0], "15.00")
+        pay(owed[0], days_later(5), "15.00")
         run_day(at=moment("2026-03-26"))
         Notice.objects.filter(channel="SMS").update(state=NoticeState.SENT)
         first = ask(client, on="2026-03-27").json()["items"][0]
@@ -73,7 +48,7 @@ class TestOverREST:
             "period": "2026-02",
             "customer_name": "Jesus Jacome",
             "customer_dni": "0929668846",
-            "phone_number": "0955123000",
+            "phone_number": "0955100000",
             "total": 115.0,
             "outstanding": 100.0,
             "due_on": "2026-03-16",
@@ -85,8 +60,8 @@ class TestOverREST:
     def test_page_by_page_each_once_and_the_oldest_first(
         self, owed: list[Invoice], open_api: None, client: Client, limit: int
     ) -> None:
-        pay(owed[3], "1.00")
-        pay(owed[4], "115.00")
+        pay(owed[3], days_later(5), "1.00")
+        pay(owed[4], days_later(5), "115.00")
         seen, query = [], {"on": "2026-12-01", "limit": limit}
         while True:
             page = ask(client, **query).json()
@@ -147,7 +122,7 @@ class TestInTheBackOffice:
     def test_the_list_says_what_is_owed_and_for_how_long(
         self, owed: list[Invoice], django_assert_max_num_queries: Any
     ) -> None:
-        pay(owed[0], "15.00")
+        pay(owed[0], days_later(5), "15.00")
         clerk = somebody_of("Facturación")
         with django_assert_max_num_queries(15):
             page = clerk.get(rows(Invoice), {"due": "overdue"})
@@ -165,6 +140,22 @@ class TestInTheBackOffice:
         ]
         take(clerk, owed[0], "remind_by_mail")
         assert sorted(owed[0].notices.values_list("channel", flat=True)) == ["MAIL", "SMS"]
+
+    def test_many_are_reminded_of_from_the_list(self, owed: list[Invoice]) -> None:
+        clerk = somebody_of("Facturación")
+        chosen = {"action": "remind_by_mail", "_selected_action": [each.pk for each in owed[:3]]}
+        clerk.post(f"{rows(Invoice)}?due=overdue", chosen)
+        assert Notice.objects.filter(channel="MAIL").count() == 3
+
+    def test_the_first_page_says_how_many_lines_are_suspended_for_it(
+        self, owed: list[Invoice], settings: Any
+    ) -> None:
+        settings.SUSPEND_AFTER_DAYS = 30
+        run_day(at=days_later(50))
+        figures = {figure.label: figure for figure in superuser().get("/admin/").context["figures"]}
+        figure = figures["Lines suspended for non-payment"]
+        assert figure.rows == 10
+        assert superuser("otra").get(figure.address).context["cl"].result_count == 10
 
     def test_who_may_only_look_reminds_nobody(self, owed: list[Invoice]) -> None:
         shop = somebody_of("Atención al cliente")
