@@ -150,16 +150,24 @@ def release_late_use(invoice: Invoice) -> None:
     """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
     the next bill. What others charged of them counts by its amounts.
 
-    Raises DomainError as `note_late_use`.
+    Raises DomainError as `note_late_use`; and if late use of the invoice's own period is charged with another
+    one, because that is what the period costs beyond this invoice: the other one has to go first.
     """
-    if invoice.subscription is None or invoice.rated_from is None:
+    period = invoice.subscription
+    if period is None or invoice.rated_from is None:
         return
+    of_later = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line=period.line_id)
+    if later := of_later.filter(late_for=period.pk).select_related("invoice__series").first():
+        raise DomainError(
+            _("Late usage of its period is charged with %s, which has to be taken back first")
+            % later.invoice,
+            reason="late_use_charged",
+        )
     late = facts_of_invoice(invoice.rated_from).changes.late
-    periods = _periods({(invoice.subscription.line_id, each.sequence) for each in late})
-    kept = (
-        billed_periods().filter(subscription__in=periods.values()).values_list("subscription", "rated_from")
-    )
-    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in kept})
+    periods = _periods({(period.line_id, each.sequence) for each in late})
+    kept = billed_periods().filter(subscription__in=periods.values())
+    rows = kept.values_list("subscription", "rated_from")
+    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in rows})
 
 
 def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:

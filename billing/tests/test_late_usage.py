@@ -12,11 +12,11 @@ from django.test import Client
 from billing import closing
 from billing.daily import run_day
 from billing.models import Invoice, InvoiceLine, Wallet
-from billing.sales.late import late_use
+from billing.sales.late import late_use, release_late_use
 from billing.sales.renewal import renewals
 from billing.sales.services import activate_subscription, change_plan, terminate_line
 from billing.services import discard_draft, draft_invoice, issue_invoice
-from billing.tests.conftest import moment
+from billing.tests.conftest import moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
 from billing.verification import Fault, faults
@@ -232,6 +232,25 @@ def test_a_draft_that_is_discarded_leaves_it_to_the_next(sold: Line) -> None:
     use(sold, 1, of=NOVEMBER, at=DECEMBER)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("2.00")]
+
+
+def take_back(invoice: Invoice) -> None:
+    """As a credit note over all of it does."""
+    Invoice.objects.filter(pk=invoice.pk).update(in_force=None)
+    Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
+    release_late_use(invoice)
+
+
+def test_an_invoice_that_is_taken_back_leaves_it_to_the_next(sold: Line) -> None:
+    run_day(at=FIRST)
+    use(sold, 31, of=NOVEMBER, at=DECEMBER)
+    run_day(at=SECOND)
+    first, second = (Invoice.objects.get(subscription=period(sold, sequence)) for sequence in (1, 2))
+    assert refusal(lambda: release_late_use(first)) == "late_use_charged"
+    take_back(second)
+    run_day(at=SECOND)
+    assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
+    assert not [fault for fault in found_wrong() if "use is billed" in fault.what]
 
 
 def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.MonkeyPatch) -> None:
