@@ -2,13 +2,18 @@
 
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from billing.models import Invoice, written_number
 from telcox.common.calendar import spoken
 from telcox.common.prepared import PreparedQuery, Row
+
+# Bills of a page whose size nobody asked for.
+PAGE = 50
+# How a place is written: 2026-11_4711.
+CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class Bill(TypedDict):
@@ -71,6 +76,41 @@ def bills_of_number(phone_number: str) -> list[Bill]:
 def bills_of_number_and_user(phone_number: str, user: Any) -> list[Bill]:
     """The same, of those that are this user's own: a number may have been somebody else's before."""
     return _bills(_of_number_and_user(phone_number=phone_number, user_id=user.pk))
+
+
+class Place(NamedTuple):
+    """A bill's place among those of its number, by which the pages after it are found."""
+
+    period: str
+    pk: int
+
+    @classmethod
+    def read(cls, written: str) -> "Place":
+        period, pk = written.split("_")
+        return cls(period, int(pk))
+
+    def written(self) -> str:
+        return f"{self.period}_{self.pk}"
+
+
+class Page(NamedTuple):
+    """Some bills; `next` is for those after them, if there are any."""
+
+    items: list[Bill]
+    next: str | None
+
+
+def page_of_bills(documents: QuerySet[Invoice], *, limit: int = PAGE, before: Place | None = None) -> Page:
+    """Of one number's documents, the `limit` bills that come after that place, newest period first. Two
+    queries, which cost the same however many bills there are."""
+    bills = documents.bills().order_by("-period", "-pk")  # type: ignore[attr-defined]
+    if before:
+        same_period = Q(period=before.period, pk__lt=before.pk)
+        # The first condition is what the index is asked for.
+        bills = bills.filter(Q(period__lt=before.period) | same_period, period__lte=before.period)
+    places = [Place(*row) for row in bills.values_list("period", "pk")[: limit + 1]]
+    shown = _shown(Invoice.objects.filter(pk__in=[place.pk for place in places[:limit]]))
+    return Page(_bills(list(shown)), places[limit - 1].written() if len(places) > limit else None)
 
 
 def _bills(rows: list[Row]) -> list[Bill]:

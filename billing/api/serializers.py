@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.bills import Bill
+from billing.bills import CURSOR, PAGE, Bill, Place
 from billing.models import Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
 from telcox.common.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
@@ -28,6 +28,21 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 
 class InvoiceListOutput(serializers.Serializer[Any]):
     items = InvoiceOutput(many=True)
+    next = serializers.CharField(
+        required=False, allow_null=True, help_text="Of a page: the next one's `before`; null on the last."
+    )
+
+
+class BillsQuery(serializers.Serializer[Any]):
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=100, help_text=f"At most so many bills; {PAGE} when absent."
+    )
+    before = serializers.RegexField(
+        CURSOR, required=False, help_text="The `next` of the page before this one: only bills after those."
+    )
+
+    def validate_before(self, value: str) -> Place:
+        return Place.read(value)
 
 
 class TopUpInput(InputSerializer):

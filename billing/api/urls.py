@@ -1,8 +1,7 @@
-from billing.api.documents import DocumentViewSet
 from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
 from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
-from billing.api.views import BillingViewSet, WalletViewSet
+from billing.api.views import BillingViewSet, DocumentViewSet, WalletViewSet
 from telcox.common.routers import Router
 
 router = Router()

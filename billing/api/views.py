@@ -1,19 +1,29 @@
+from typing import Any
+
+from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from billing.api.documents import DocumentOutput, UsageBehindOutput
 from billing.api.serializers import (
+    BillsQuery,
     InvoiceListOutput,
     TopUpInput,
     WalletEntryOutput,
     WalletOutput,
     WalletQuery,
 )
-from billing.bills import bills_of_number, bills_of_number_and_user
+from billing.bills import bills_of_number, bills_of_number_and_user, page_of_bills
+from billing.explaining import documents_of, explained, usage_behind
+from billing.models.invoices import InvoiceQuerySet
+from billing.printing import to_print
+from billing.printing.answers import pdf_answer
 from billing.sales.renewal import fill_up
 from billing.wallets import wallet_statement
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
@@ -21,6 +31,10 @@ from customers.models import Line
 from telcox.common.errors import NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
 from telcox.common.permissions import ADD_MONEY, MayTopUp, sees_everything
+
+# Few enough digits for a key.
+DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"
+DOCUMENT_ID = OpenApiParameter("invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
 
 
 class BillingViewSet(ViewSet):
@@ -32,18 +46,83 @@ class BillingViewSet(ViewSet):
     @extend_schema(
         operation_id="get_billing",
         tags=["billing"],
-        parameters=[PHONE_NUMBER],
+        parameters=[PHONE_NUMBER, BillsQuery],
         responses={200: InvoiceListOutput, **problems(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def billing(self, request: Request, phone_number: str) -> Response:
-        """Newest period first. A number without bills has an empty list, as in the original."""
+        """Newest period first. A number without bills has an empty list, as in the original.
+
+        All of them; or, with `limit` or `before`, a page, and in `next` what to ask for the next one with.
+        """
         phone_number = number_in_path(phone_number)
+        query = BillsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
         if not may_see(request, phone_number):
             raise NotFound("Not Found")
+        if query.validated_data:
+            documents = documents_of(phone_number, _own(request))
+            return Response(page_of_bills(documents, **query.validated_data)._asdict())
         if sees_everything(request.user):
             return Response({"items": bills_of_number(phone_number)})
         return Response({"items": bills_of_number_and_user(phone_number, request.user)})
+
+
+def _own(request: Request) -> Any:
+    """Whose documents alone the caller sees; None: everybody's."""
+    return None if sees_everything(request.user) else request.user
+
+
+class DocumentViewSet(ViewSet):
+    """A number's invoices and credit notes, one at a time."""
+
+    lookup_field = "phone_number"
+    lookup_value_regex = PHONE_NUMBER_SEGMENT
+
+    @extend_schema(
+        operation_id="get_invoice",
+        tags=["billing"],
+        parameters=[PHONE_NUMBER, DOCUMENT_ID],
+        responses={200: DocumentOutput, **problems(404, 422)},
+    )
+    @action(detail=True, methods=["get"], url_path=DOCUMENT_PATH)
+    def invoice(self, request: Request, phone_number: str, invoice_id: str) -> Response:
+        """The document with its lines, payments and credit notes, and what the lines were reckoned from."""
+        documents = _documents_in_path(request, phone_number)
+        return Response(DocumentOutput(explained(documents=documents, pk=int(invoice_id))).data)
+
+    @extend_schema(
+        operation_id="get_invoice_usage",
+        tags=["billing"],
+        parameters=[PHONE_NUMBER, DOCUMENT_ID],
+        responses={200: UsageBehindOutput, **problems(404, 422)},
+    )
+    @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/usage")
+    def invoice_usage(self, request: Request, phone_number: str, invoice_id: str) -> Response:
+        """What was used of the invoice's period, day by day. Credit notes have none."""
+        documents = _documents_in_path(request, phone_number)
+        return Response(UsageBehindOutput(usage_behind(documents=documents, pk=int(invoice_id))).data)
+
+    @extend_schema(
+        operation_id="get_invoice_pdf",
+        tags=["billing"],
+        parameters=[PHONE_NUMBER, DOCUMENT_ID],
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problems(404, 422)},
+    )
+    @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/pdf")
+    def invoice_pdf(self, request: Request, phone_number: str, invoice_id: str) -> HttpResponse:
+        """The document as it was sent: the same bytes whenever it is asked for."""
+        document = to_print(_documents_in_path(request, phone_number)).filter(pk=invoice_id).first()
+        if document is None:
+            raise NotFound("Not Found", reason="unknown_invoice")
+        return pdf_answer(request, document)
+
+
+def _documents_in_path(request: Request, text: str) -> InvoiceQuerySet:
+    phone_number = number_in_path(text)
+    if not may_see(request, phone_number):
+        raise NotFound("Not Found", reason="unknown_line")
+    return documents_of(phone_number, _own(request))
 
 
 class WalletViewSet(ViewSet):

@@ -42,7 +42,7 @@ def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list
     which have ended by `at`, and not more than LATE_USAGE_DAYS before.
 
     Only the first unbilled period after one is charged for it, and none that was paid in advance. One query
-    where nothing came late, four where something did.
+    where nothing came late, five where something did.
     """
     bearing = {period.pk for period in periods if period.pk and period.unbilled and not period.prepaid}
     found = _behind({period.line_id for period in periods if period.pk in bearing}, at)
@@ -66,15 +66,18 @@ def _since(at: datetime) -> datetime:
 def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
     if not lines:
         return []
-    invoices = billed_periods().filter(
+    # Nothing but what two indexes have, the invoice's version and the counter's: this is asked for each
+    # period that is billed, and what is found is little.
+    invoices = Invoice.objects.in_force().filter(
         subscription__line__in=lines,
         subscription__expiration_at__gt=_since(at),
         subscription__expiration_at__lte=at,
         subscription__usage_counter__version__gt=F("usage_version"),
-        # Nobody pays for who had the line before.
-        customer=F("subscription__line__customer"),
     )
-    rows = invoices.order_by("subscription__line", "subscription__sequence").values_list(
+    keys = invoices.order_by().values_list("pk", flat=True)
+    # Nobody pays for who had the line before.
+    found = billed_periods().filter(pk__in=list(keys), customer=F("subscription__line__customer"))
+    rows = found.order_by("subscription__line", "subscription__sequence").values_list(
         "subscription", "subscription__line", "subscription__sequence", "period", "rated_from"
     )
     return [_Behind(*row) for row in rows]
@@ -153,16 +156,24 @@ def release_late_use(invoice: Invoice) -> None:
     """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
     the next bill. What others charged of them counts by its amounts.
 
-    Raises DomainError as `note_late_use`.
+    Raises DomainError as `note_late_use`; and if late use of the invoice's own period is charged with another
+    one, because that is what the period costs beyond this invoice: the other one has to go first.
     """
-    if invoice.subscription is None or invoice.rated_from is None:
+    period = invoice.subscription
+    if period is None or invoice.rated_from is None:
         return
+    of_later = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line=period.line_id)
+    if later := of_later.filter(late_for=period.pk).select_related("invoice__series").first():
+        raise DomainError(
+            _("Late usage of its period is charged with %s, which has to be taken back first")
+            % later.invoice,
+            reason="late_use_charged",
+        )
     late = facts_of_invoice(invoice.rated_from).changes.late
-    periods = _periods({(invoice.subscription.line_id, each.sequence) for each in late})
-    kept = (
-        billed_periods().filter(subscription__in=periods.values()).values_list("subscription", "rated_from")
-    )
-    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in kept})
+    periods = _periods({(period.line_id, each.sequence) for each in late})
+    kept = billed_periods().filter(subscription__in=periods.values())
+    rows = kept.values_list("subscription", "rated_from")
+    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in rows})
 
 
 def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:

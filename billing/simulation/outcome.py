@@ -41,7 +41,7 @@ def _outcome() -> Iterator[QuerySet[Any, Any]]:
     numbered = ("series__prefix", "number", "phone_number", "period")
     yield _rows(Invoice, *numbered, "pk", of=("customer__dni", "series__prefix", *period))
     document = (of_invoice, "invoice__number", "invoice__phone_number", "invoice__period", "invoice_id")
-    yield _rows(InvoiceLine, *document, "position", of=document[:4])
+    yield _rows(InvoiceLine, *document, "position", of=(*document[:4], "late_for__sequence"))
     yield _rows(Payment, *document, "pk", of=document[:4])
     entry = ("wallet__line__phone_number", "position")
     yield _rows(WalletEntry, *entry, of=(entry[0], period[1]))
@@ -71,6 +71,9 @@ def sums() -> dict[str, Any]:
         tax=Sum("tax"),
         total=Sum("total"),
     )
+    late = InvoiceLine.objects.filter(late_for__isnull=False).aggregate(
+        number=Count("pk"), amount=Sum("amount")
+    )
     entries = WalletEntry.objects.order_by("kind").values_list("kind").annotate(Count("pk"), Sum("amount"))
     return {
         "lines": dict(Line.objects.order_by("status").values_list("status").annotate(Count("pk"))),
@@ -78,6 +81,7 @@ def sums() -> dict[str, Any]:
         "drafts": Invoice.objects.drafts().count(),
         "invoices": issued.pop("invoices"),
         **{name: f"{amount or 0:.2f}" for name, amount in issued.items()},
+        "late use": f"{late['number']} lines over {late['amount'] or 0:.2f}",
         "paid": f"{Payment.objects.aggregate(paid=Sum('amount'))['paid'] or 0:.2f}",
         "wallets": {kind: f"{number} over {amount:.2f}" for kind, number, amount in entries},
         "steps noted": LineEvent.objects.aggregate(number=Count(F("pk")))["number"],

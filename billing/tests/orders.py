@@ -12,6 +12,7 @@ from billing.models import Discount, Invoice, Wallet
 from billing.sales.services import activate_subscription
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Pack, Plan, Subscription
+from telcox.common.calendar import local_date
 from usage.models import Category
 from usage.services import record_usage
 
@@ -101,6 +102,7 @@ def as_shown(invoice: Invoice) -> dict[str, Any]:
                 "amount": float(line.amount),
                 "discount": float(line.discount),
                 "tax": float(line.tax),
+                "late_for": line.late_for and f"{local_date(line.late_for.start_at):%Y-%m}",
             }
             for line in invoice.lines.order_by("position")
         ],

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing.models import Invoice, Payment
-from billing.sales.services import activate_subscription
 from billing.paying import record_payment
+from billing.sales.services import activate_subscription
 from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import fresh, moment
 from customers.models import Customer, Line, Plan

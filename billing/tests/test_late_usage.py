@@ -3,21 +3,28 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from billing.closing import bill_periods
 from billing.daily import run_day
 from billing.models import Invoice, InvoiceLine, Wallet
 from billing.runs import parking
-from billing.sales.late import late_use
+from billing.sales.late import late_use, release_late_use
+from billing.sales.renewal import renewals
 from billing.sales.services import activate_subscription, change_plan, terminate_line
 from billing.services import discard_draft, draft_invoice, issue_invoice
-from billing.tests.conftest import moment
-from billing.tests.lines import fund
+from billing.tests.conftest import moment, refusal
+from billing.tests.lines import fund, new_line
+from billing.tests.orders import Clock, as_shown, charged
 from billing.verification import Fault, faults
 from customers.models import Customer, Line, Plan, Subscription
-from usage.models import Category
+from telcox.common.patience import patiently
+from telcox.testing.threads import in_threads
+from usage.models import Category, UsageCounter
 from usage.services import record_usage
 
 D = Decimal
@@ -228,6 +235,25 @@ def test_a_draft_that_is_discarded_leaves_it_to_the_next(sold: Line) -> None:
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("2.00")]
 
 
+def take_back(invoice: Invoice) -> None:
+    """As a credit note over all of it does."""
+    Invoice.objects.filter(pk=invoice.pk).update(in_force=None)
+    Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
+    release_late_use(invoice)
+
+
+def test_an_invoice_that_is_taken_back_leaves_it_to_the_next(sold: Line) -> None:
+    run_day(at=FIRST)
+    use(sold, 31, of=NOVEMBER, at=DECEMBER)
+    run_day(at=SECOND)
+    first, second = (Invoice.objects.get(subscription=period(sold, sequence)) for sequence in (1, 2))
+    assert refusal(lambda: release_late_use(first)) == "late_use_charged"
+    take_back(second)
+    run_day(at=SECOND)
+    assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
+    assert not [fault for fault in found_wrong() if "use is billed" in fault.what]
+
+
 def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     run_day(at=FIRST)
     use(sold, 31, of=NOVEMBER, at=DECEMBER)
@@ -263,8 +289,76 @@ def test_what_is_late_costs_as_many_queries_for_many_lines_as_for_one(
     for other in others:
         use(other, 31, of=NOVEMBER, at=DECEMBER)
     waiting = list(Subscription.objects.to_bill())
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(late_use(waiting, at=SECOND)) == 20
     run_day(at=SECOND)
     assert InvoiceLine.objects.filter(late_for__isnull=False).count() == 20
-    assert Invoice.objects.filter(usage_version=1).count() == 20
+    assert late_use(list(Subscription.objects.to_bill()), at=SECOND) == {}
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        (
+            lambda invoice, counter: invoice.update(usage_version=2),
+            "all its use is billed, and 2.00 of what it costs is not",
+        ),
+        (
+            lambda invoice, counter: invoice.update(usage_version=9),
+            "its use is billed up to no. 9, and counted up to 2",
+        ),
+        (
+            lambda invoice, counter: counter.update(used_entertainment_bytes=30 * GB, version=1),
+            "1.00 more was billed for it than it costs",
+        ),
+    ],
+)
+def test_use_that_was_lost_or_billed_twice_is_found(sold: Line, tamper: Any, named: str) -> None:
+    use(sold, 31, of=NOVEMBER, at=NOVEMBER)
+    run_day(at=FIRST)
+    use(sold, 2, of=NOVEMBER, at=DECEMBER)
+    assert found_wrong() == []  # it waits
+    first = period(sold, 1)
+    tamper(Invoice.objects.filter(subscription=first), UsageCounter.objects.filter(pk=first.pk))
+    assert f"period {sold.phone_number}/1: {named}" in map(str, found_wrong())
+
+
+def test_the_bill_so_far_shows_it_as_the_bill_will(
+    sold: Line, open_api: None, clock: Clock, client: Client
+) -> None:
+    run_day(at=FIRST)
+    use(sold, 33, of=NOVEMBER, at=DECEMBER)
+    clock.moment = DECEMBER
+    shown = client.get(f"/api/customers/{sold.phone_number}/subscription").json()
+    assert [line["late_for"] for line in shown["bill_so_far"]["lines"]] == [None, "2026-11"]
+    # What stops the line, or is left of it, is no matter of the period before.
+    assert shown["stopped"] == []
+    drafted = draft_invoice(subscription=period(sold, 2), at=DECEMBER)
+    assert as_shown(drafted) == charged(shown["bill_so_far"])
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_two_periods_billed_at_the_same_time_have_it_once(committed: None, line: Line, monthly: Plan) -> None:
+    """Whichever comes first."""
+    Line.objects.exclude(pk=line.pk).update(auto_renew=False)
+    lines = [line, *(new_line(f"09444444{n:02}") for n in range(20))]
+    for each in lines:
+        activate_subscription(line=each, plan=monthly, at=moment("2026-11-01"))
+    run_day(at=FIRST)
+    for each in lines:
+        use(each, 31, of=NOVEMBER, at=DECEMBER)
+    for _ in renewals(at=THIRD):
+        pass
+    start = Barrier(2, timeout=20)
+
+    def bill(sequence: int) -> None:
+        waiting = Subscription.objects.to_bill().ended(THIRD).filter(sequence=sequence)
+        keys = list(waiting.values_list("pk", flat=True))
+        start.wait()
+        patiently(lambda: bill_periods(keys=keys, at=THIRD))
+
+    in_threads(bill, (2, 3), threads=2)
+    late = InvoiceLine.objects.filter(late_for__isnull=False)
+    assert [each.amount for each in late] == [D("1.00")] * len(lines)
+    assert not [fault for fault in found_wrong() if "billed" in fault.what]

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_whatever_is_killed_every_period_has_one_invoice(office: Office) -> None
                 break
             killer.kill(run)
             office.resume(run)
-        wait_until(lambda run=run: office.is_in(run, "DONE"), PATIENCE, f"{month} is done")
+        wait_until(partial(office.is_in, run, "DONE"), PATIENCE, f"{month} is done")
         done += 1
     sys.stdout.write(
         f"\nENDURE_SEED={SEED}: kills {dict(killer.kills)}, of which while a run was under way "

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from billing.daily import run_day
-from billing.models import EntryKind, Invoice, PaymentMethod, Wallet, WalletEntry
+from billing.models import EntryKind, Invoice, InvoiceLine, PaymentMethod, Wallet, WalletEntry
 from billing.sales.services import activate_subscription, buy_pack, schedule_end
 from billing.services import draft_invoice, issue_invoice
 from billing.simulation.days import Setup, Tally, simulate
@@ -57,6 +57,7 @@ def test_whatever_happens_to_an_operator_everything_adds_up(seed: int) -> None:
     assert {"applied", "duplicate", "event_conflict"} <= tally.usage.keys()
     assert min(tally.calendar.begun, tally.calendar.invoices) > 150
     assert tally.calendar.ended > 0
+    assert InvoiceLine.objects.filter(late_for__isnull=False).count() > 5
 
 
 def test_it_adds_up_where_clocks_change(settings: Any) -> None:

@@ -98,6 +98,7 @@ class TestWhatALineHas:
             "amount": 0.66,
             "discount": 0.0,
             "tax": 0.1,
+            "late_for": None,
         }
 
     def test_what_is_reached_is_stopped(self, client: Client, clock: Clock, line: Line) -> None:
@@ -134,11 +135,11 @@ class TestWhatALineHas:
         def ask() -> None:
             bought = post(client, "packs", {"pack": "mas-5", "reference": f"R-{clock():%Y}"})
             assert bought.status_code == 201
-            with django_assert_max_num_queries(11):
+            with django_assert_max_num_queries(12):
                 subscription(client)
-            with django_assert_max_num_queries(36):  # three less if nothing is left of the pack
+            with django_assert_max_num_queries(38):  # three less if nothing is left of the pack
                 post(client, "plan-change", {"plan": "movil-60", "dry_run": True})
-            with django_assert_max_num_queries(31):
+            with django_assert_max_num_queries(33):
                 post(client, "packs", {"pack": "mas-5", "reference": "another", "dry_run": True})
 
         ask()

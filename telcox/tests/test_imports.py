@@ -31,6 +31,7 @@ ROOMS = {
     "wallets": 2,
     "collecting": 2,
     "documents": 2,
+    "explaining": 2,
     "closing": 2,
     "runs": 2,
     "paying": 2,

@@ -157,14 +157,13 @@ class HistoryQuery(serializers.Serializer[Any]):
         return {"from": first, **super().get_fields()}
 
 
-class UsedOutput(serializers.Serializer[Any]):
-    period = serializers.CharField(help_text="`2026-11-23`, or `2026-11`, of the operator's calendar.")
-    used_social_bytes = serializers.IntegerField()
-    used_entertainment_bytes = serializers.IntegerField()
-    used_system_updates_bytes = serializers.IntegerField()
-    used_navigation_search_bytes = serializers.IntegerField()
+class AmountsOutput(BreakdownOutput):
     used_voice_seconds = serializers.IntegerField()
     used_sms = serializers.IntegerField()
+
+
+class UsedOutput(AmountsOutput):
+    period = serializers.CharField(help_text="`2026-11-23`, or `2026-11`, of the operator's calendar.")
     total_bytes = serializers.IntegerField()
 
 

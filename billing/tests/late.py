@@ -1,0 +1,20 @@
+"""What was billed, as late use is reckoned from it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from billing.late import NOT_BILLED, Billed
+from billing.rating import LateCharge, RatedLine, RatingInputs, Used
+
+
+def billed_by(lines: Iterable[RatedLine | LateCharge]) -> dict[str, Billed]:
+    billed: dict[str, Billed] = defaultdict(lambda: NOT_BILLED)
+    for line in lines:
+        billed[line.unit] = billed[line.unit].with_(line.quantity, line.amount, line.discount)
+    return billed
+
+
+def with_use(bill: RatingInputs, used: Used) -> RatingInputs:
+    return replace(bill, used=used)
