@@ -302,7 +302,8 @@ TOP_UP_MAX_USD = Decimal(env.str("TOP_UP_MAX_USD", default="500"))
 # More names of a bank statement's columns, ours to the bank's (billing/bank/statements.py), and the largest
 # file of one that the back-office takes, in bytes.
 BANK_COLUMNS = env.dict("BANK_COLUMNS", default={})
-BANK_FILE_BYTES = env.int("BANK_FILE_BYTES", default=512 * 1024)
+BANK_FILE_BYTES = env.int("BANK_FILE_BYTES", default=128 * 1024)
+
 # --- E-mail ---
 
 # Django's address form: `smtp+tls://user:password@mail.telcox.example:587`.

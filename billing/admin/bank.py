@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -53,29 +52,19 @@ class AssignForm(forms.Form):
     )
 
 
-class Waiting(admin.SimpleListFilter):
-    title = _("waits")
-    parameter_name = "waits"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("For an invoice"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.exclude(problem="") if self.value() == "yes" else queryset
-
-
 @admin.register(BankTransfer)
 class BankTransferAdmin(NeverChanged, Previewed):
     """To add means to import a statement, after a look at what would become of it."""
 
-    list_display = ("paid_on", "reference", "amount", "concept", "payer", "problem", "payment", "source")
+    list_display = ("paid_on", "reference", "amount", "concept", "payer", "problem", "payment")
     list_display_links = ("reference",)
-    list_filter = (Waiting, "problem", "paid_on")
+    list_filter = (("payment", admin.EmptyFieldListFilter), "problem", "paid_on")
     list_select_related = ("payment",)
     search_fields = ("=reference", "concept", "payer", "source")
     search_help_text = _("Reference, concept, payer or file")
     paginator = CappedPaginator
     ordering = ("-id",)
+    change_list_template = "admin/bank_transfers.html"
     preview_template = "admin/bank_preview.html"
     preview_title = _("What would become of it")
 

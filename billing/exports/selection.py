@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Aggregate, Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from billing.models import BillingChunk, Invoice, InvoiceKind, Payment
 from telcox.common.calendar import midnight
@@ -32,17 +33,23 @@ class Selection:
         return "period" if self.period else "issued_at"
 
     def documents(self) -> QuerySet[Invoice]:
-        issued = Invoice.objects.issued()
-        return (
-            issued.filter(period=self.period) if self.period else issued.filter(**self._within("issued_at"))
-        )
+        return Invoice.objects.issued().filter(**self._of_documents())
 
     def payments(self) -> QuerySet[Payment]:
-        if self.period:
-            return Payment.objects.filter(invoice__in=self.documents())
-        return Payment.objects.filter(**self._within("paid_at"))
+        within = self._of_documents("invoice__") if self.period else self._days("paid_at")
+        return Payment.objects.filter(**within)
 
-    def _within(self, moment: str) -> dict[str, Any]:
+    def payments_of_documents(self) -> QuerySet[Payment]:
+        return Payment.objects.filter(**self._of_documents("invoice__"))
+
+    def corrections_of_documents(self) -> QuerySet[Invoice]:
+        return Invoice.objects.issued().filter(**self._of_documents("corrects__"))
+
+    def _of_documents(self, path: str = "") -> dict[str, Any]:
+        """Nothing but what the index holds: the rows of documents are wide."""
+        return {f"{path}period": self.period} if self.period else self._days(f"{path}issued_at")
+
+    def _days(self, moment: str) -> dict[str, Any]:
         return {
             f"{moment}__gte": midnight(self.first),
             f"{moment}__lt": midnight(self.last + timedelta(days=1)),
@@ -82,35 +89,39 @@ class Totals(NamedTuple):
 
 
 def totals_of(selection: Selection) -> Totals:
-    documents, payments = selection.documents(), selection.payments()
-    invoices = documents.filter(kind=InvoiceKind.INVOICE)
-    notes = _sums(documents.filter(kind=InvoiceKind.CREDIT_NOTE))
-    billed = _sums(invoices)
-    paid = _sum(Payment.objects.filter(invoice__in=invoices), "amount")
-    credited = _sum(Invoice.objects.filter(corrects__in=invoices), "total")
-    run = _sums(BillingChunk.objects.filter(run__period=selection.period), Sum("invoices"))
+    by_kind = selection.documents().order_by().values("kind").annotate(documents=Count("pk"), **_SUMS)
+    of_kind = {found["kind"]: _sums(found) for found in by_kind}
+    billed, notes = (of_kind.get(kind, _NONE) for kind in (InvoiceKind.INVOICE, InvoiceKind.CREDIT_NOTE))
+    paid = _dollars(selection.payments_of_documents().aggregate(sum=Sum("amount"))["sum"])
+    credited = _dollars(selection.corrections_of_documents().aggregate(sum=Sum("total"))["sum"])
+    received = selection.payments().aggregate(
+        count=Count("pk"), amount=Sum("amount"), to_wallet=Sum("to_wallet")
+    )
+    chunks = BillingChunk.objects.filter(run__period=selection.period)
+    run = _sums(chunks.aggregate(documents=Sum("invoices"), **_SUMS))
     return Totals(
         invoices=billed,
         credit_notes=Sums(notes.documents, *(-amount for amount in notes[1:])),
         paid=paid,
         credited=credited,
         outstanding=billed.total - credited - paid,
-        payments=payments.count(),
-        amount=_sum(payments, "amount"),
-        to_wallet=_sum(payments, "to_wallet"),
+        payments=received["count"],
+        amount=_dollars(received["amount"]),
+        to_wallet=_dollars(received["to_wallet"]),
         run=run if run.documents else None,
     )
 
 
-def _sums(rows: QuerySet[Any], documents: Aggregate = Count("pk")) -> Sums:  # noqa: B008
-    found = rows.aggregate(documents=documents, **{name: Sum(name) for name in AMOUNTS})
-    return Sums(found["documents"] or 0, *(_dollars(found[name]) for name in AMOUNTS))
+_SUMS = {f"sum_of_{name}": Sum(name) for name in AMOUNTS}
 
 
-def _sum(rows: QuerySet[Any], amount: str) -> Decimal:
-    return _dollars(rows.aggregate(sum=Sum(amount))["sum"])
+def _sums(found: Mapping[str, Any]) -> Sums:
+    return Sums(found["documents"] or 0, *(_dollars(found[name]) for name in _SUMS))
 
 
 def _dollars(sum_of_rows: Decimal | None) -> Decimal:
     """In whole cents: SQLite adds decimals as binary fractions."""
     return cents(sum_of_rows or Decimal(0))
+
+
+_NONE = Sums(0, *[_dollars(None)] * len(AMOUNTS))

@@ -94,6 +94,25 @@ def test_the_same_file_again_changes_nothing(invoice: Invoice, now: datetime) ->
     assert (Payment.objects.filter(invoice=invoice).count(), BankTransfer.objects.count()) == (1, 2)
 
 
+class CutOff(io.BytesIO):
+    """A file that cannot be read to its end."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if b"TR-3" in line:
+            raise OSError
+        return line
+
+
+def test_an_import_that_was_cut_off_goes_on_where_it_ended(invoice: Invoice, now: datetime) -> None:
+    rows = [f"02/12/2026;TR-{n};1,00;001-001-000000001;" for n in range(1, 5)]
+    with pytest.raises(OSError):  # noqa: PT011  as it comes from the disk
+        import_statement(file=CutOff("\n".join([HEADING, *rows]).encode()), source="cut", at=now)
+    report = imported(*rows, at=now)
+    assert (report.known, report.matched) == (2, 2)
+    assert invoice.paid == D("4.00")
+
+
 def test_another_transfer_under_a_reference_that_is_known_is_told(invoice: Invoice, now: datetime) -> None:
     imported("02/12/2026;TR-1;10,00;001-001-000000001;", at=now)
     report = imported("02/12/2026;TR-1;11,00;001-001-000000001;", at=now)

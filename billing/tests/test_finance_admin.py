@@ -51,7 +51,8 @@ def test_a_statement_is_looked_at_and_then_imported(clerk: Client, invoice: Invo
     assert "No invoice found" in done.content.decode()
     assert "TR-2" in done.content.decode()
     assert [each.imported_by for each in BankTransfer.objects.all()] == ["Facturación"] * 2
-    waiting = clerk.get(f"{rows(BankTransfer)}?waits=yes").content.decode()
+    assert ("Transfers to assign", 1) in [each[:2] for each in clerk.get("/admin/").context["figures"]]
+    waiting = clerk.get(f"{rows(BankTransfer)}?payment__isempty=1").content.decode()
     assert "TR-2" in waiting
     assert "TR-1" not in waiting
 

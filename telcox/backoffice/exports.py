@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminDateWidget
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -38,6 +37,11 @@ FORMATS = ("csv", "xlsx")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+def _day() -> forms.DateInput:
+    """The browser's own calendar, which writes a day as it is sent."""
+    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
 class SelectionForm(forms.Form):
     period = forms.CharField(
         label=gettext_lazy("period"), required=False, validators=[PERIOD], help_text="2026-11"
@@ -45,10 +49,10 @@ class SelectionForm(forms.Form):
     first = forms.DateField(
         label=gettext_lazy("from"),
         required=False,
-        widget=AdminDateWidget,
+        widget=_day(),
         help_text=gettext_lazy("Instead of a period: documents issued, and payments received, on these days"),
     )
-    last = forms.DateField(label=gettext_lazy("until"), required=False, widget=AdminDateWidget)
+    last = forms.DateField(label=gettext_lazy("until"), required=False, widget=_day())
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Invoice, InvoiceStatus, ParkedBill
+from billing.models import BankTransfer, Invoice, InvoiceStatus, ParkedBill
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from telcox.backoffice import exports
 from telcox.common.admin import list_of
@@ -58,6 +58,9 @@ def figures_for(request: HttpRequest) -> list[Figure]:
     if request.user.has_perm("billing.view_parkedbill"):
         waiting = ParkedBill.objects.waiting().count()
         figures.append(Figure(_("Bills set aside"), waiting, list_of(ParkedBill, waiting="yes")))
+    if request.user.has_perm("billing.view_banktransfer"):
+        waiting = BankTransfer.objects.exclude(problem="").count()
+        figures.append(Figure(_("Transfers to assign"), waiting, list_of(BankTransfer, payment__isempty=1)))
     if request.user.has_perm("customers.view_line"):
         figures += [
             Figure(label, Line.objects.filter(status=status).count(), list_of(Line, status__exact=status))

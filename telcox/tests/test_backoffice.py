@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.crediting import credit_invoice
+from billing.bank import import_statement
 from billing.models import Discount, Invoice
 from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
@@ -48,6 +49,8 @@ def staff(seeded: None) -> Client:
     plan = Plan.objects.get(code="movil-30")
     offer_otherwise(plan, 23)
     Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)
+    with open("billing/tests/statement.csv", "rb") as statement:
+        import_statement(file=statement, source="statement.csv", at=NOW)
     live(Line.objects.get(phone_number="0969786985"), "staff", at=max(NOW, timezone.now()))
     client = Client()
     client.force_login(User.objects.create_superuser("jefa"))
