@@ -12,11 +12,20 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceStatus, Payment
+from billing.models import (
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceStatus,
+    Issuer,
+    Payment,
+)
 from billing.services import discard_draft, draft_invoice, issue_invoice
 from telcox.common.admin import (
     CappedPaginator,
     MadeByService,
+    NeverChanged,
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
@@ -38,6 +47,14 @@ class PaymentInline(ReadOnlyInline):
     model = Payment
     fields = ("paid_at", "amount", "payment_method", "reference")
     readonly_fields = fields
+
+
+class InvoiceEventInline(ReadOnlyInline):
+    model = InvoiceEvent
+    fields = ("at", "from_status", "to_status", "by", "why")
+    related = ("invoice__series",)
+    readonly_fields = fields
+    show_change_link = False
 
 
 class Overdue(admin.SimpleListFilter):
@@ -74,7 +91,7 @@ class InvoiceAdmin(MadeByService):
     search_help_text = _("Number, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
-    inlines = (InvoiceLineInline, PaymentInline)
+    inlines = (InvoiceLineInline, PaymentInline, InvoiceEventInline)
     fieldsets = (
         (None, {"fields": ("document", "kind", "status", "period", "issued_at", "due_on")}),
         (
@@ -169,13 +186,43 @@ class InvoiceLineAdmin(ReadOnly):
 
 @admin.register(InvoiceSeries)
 class InvoiceSeriesAdmin(OfficeAdmin):
-    """`last_number` is given by issuing, never by hand."""
+    """`last_number` is given by issuing, never by hand; from the first one on the series stays as it is."""
 
-    list_display = ("prefix", "last_number")
+    list_display = ("prefix", "last_number", "next_one")
     search_fields = ("prefix",)
+    fields = ("prefix", "pattern", "last_number", "next_one", "last_hash")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("prefix", "last_number") if obj else ("last_number",)
+        given = ("last_number", "next_one", "last_hash")
+        if obj is None:
+            return given
+        return (*given, "prefix", "pattern") if obj.last_number else (*given, "prefix")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Writes what was edited and nothing else: numbers may be given meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
+
+    @admin.display(description=_("next number"))
+    def next_one(self, series: InvoiceSeries) -> str:
+        return series.written(series.last_number + 1) if series.pk else "—"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(InvoiceEvent)
+class InvoiceEventAdmin(ReadOnly):
+    list_display = ("invoice", "from_status", "to_status", "at", "by", "why")
+    list_filter = ("to_status",)
+    list_select_related = ("invoice__series",)
+    search_fields = ("=invoice__number", "by")
+    search_help_text = _("Number, or who it was")
+    paginator = CappedPaginator
+    ordering = ("-id",)
+
+
+@admin.register(Issuer)
+class IssuerAdmin(NeverChanged, OfficeAdmin):
+    """A new address is a new row: documents keep the one that they were issued with."""
+
+    list_display = ("name", "tax_id", "address")

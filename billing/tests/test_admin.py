@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import Invoice, InvoiceLine, InvoiceSeries, Payment
+from billing.models import Invoice, InvoiceLine, InvoiceSeries, Issuer, Payment
 from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
@@ -280,3 +280,30 @@ def test_what_staff_did_is_in_the_history(billing_clerk: Client, draft: Invoice)
     take(billing_clerk, draft, "issue")
     history = billing_clerk.get(url(draft, "history")).content.decode()
     assert "Issue" in history
+
+
+# --- What stays as it is ---
+
+
+def test_a_series_is_written_otherwise_only_until_it_gave_a_number(boss: Client, draft: Invoice) -> None:
+    series = InvoiceSeries.objects.get(prefix="001-001")
+    boss.post(url(series), {"pattern": "{prefix}/{number:05d}"})
+    issued = issue_invoice(invoice=draft, at=NOW)
+    assert issued.full_number == "001-001/00001"
+    boss.post(url(series), {"pattern": "{prefix}-{number}"})
+    series.refresh_from_db()
+    assert (series.pattern, series.last_number) == ("{prefix}/{number:05d}", 1)
+
+
+def test_an_issuer_is_added_and_never_changed(boss: Client) -> None:
+    boss.post(new(Issuer), {"name": "TelcoX del Sur", "tax_id": "1790012345001"})
+    issuer = Issuer.objects.get(name="TelcoX del Sur")
+    assert Issuer.objects.present() == issuer
+    assert boss.post(url(issuer), {"name": "Other", "tax_id": "1"}).status_code == 403
+    assert boss.post(url(issuer, "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_an_invoice_shows_its_history(billing_clerk: Client, draft: Invoice) -> None:
+    invoice = issue_invoice(invoice=draft, at=NOW, by="ana")
+    page = billing_clerk.get(url(invoice)).content.decode()
+    assert "<p>ana</p>" in page

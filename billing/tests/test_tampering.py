@@ -25,6 +25,7 @@ from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription
 from telcox.testing.guards import tampering
+from usage.models import Category
 from usage.services import record_usage
 
 JESUS, BRUNO = "0969786985", "0923456789"
@@ -46,7 +47,7 @@ def note(seeded: None) -> Invoice:
         InvoiceSeries.objects.get_or_create(prefix=prefix)
     Issuer.objects.create(name="Another", tax_id="1")
     for phone_number in (JESUS, BRUNO):
-        record_usage(phone_number=phone_number, category="SOCIAL", quantity=5, source="t", at=NOW)
+        record_usage(phone_number=phone_number, category=Category.SOCIAL, quantity=5, source="t", at=NOW)
         period = Subscription.objects.get(line__phone_number=phone_number)
         issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
     invoice = Invoice.objects.get(series__prefix="001-001", number=1)
@@ -160,7 +161,8 @@ def copied(row: models.Model, **other: Any) -> tuple[str, tuple[Any, ...]]:
     sources = ", ".join(
         "%s" if field.name in other else connection.ops.quote_name(field.column) for field in fields
     )
-    sql = f"INSERT INTO {row._meta.db_table} ({columns}) SELECT {sources} FROM {row._meta.db_table} WHERE id = %s"  # noqa: S608
+    table = row._meta.db_table
+    sql = f"INSERT INTO {table} ({columns}) SELECT {sources} FROM {table} WHERE id = %s"  # noqa: S608
     return sql, (*(other[field.name] for field in fields if field.name in other), row.pk)
 
 
@@ -200,7 +202,7 @@ def changes_of_series() -> list[Change]:
     ]
 
 
-# What an update may change after issue (Invoice.MUTABLE), and a series by issuing: only verify_invoices tells.
+# What may change after issue (Invoice.MUTABLE), and a series that goes on: only verify_invoices tells.
 FOUND_ONLY = ("billing_invoice status", "billing_invoice in_force", "billing_invoice usage_version")
 COUNTED = ("the series set forward", "a document put in and counted")
 

@@ -41,6 +41,8 @@ def staff(seeded: None) -> Client:
     take_usage(reported=[report, UsageReport("0999999999", "SMS", 1)], at=NOW)
     answer_once(owner="", key="k", request=b"", at=NOW, make=lambda: b"{}")
     draft_invoice(subscription=Subscription.objects.get(line__phone_number="0923456789"), at=NOW)
+    issued = Subscription.objects.get(line__phone_number="0934567890")
+    issue_invoice(invoice=draft_invoice(subscription=issued, at=NOW), at=NOW)
     plan = Plan.objects.get(code="movil-30")
     offer_otherwise(plan, 23)
     Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)

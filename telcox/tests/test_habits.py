@@ -21,6 +21,7 @@ COMMANDS: dict[str, list[str]] = {
     "verify_usage": [],
     "verify_wallets": [],
     "verify_billing": [],
+    "verify_invoices": [],
     "purge_usage": ["--before=2026-01-01"],
 }
 STARTED_ELSEWHERE = {
