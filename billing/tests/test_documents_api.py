@@ -13,9 +13,10 @@ from django.test import Client
 from billing.daily import run_day
 from billing.documents import Document, number, save_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
+from billing.paying import record_payment
 from billing.periods import invoiced_periods
 from billing.sales.services import activate_subscription, buy_pack, change_plan
-from billing.services import draft_invoice, record_payment
+from billing.services import draft_invoice
 from billing.tests.conftest import moment
 from customers.models import Customer, Line, Plan
 from usage.models import COUNTER_FIELDS, UsageCounter

@@ -49,7 +49,7 @@ class MariaDB(Server):
         account.write_text(
             "CREATE DATABASE IF NOT EXISTS telcox;\n"
             f"CREATE OR REPLACE USER 'telcox'@'%' IDENTIFIED BY '{self.password}';\n"
-            "GRANT ALL ON *.* TO 'telcox'@'%';\n"
+            "GRANT ALL ON *.* TO 'telcox'@'%' WITH GRANT OPTION;\n"
         )
         # As root it must be told that this is meant.
         as_root = ["--user=root"] if os.getuid() == 0 else []

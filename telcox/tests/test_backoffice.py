@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.crediting import credit_invoice
 from billing.bank import import_statement
+from billing.crediting import credit_invoice
 from billing.models import Discount, Invoice
 from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
