@@ -226,7 +226,7 @@ class Waiting(admin.SimpleListFilter):
 
 @admin.register(ParkedBill)
 class ParkedBillAdmin(ReadOnly):
-    list_display = ("subscription", "reason", "detail", "total", "run", "parked_at", "released_at")
+    list_display = ("subscription", "reason", "detail", "total", "parked_at", "released_at")
     list_filter = (Waiting, "reason", "run")
     list_select_related = ("subscription__line", "run")
     search_fields = ("subscription__line__phone_number", "subscription__line__customer__full_name")

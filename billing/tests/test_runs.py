@@ -151,7 +151,7 @@ class TestStoppedAndResumed:
     def test_one_that_is_under_way_is_not_begun_a_second_time(self, lines: Lines) -> None:
         run = start_run(period="2026-11", at=AT, by="ana")
         next(bill_open_chunks(run=run))
-        with pytest.raises(CommandError, match=r"2026-11 .* ana .* 2 .* 5 "):
+        with pytest.raises(CommandError, match=r"2026-11 .* ana .* 2 .* 5"):
             call_command("bill_period", "2026-11", "--date=2026-12-01", "--ahead")
 
     def test_one_that_was_left_goes_on_with_whoever_asks_next(self, lines: Lines, settings: Any) -> None:
