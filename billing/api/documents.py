@@ -31,7 +31,7 @@ class DocumentViewSet(ViewSet):
         """The bill or credit note as it was sent: the same bytes whenever it is asked for."""
         documents = to_print(Invoice.objects.issued().of_number(number_in_path(phone_number)))
         if not sees_everything(request.user):
-            documents = documents.of_user(request.user.pk)
+            documents = documents.of_user(request.user.pk or 0)
         invoice = documents.filter(pk=invoice_id).first()
         if invoice is None:
             raise NotFound("Not Found", reason="unknown_invoice")

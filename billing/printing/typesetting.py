@@ -25,7 +25,10 @@ _one_at_a_time = Lock()
 
 
 def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
-    """The PDF of a page (`page_of`), which says that it was made `at`."""
+    """The PDF of a page (`page_of`), which says that it was made `at`. Raises RuntimeError in a process that
+    was forked off after its parent had printed."""
+    if _home() != os.getpid():
+        raise RuntimeError("Forked off a process that has printed: typst would wait for ever")
     inputs = _inputs(page)
     with _one_at_a_time:
         pdf = _compiler().compile(format="pdf", sys_inputs=inputs, timestamp=int(at.timestamp()))
@@ -40,6 +43,12 @@ def _inputs(page: Mapping[str, Any]) -> dict[str, str]:
 
 
 @cache
+def _home() -> int:
+    """The process that was the first to print: typst's threads are in that one only."""
+    return os.getpid()
+
+
+@cache
 def _compiler() -> typst.Compiler:
     return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=_fonts())
 
@@ -50,8 +59,9 @@ def _fonts() -> typst.Fonts:
 
 
 def _qr(text: str) -> str:
-    # To find the mask that is read best takes five times as long as all the rest, and readers do with any.
-    code = segno.make_qr(text, error="m", boost_error=False, mask=2)
+    # A tenth of a document's time as it is: the mask that is read best takes five times as long to find, and
+    # more redundancy makes more of it to draw. Readers do with any.
+    code = segno.make_qr(text, error="l", boost_error=False, mask=2)
     return code.svg_inline(border=0, omitsize=True)
 
 

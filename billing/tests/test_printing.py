@@ -283,6 +283,16 @@ class TestKeeping:
         assert storages["documents"].exists(f"{edition(invoice)}.pdf")
 
 
+def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
+    printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = printed()
+    document_pdf(invoice)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    with pytest.raises(RuntimeError, match="forked"):
+        typesetting.typeset(page_of(invoice), at=datetime.fromtimestamp(0))
+
+
 def _files(folder: Path) -> dict[str, Any]:
     backend = f"{WholeFiles.__module__}.{WholeFiles.__name__}"
     return {"BACKEND": backend, "OPTIONS": {"location": str(folder)}}
