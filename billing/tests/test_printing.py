@@ -187,7 +187,7 @@ def test_a_credit_note_says_what_it_corrects_and_why(printed: Printed, now: date
     )
     assert note.kind == InvoiceKind.CREDIT_NOTE
     [text] = pages(note)
-    for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Total a su favor"):
+    for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Crédito USD"):
         assert said in text
     for unsaid in ("Fecha de vencimiento", "Su consumo", "Para pagar"):
         assert unsaid not in text
