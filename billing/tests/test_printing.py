@@ -289,7 +289,7 @@ def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
     invoice = printed()
     document_pdf(invoice)
     monkeypatch.setattr("os.getpid", lambda: -1)
-    with pytest.raises(RuntimeError, match="forked"):
+    with pytest.raises(RuntimeError, match="Forked"):
         typesetting.typeset(page_of(invoice), at=datetime.fromtimestamp(0))
 
 

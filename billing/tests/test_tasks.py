@@ -25,10 +25,11 @@ def test_without_redis_a_task_is_done_in_place(seeded: None) -> None:
     assert Subscription.objects.count() == 2 * before
 
 
-def test_the_day_is_run_every_hour_by_the_local_clock() -> None:
+def test_the_day_is_run_every_hour_by_the_local_clock_and_notices_are_sent_each_minute() -> None:
     schedule = Scheduler(current_app).schedule
     assert {name: (entry.task, entry.schedule) for name, entry in schedule.items()} == {
-        "run_day": ("billing.tasks.run_day", crontab(minute="5"))
+        "run_day": ("billing.tasks.run_day", crontab(minute="5")),
+        "send_notices": ("billing.tasks.send_notices", crontab()),
     }
     assert current_app.conf.timezone == settings.TIME_ZONE
 
