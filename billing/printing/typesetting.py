@@ -7,14 +7,13 @@ from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import segno
 
-# A page is too little work to be shared among threads.
-os.environ.setdefault("RAYON_NUM_THREADS", "1")
-import typst
+if TYPE_CHECKING:
+    import typst
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +47,23 @@ def _home() -> int:
     return os.getpid()
 
 
-@cache
-def _compiler() -> typst.Compiler:
-    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=_fonts())
+def _typst() -> Any:
+    """Imported by who prints: it takes 18 MB, which the others do without."""
+    # A page is too little work to be shared among threads.
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
+    import typst
+
+    return typst
 
 
 @cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False)
+def _compiler() -> "typst.Compiler":
+    return _typst().Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=_fonts())
+
+
+@cache
+def _fonts() -> "typst.Fonts":
+    return _typst().Fonts(include_system_fonts=False)
 
 
 def _qr(text: str) -> str:
@@ -72,8 +80,8 @@ def _is_picture(logo: str) -> bool:
         return False
     source = b'#image(bytes(sys.inputs.logo), format: "svg")'
     try:
-        typst.Compiler(source, font_paths=_fonts()).compile(format="pdf", sys_inputs={"logo": logo})
-    except typst.TypstError:
+        _typst().Compiler(source, font_paths=_fonts()).compile(format="pdf", sys_inputs={"logo": logo})
+    except _typst().TypstError:
         logger.warning("the issuer's logo is no SVG document: printed without")
         return False
     return True
