@@ -7,14 +7,13 @@ from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import segno
 
-# A page is too little work to be shared among threads.
-os.environ.setdefault("RAYON_NUM_THREADS", "1")
-import typst
+if TYPE_CHECKING:
+    import typst
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,10 @@ _one_at_a_time = Lock()
 
 
 def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
-    """The PDF of a page (`page_of`), which says that it was made `at`."""
+    """The PDF of a page (`page_of`), which says that it was made `at`. Raises RuntimeError in a process that
+    was forked off after its parent had printed."""
+    if _home() != os.getpid():
+        raise RuntimeError("Forked off a process that has printed: typst would wait for ever")
     inputs = _inputs(page)
     with _one_at_a_time:
         pdf = _compiler().compile(format="pdf", sys_inputs=inputs, timestamp=int(at.timestamp()))
@@ -40,18 +42,34 @@ def _inputs(page: Mapping[str, Any]) -> dict[str, str]:
 
 
 @cache
-def _compiler() -> typst.Compiler:
-    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=_fonts())
+def _home() -> int:
+    """The process that was the first to print: typst's threads are in that one only."""
+    return os.getpid()
+
+
+def _typst() -> Any:
+    """Imported by who prints: it takes 18 MB, which the others do without."""
+    # A page is too little work to be shared among threads.
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
+    import typst
+
+    return typst
 
 
 @cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False)
+def _compiler() -> "typst.Compiler":
+    return _typst().Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=_fonts())
+
+
+@cache
+def _fonts() -> "typst.Fonts":
+    return _typst().Fonts(include_system_fonts=False)
 
 
 def _qr(text: str) -> str:
-    # To find the mask that is read best takes five times as long as all the rest, and readers do with any.
-    code = segno.make_qr(text, error="m", boost_error=False, mask=2)
+    # A tenth of a document's time as it is: the mask that is read best takes five times as long to find, and
+    # more redundancy makes more of it to draw. Readers do with any.
+    code = segno.make_qr(text, error="l", boost_error=False, mask=2)
     return code.svg_inline(border=0, omitsize=True)
 
 
@@ -62,8 +80,8 @@ def _is_picture(logo: str) -> bool:
         return False
     source = b'#image(bytes(sys.inputs.logo), format: "svg")'
     try:
-        typst.Compiler(source, font_paths=_fonts()).compile(format="pdf", sys_inputs={"logo": logo})
-    except typst.TypstError:
+        _typst().Compiler(source, font_paths=_fonts()).compile(format="pdf", sys_inputs={"logo": logo})
+    except _typst().TypstError:
         logger.warning("the issuer's logo is no SVG document: printed without")
         return False
     return True

@@ -187,7 +187,7 @@ def test_a_credit_note_says_what_it_corrects_and_why(printed: Printed, now: date
     )
     assert note.kind == InvoiceKind.CREDIT_NOTE
     [text] = pages(note)
-    for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Total a su favor"):
+    for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Crédito USD"):
         assert said in text
     for unsaid in ("Fecha de vencimiento", "Su consumo", "Para pagar"):
         assert unsaid not in text
@@ -281,6 +281,16 @@ class TestKeeping:
         call_command("print_documents", "2026-11")
         assert "1 document(s)" in capsys.readouterr().out
         assert storages["documents"].exists(f"{edition(invoice)}.pdf")
+
+
+def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
+    printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = printed()
+    document_pdf(invoice)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    with pytest.raises(RuntimeError, match="Forked"):
+        typesetting.typeset(page_of(invoice), at=datetime.fromtimestamp(0))
 
 
 def _files(folder: Path) -> dict[str, Any]:

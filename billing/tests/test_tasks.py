@@ -25,11 +25,12 @@ def test_without_redis_a_task_is_done_in_place(seeded: None) -> None:
     assert Subscription.objects.count() == 2 * before
 
 
-def test_the_day_is_run_and_last_month_billed_every_hour_by_the_local_clock() -> None:
+def test_the_schedule_goes_by_the_local_clock() -> None:
     schedule = Scheduler(current_app).schedule
     assert {name: (entry.task, entry.schedule) for name, entry in schedule.items()} == {
         "run_day": ("billing.tasks.run_day", crontab(minute="5")),
         "bill_last_month": ("billing.tasks.bill_last_month", crontab(minute="20")),
+        "send_notices": ("billing.tasks.send_notices", crontab()),
     }
     assert current_app.conf.timezone == settings.TIME_ZONE
 
