@@ -33,13 +33,14 @@ class CreditNoteForm(forms.ModelForm):
 
 
 class LeftField(forms.DecimalField):
-    """How much of a line is taken back."""
+    """How much of a line is taken back: all that is left, until somebody says less."""
 
     def __init__(self, left: Left) -> None:
         most = left.amounts.amount
         super().__init__(
             label=_("Line %d") % left.line.position,
             required=False,
+            initial=most,
             min_value=CENT,
             max_value=most,
             max_digits=12,
@@ -84,20 +85,15 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj or not (invoice := _named(request)):
             return fieldsets
-        described = _("Before discount and tax, which go back in proportion. Nothing at all: the whole.")
+        described = _("Before discount and tax, which go back in proportion")
         amounts = {"fields": tuple(_fields_of(invoice)), "description": described}
         return [(str(invoice), fieldsets[0][1]), (_("How much of each line"), amounts)]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        amounts = {
-            int(name.removeprefix(LINE)): amount
-            for name, amount in given.items()
-            if name.startswith(LINE) and amount is not None
-        }
         return credit_invoice(
             invoice=given["corrects"],
             why=given["why"],
-            amounts=amounts or None,
+            amounts=_chosen(given),
             bill_again=given["bill_again"],
             at=at,
             by=by,
@@ -124,6 +120,22 @@ def _named(request: HttpRequest) -> Invoice | None:
     """The invoice whose page the form was opened from."""
     key = request.POST.get("corrects") or request.GET.get("corrects")
     return Invoice.objects.filter(pk=key).select_related("series").first() if is_key(key) else None
+
+
+def _chosen(given: dict[str, Any]) -> dict[int, Decimal] | None:
+    """How much of which lines, or none if it is all of them: then those that cost nothing go along."""
+    chosen = {
+        int(name.removeprefix(LINE)): amount
+        for name, amount in given.items()
+        if name.startswith(LINE) and amount is not None
+    }
+    return None if chosen == _left(given["corrects"]) else chosen
+
+
+def _left(invoice: Invoice) -> dict[int, Decimal]:
+    return {
+        position: left.amounts.amount for position, left in left_of(invoice).items() if left.amounts.amount
+    }
 
 
 def _fields_of(invoice: Invoice) -> dict[str, LeftField]:

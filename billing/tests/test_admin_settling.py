@@ -112,7 +112,11 @@ def test_an_invoice_is_taken_back_in_part_and_then_wholly(clerk: Client, invoice
     assert url(note) in clerk.get(url(invoice)).content.decode()
 
     assert "line_1" in clerk.post(address, {**given, "line_1": "20.01"}).context["adminform"].form.errors
-    clerk.post(address, {**given, "line_1": "", "bill_again": "on"})
+    nothing = clerk.post(address, {**given, "line_1": ""}, follow=True)
+    assert told(nothing) == ["There is nothing to take back"]
+    left = clerk.get(address).context["adminform"].form["line_1"].value()
+    assert str(left) == "20.00"
+    clerk.post(address, {**given, "line_1": left, "bill_again": "on"})
     invoice.refresh_from_db()
     assert (invoice.status, CreditNote.objects.count()) == ("VOID", 2)
     assert links(clerk, invoice) == {}

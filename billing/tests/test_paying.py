@@ -195,9 +195,11 @@ def test_a_payment_reversed_after_a_credit_note_takes_back_what_that_gave(
     assert (state(invoice), balance()) == (("PAID", D(0)), D("24.25"))
     reverse_payment(payment=payment, why="x", at=now)
     assert (state(invoice), balance()) == (("ISSUED", D("13.80")), D("12.75"))
-    pay(invoice, "13.80", now, "TR-2")
+    again = pay(invoice, "13.80", now, "TR-2")
     credit_invoice(invoice=invoice, why="x", at=now)
     assert (state(invoice), balance()) == (("VOID", D(0)), D("26.55"))
+    reverse_payment(payment=again, why="x", at=now)
+    assert (state(invoice), balance()) == (("VOID", D(0)), D("12.75"))
     assert [str(fault) for fault in faults()] == []
 
 
