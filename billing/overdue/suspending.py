@@ -29,13 +29,12 @@ from telcox.common.calendar import local_date
 
 # Suspended in one transaction: each takes some statements of its own.
 LINES_AT_ONCE = 50
-_LINE = "subscription__line"
 
 
 def _owed_by_holders() -> QuerySet[Invoice]:
     """Open invoices of lines that are still their customer's: nobody's line is suspended for what another
     owes."""
-    return Invoice.objects.bills().filter(status__in=OPEN, customer=F(f"{_LINE}__customer"))
+    return Invoice.objects.bills().filter(status__in=OPEN, customer=F("subscription__line__customer"))
 
 
 def _reached_by(on: date) -> date:
@@ -57,13 +56,13 @@ def to_suspend(on: date) -> QuerySet[Invoice]:
     )
     noted = Notice.objects.filter(~Exists(paid_since), invoice=OuterRef("pk"), kind=NoticeKind.SUSPENSION)
     suspended = Suspension.objects.filter(
-        line=OuterRef(_LINE), is_open=True, reason=SuspensionReason.NON_PAYMENT
+        line=OuterRef("subscription__line"), is_open=True, reason=SuspensionReason.NON_PAYMENT
     )
     return _owed_by_holders().filter(
         ~Exists(noted),
-        Q(**{f"{_LINE}__status": LineStatus.ACTIVE}) | Exists(suspended),
+        Q(subscription__line__status=LineStatus.ACTIVE) | Exists(suspended),
         due_on__lte=_reached_by(on),
-        **{f"{_LINE}__prepaid": False},
+        subscription__line__prepaid=False,
     )
 
 
@@ -73,8 +72,8 @@ def suspensions(*, at: datetime, share: Share = ALL) -> Iterator[int]:
 
     Safe to run twice, late, in several places at once, and to be killed.
     """
-    due = share.among(to_suspend(local_date(at)), f"{_LINE}_id")
-    for line_ids in in_chunks(due, f"{_LINE}_id", LINES_AT_ONCE, by="due_on"):
+    due = share.among(to_suspend(local_date(at)), "subscription__line_id")
+    for line_ids in in_chunks(due, "subscription__line_id", LINES_AT_ONCE, by="due_on"):
         pieces = in_pieces(partial(_suspend, at=at), sorted(set(line_ids)), "suspended")
         yield sum(done or 0 for done in pieces)
 
@@ -82,12 +81,14 @@ def suspensions(*, at: datetime, share: Share = ALL) -> Iterator[int]:
 @transaction.atomic
 def _suspend(line_ids: Sequence[int], at: datetime) -> int:
     on = local_date(at)
-    due = to_suspend(on).filter(**{f"{_LINE}__in": line_ids})
+    due = to_suspend(on).filter(subscription__line__in=line_ids)
     keys = list(due.values_list("pk", flat=True))
     lock(keys)
     lines = Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")
     found: dict[int, list[Invoice]] = {line.pk: [] for line in lines}
-    for invoice in due.filter(pk__in=keys).annotate(line_id=F(f"{_LINE}_id")).order_by("due_on", "pk"):
+    for invoice in (
+        due.filter(pk__in=keys).annotate(line_id=F("subscription__line_id")).order_by("due_on", "pk")
+    ):
         found[invoice.line_id].append(invoice)
     notices: list[Notice] = []
     suspended = 0
@@ -142,5 +143,5 @@ def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
 
 def _still_owed(line: Line, on: date) -> bool:
     suspends = Notice.objects.filter(invoice=OuterRef("pk"), kind=NoticeKind.SUSPENSION)
-    owed = _owed_by_holders().filter(**{_LINE: line})
+    owed = _owed_by_holders().filter(subscription__line=line)
     return owed.filter(Q(due_on__lte=_reached_by(on)) | Exists(suspends)).exists()
