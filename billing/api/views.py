@@ -1,4 +1,5 @@
-from django.contrib.auth.models import User
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -65,8 +66,8 @@ class BillingViewSet(ViewSet):
         return Response({"items": bills_of_number_and_user(phone_number, request.user)})
 
 
-def _own(request: Request) -> User | None:
-    """Whose documents alone the caller sees; None: everybody's."""
+def _own(request: Request) -> Any:
+    """The user whose documents alone the caller sees; None: everybody's."""
     return None if sees_everything(request.user) else request.user
 
 
