@@ -69,7 +69,7 @@ class BillingViewSet(ViewSet):
 
 
 def _own(request: Request) -> Any:
-    """Whose documents alone the caller sees; None: everybody's."""
+    """The user whose documents alone the caller sees; None: everybody's."""
     return None if sees_everything(request.user) else request.user
 
 

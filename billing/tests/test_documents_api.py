@@ -302,9 +302,9 @@ class TestPagesOfBills:
         """Of them twelve in one month."""
         example = Invoice.objects.get(period="2025-06", phone_number=JESUS)
         series = InvoiceSeries.objects.get(prefix="HIST")
-        for number in range(132):
-            example.pk, example.series, example.number = None, series, 1000 + number
-            example.period = f"{2015 + number // 12}-{number % 12 + 1:02d}" if number < 120 else "2024-12"
+        for nth in range(132):
+            example.pk, example.series, example.number = None, series, 1000 + nth
+            example.period = f"{2015 + nth // 12}-{nth % 12 + 1:02d}" if nth < 120 else "2024-12"
             example.save(force_insert=True)
 
     def test_together_they_are_what_is_answered_without_them(

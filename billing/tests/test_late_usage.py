@@ -215,12 +215,8 @@ def test_a_period_that_was_cut_has_a_larger_fee_for_it(sold: Line, make_plan: Ma
     run_day(at=SECOND)
     late = InvoiceLine.objects.get(late_for=period(sold, 1))
     # 3 of 30 days are 2.20; 24 of 30 GB are 17.60.
-    assert (late.unit, late.quantity, late.amount, late.invoice.subscription.sequence) == (
-        "PERIOD",
-        1,
-        D("15.40"),
-        3,
-    )
+    assert (late.unit, late.quantity, late.amount) == ("PERIOD", 1, D("15.40"))
+    assert late.invoice.subscription == period(sold, 3)
 
 
 def test_a_draft_that_is_discarded_leaves_it_to_the_next(sold: Line) -> None:

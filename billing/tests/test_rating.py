@@ -72,10 +72,14 @@ def test_units_are_named_as_the_invoice_names_them() -> None:
     }
 
 
+def _line(kind: str, unit: str, *numbers: str) -> RatedLine:
+    unit_price, amount, discount, tax = map(Decimal, numbers)
+    return RatedLine(kind, "A", unit, Decimal(1), unit_price, amount, discount, tax)
+
+
 def test_a_bill_is_the_sum_of_its_lines() -> None:
-    D = Decimal
-    ten = RatedLine("PLAN", "A", "PERIOD", D(1), D("10.00"), D("10.00"), D("1.00"), D("1.35"))
-    two = RatedLine("PACK", "B", "PACK", D(1), D("2.00"), D("2.00"), D("0.50"), D("0.23"))
+    ten = _line("PLAN", "PERIOD", "10.00", "10.00", "1.00", "1.35")
+    two = _line("PACK", "PACK", "2.00", "2.00", "0.50", "0.23")
     rated = Rated((ten, two))
     assert (rated.subtotal, rated.discount, rated.tax, rated.total) == tuple(
         map(Decimal, ("12.00", "1.50", "1.58", "12.08"))

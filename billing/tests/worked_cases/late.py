@@ -49,8 +49,8 @@ LATE_USE = [
     Case(
         "The difference of two roundings",
         "November was billed with 30.504 GB; then 0.002 GB of it arrive, and a minute beyond the 600.",
-        "0.506 GB are 0.51, less 0.50 that was billed: 0.01, though 0.002 GB alone would be nothing; tax 0.0015 → "
-        "0.00, and 0.0075 → 0.01",
+        "0.506 GB are 0.51, less 0.50 that was billed: 0.01, though 0.002 GB alone would be nothing; "
+        "tax 0.0015 → 0.00, and 0.0075 → 0.01",
         december(bill(used=used("30.504", minutes=600)), used("30.506", minutes=601)),
         [FEE, data("0.002", "1.00", "0.01", tax="0.00"), voice("1", "0.05", "0.05", tax="0.01")],
         "25.37",
@@ -69,7 +69,8 @@ LATE_USE = [
     ),
     Case(
         "What was left of a discount",
-        "Staff had given 24.00 for November, which was billed with 20 GB: 2.00 of it were left. 35 GB were used.",
+        "Staff had given 24.00 for November, which was billed with 20 GB: 2.00 of it were left. 35 GB were "
+        "used.",
         "5 GB, less the 2.00; tax of 3.00",
         december(bill(used=used("20"), extra_discount=Decimal("24.00")), used("35")),
         [FEE, data("5", "1.00", "5.00", less="2.00", tax="0.45")],
