@@ -49,6 +49,7 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
 
 
 class DocumentPaymentOutput(serializers.ModelSerializer[Payment]):
+    payment_method = serializers.CharField()
     amount = MoneyField(help_text="Less than nothing where a payment was taken back.")
     paid_at = MomentField()
     reversal = serializers.SerializerMethodField(help_text="It takes an earlier payment back.")

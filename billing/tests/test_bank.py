@@ -156,7 +156,7 @@ def test_a_refused_assignment_leaves_it_waiting(invoice: Invoice, now: datetime)
     draft.save(force_insert=True)
     imported("02/12/2026;TR-1;25,30;gracias;", at=now)
     transfer = BankTransfer.objects.get()
-    assert refusal(lambda: assign_transfer(transfer=transfer, invoice=draft, by="eva")) == "draft_not_paid"
+    assert refusal(lambda: assign_transfer(transfer=transfer, invoice=draft, by="eva")) == "not_issued"
     transfer.refresh_from_db()
     assert (transfer.payment, transfer.problem) == (None, "NO_INVOICE")
 

@@ -19,7 +19,8 @@ from django.core.management import call_command
 from PIL import Image, ImageOps
 from pypdf import PdfReader
 
-from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
+from billing.crediting import credit_invoice
+from billing.models import Invoice, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing import document_pdf, typesetting
 from billing.printing.archive import edition
 from billing.printing.page import page_of
@@ -174,18 +175,7 @@ def test_a_word_of_any_length_is_there_to_its_end(printed: Printed) -> None:
 
 
 def test_a_credit_note_says_what_it_corrects_and_why(printed: Printed, now: datetime) -> None:
-    corrected = printed()
-    note = Invoice.objects.get(pk=corrected.pk)
-    note.pk, note.kind, note.corrects, note.in_force, note.number = None, "CREDIT_NOTE", corrected, None, 99
-    note.status, note.subscription = InvoiceStatus.PAID, None
-    note.save(force_insert=True)
-    InvoiceLine.objects.create(
-        invoice=note, position=1, description="x", quantity=1, unit="PERIOD", unit_price=1, amount=1
-    )
-    InvoiceEvent.objects.create(
-        invoice=note, to_status=InvoiceStatus.ISSUED, at=now, why="Cobro duplicado, reclamo 4711"
-    )
-    assert note.kind == InvoiceKind.CREDIT_NOTE
+    note = credit_invoice(invoice=printed(), why="Cobro duplicado, reclamo 4711", at=now)
     [text] = pages(note)
     for said in ("Nota de crédito", "001-001-000000001", "Cobro duplicado, reclamo 4711", "Crédito USD"):
         assert said in text

@@ -9,12 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, models, transaction
 
-from billing.documents import Document, note_issued, number, save_documents
+from billing.crediting import credit_invoice
 from billing.models import (
     Invoice,
     InvoiceEvent,
-    InvoiceKind,
-    InvoiceLine,
     InvoiceSeries,
     Issuer,
     Payment,
@@ -52,23 +50,8 @@ def note(seeded: None) -> Invoice:
         period = Subscription.objects.get(line__phone_number=phone_number)
         issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
     invoice = Invoice.objects.get(series__prefix="001-001", number=1)
-    record_payment(invoice=invoice, amount=1, payment_method="EFECTIVO", reference="r", at=NOW)  # type: ignore[arg-type]
-    return credit(Invoice.objects.get(pk=invoice.pk))
-
-
-@transaction.atomic
-def credit(invoice: Invoice) -> Invoice:
-    one, tax = Decimal("1.00"), Decimal("0.15")
-    note = Invoice.objects.get(pk=invoice.pk)
-    note.pk, note.kind, note.corrects, note.in_force = None, InvoiceKind.CREDIT_NOTE, invoice, None
-    note.subtotal, note.discount, note.tax, note.total = one, Decimal(0), tax, one + tax
-    note.rated_from, note.usage_version = None, 0
-    line = InvoiceLine(position=1, description="x", quantity=1, unit="PERIOD", unit_price=1, credits=1)
-    line.amount, line.tax = one, tax
-    number([Document(note, [line])], prefix="001-002", at=NOW)
-    save_documents([Document(note, [line])])
-    note_issued([note], at=NOW)
-    return note
+    record_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)
+    return credit_invoice(invoice=invoice, why="x", amounts={1: Decimal(1)}, at=NOW)
 
 
 def faults() -> list[str]:
