@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.documents import Document, note_issued, number, restate, save_documents
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
+from billing.notices.queueing import documents_to_mail
 from billing.overdue.suspending import resume_if_paid_up
 from billing.paying import post_for
 from billing.sales.late import release_late_use
@@ -128,6 +129,7 @@ def credit_invoice(
     number([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
     save_documents([document])
     note_issued([note], at=at, by=by, why=why)
+    documents_to_mail([note], at=at)
     restate(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
         release_late_use(invoice)

@@ -33,9 +33,10 @@ def receive_payment(
     reference: str,
     at: datetime,
     by: str = "",
+    paid_at: datetime | None = None,
 ) -> Received:
-    """Money received at `at` for an issued invoice, in dollars. What is more than is owed goes to the wallet
-    of the invoice's line.
+    """Money for an issued invoice, in dollars, received at `at`, or earlier (`paid_at`) and heard of only
+    then. What is more than is owed goes to the wallet of the invoice's line.
 
     `reference` names it once and for all: the same payment again is `repeated`. Raises Unprocessable for an
     amount that cannot be; DomainError if the reference names another payment, nothing is owed, or there is
@@ -60,7 +61,7 @@ def receive_payment(
         to_wallet=max(amount - owed, ZERO),
         payment_method=payment_method,
         reference=reference,
-        paid_at=at,
+        paid_at=paid_at or at,
         by=by,
     )
     try:
@@ -91,10 +92,17 @@ def record_payment(
     reference: str,
     at: datetime,
     by: str = "",
+    paid_at: datetime | None = None,
 ) -> Payment:
     """As `receive_payment`, for whom it is one whether the payment was there before."""
     return receive_payment(
-        invoice=invoice, amount=amount, payment_method=payment_method, reference=reference, at=at, by=by
+        invoice=invoice,
+        amount=amount,
+        payment_method=payment_method,
+        reference=reference,
+        at=at,
+        by=by,
+        paid_at=paid_at,
     ).payment
 
 

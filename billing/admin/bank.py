@@ -130,7 +130,10 @@ class BankTransferAdmin(NeverChanged, Previewed):
         if form.is_valid():
             try:
                 payment = assign_transfer(
-                    transfer=transfer, invoice=form.cleaned_data["invoice"], by=request.user.get_username()
+                    transfer=transfer,
+                    invoice=form.cleaned_data["invoice"],
+                    at=timezone.now(),
+                    by=request.user.get_username(),
                 )
             except DomainError as refusal:
                 messages.error(request, refusal.detail)

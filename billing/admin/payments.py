@@ -66,8 +66,9 @@ class PaymentAdmin(MoneyAdmin):
             amount=given["amount"],
             payment_method=given["payment_method"],
             reference=given["reference"],
-            at=given["paid_at"],
+            at=at,
             by=by,
+            paid_at=given["paid_at"],
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -57,7 +57,7 @@ def take_transfer(
             problem = invoice
         else:
             try:
-                kept.payment = _pay(kept, invoice, by)
+                kept.payment = _pay(kept, invoice, kept.imported_at, by)
             except DomainError as error:
                 problem, refusal = BankProblem.REFUSED, error.detail
     kept.problem = problem or ""
@@ -66,7 +66,7 @@ def take_transfer(
 
 
 @transaction.atomic
-def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, by: str) -> Payment:
+def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
     """Makes a payment of the invoice from a transfer that waits, for whoever knows that it is for that one.
 
     Raises DomainError if it is a payment already, or the payment is refused.
@@ -74,21 +74,21 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, by: str) -> Pay
     transfer = BankTransfer.objects.select_for_update().get(pk=transfer.pk)
     if transfer.payment_id:
         raise DomainError(_("The transfer is a payment already"), reason="already_assigned")
-    transfer.payment = _pay(transfer, invoice, by)
+    transfer.payment = _pay(transfer, invoice, at, by)
     transfer.problem = ""
     transfer.save(update_fields=["payment", "problem"])
     return transfer.payment
 
 
-def _pay(transfer: BankTransfer, invoice: Invoice, by: str) -> Payment:
-    """As of the day on which the bank had it."""
+def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
     return record_payment(
         invoice=invoice,
         amount=transfer.amount,
         payment_method=PaymentMethod.TRANSFERENCIA,
         reference=transfer.reference,
-        at=midnight(transfer.paid_on),
+        at=at,
         by=by,
+        paid_at=midnight(transfer.paid_on),
     )
 
 

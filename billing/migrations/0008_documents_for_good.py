@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(blank=True, max_length=250, verbose_name='address')),
                 ('contact', models.CharField(blank=True, help_text='Telephone, e-mail or web site', max_length=150, verbose_name='contact')),
                 ('logo', models.TextField(blank=True, help_text='An SVG document', verbose_name='logo')),
-                ('verification_url', models.URLField(blank=True, help_text='Where a document can be checked; its access key is added at the end', verbose_name='verification address')),
+                ('verification_url', models.CharField(blank=True, help_text='Where a document can be checked; its access key is added at the end', max_length=200, validators=[django.core.validators.URLValidator(['http', 'https'])], verbose_name='verification address')),
             ],
             options={
                 'verbose_name': 'issuer',

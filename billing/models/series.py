@@ -6,7 +6,7 @@ import string
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -107,9 +107,11 @@ class Issuer(Frozen):
         _("contact"), max_length=150, blank=True, help_text=_("Telephone, e-mail or web site")
     )
     logo = models.TextField(_("logo"), blank=True, help_text=_("An SVG document"))
-    verification_url = models.URLField(
+    verification_url = models.CharField(
         _("verification address"),
+        max_length=200,
         blank=True,
+        validators=[URLValidator(["http", "https"])],
         help_text=_("Where a document can be checked; its access key is added at the end"),
     )
 

@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from importlib import import_module
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils.translation import gettext as _
 
 from billing.models import Channel, Notice, NoticeKind
-from billing.notices.wording import Said, said
+from billing.notices.wording import said
+from billing.overdue.sending import deliver_sms
 from billing.printing import document_pdf, file_name
+from customers.sms import SmsRefused
+
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 HandOver = Callable[[], None]
 # Makes a notice ready, and returns what is left to do: until then nobody has been told anything.
@@ -25,7 +29,12 @@ class Refused(Exception):
 
 @contextmanager
 def mails() -> Iterator[Prepare]:
-    """By Django's e-mail backend, over one connection. Raises what that raises where the server is away."""
+    """By Django's e-mail backend, over one connection. Raises what that raises where the server is away.
+
+    The console is for development: elsewhere it ends in the logs, and no personal data does.
+    """
+    if settings.EMAIL_BACKEND == CONSOLE and not settings.DEBUG:
+        raise ConnectionError("no mail server is set up (EMAIL_URL)")
     connection = get_connection()
     connection.open()
     try:
@@ -56,12 +65,14 @@ def _post(message: EmailMessage) -> None:
 @contextmanager
 def texts() -> Iterator[Prepare]:
     """By the SMS gateway (customers/sms)."""
-    gateway = import_module("customers.sms").get_gateway()
-    yield lambda notice: partial(_text, gateway, notice.invoice.phone_number, said(notice))
+    yield lambda notice: partial(_text, notice)
 
 
-def _text(gateway: Any, phone_number: str, words: Said) -> None:
-    gateway.send(phone_number, words.body)
+def _text(notice: Notice) -> None:
+    try:
+        deliver_sms(notice)
+    except SmsRefused as refusal:
+        raise Refused(refusal.detail) from refusal
 
 
 CARRIERS: Mapping[Channel, Callable[[], AbstractContextManager[Prepare]]] = {

@@ -2,7 +2,8 @@
 
 A notice is claimed (SENDING, committed) before it is handed over, and SENT when that has worked. So whoever
 is killed in between leaves it SENDING: it may have gone out or not, and nobody sends it a second time but
-staff who say so (`queueing.send_again`). What cannot have gone out is FAILED, and says why.
+staff who say so (`queueing.send_again`). What cannot have gone out is FAILED, and says why; what need not be
+said any more is DROPPED.
 """
 
 import logging
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from billing.models import Channel, Notice, NoticeState
 from billing.notices.carriers import CARRIERS, Prepare, Refused
+from billing.overdue.sending import overtaken
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ def _claimed(channel: Channel, until: float) -> Iterator[Notice]:
 
 def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
     """What has become of it, and what was wrong. A reason may name people, so it is not logged."""
+    if why := overtaken(notice):
+        return NoticeState.DROPPED, why
     try:
         hand_over = prepare(notice)
     except Exception as error:

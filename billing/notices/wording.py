@@ -3,27 +3,27 @@
 from typing import NamedTuple
 
 from billing.models import Channel, InvoiceKind, Notice, NoticeKind
-from billing.printing.writing import amount, day
+from billing.overdue.sending import text_of
+from billing.printing.writing import amount
 from customers.models import Language
 
 
 class Said(NamedTuple):
-    """A text message has no subject."""
+    """What a mail says; an SMS has no subject."""
 
     subject: str
     body: str
 
 
-# With {document} (“factura”), {number}, {period}, {total}, {due} and {days} of the document, {customer} and
-# {issuer}. What is not here is said by nobody: such a notice fails.
-WORDINGS: dict[tuple[NoticeKind, Channel, Language], Said] = {
-    (NoticeKind.DOCUMENT, Channel.MAIL, Language.ES): Said(
+# With {document} (“factura”), {number}, {period} and {total} of the document, {customer} and {issuer}.
+_MAIL = {
+    Language.ES: Said(
         "Su {document} {number}",
         "Estimado/a {customer}:\n\n"
         "Adjuntamos su {document} {number}, del período {period}, por USD {total}.\n\n"
         "Saludos cordiales,\n{issuer}\n",
     ),
-    (NoticeKind.DOCUMENT, Channel.MAIL, Language.EN): Said(
+    Language.EN: Said(
         "Your {document} {number}",
         "Dear {customer},\n\n"
         "Please find attached your {document} {number} for {period}, USD {total}.\n\n"
@@ -38,17 +38,19 @@ _DOCUMENTS = {
 
 
 def said(notice: Notice) -> Said:
-    """Raises LookupError if nothing is said of this kind by this channel."""
+    """Raises LookupError for a document by SMS: nothing is said of that."""
+    if notice.kind != NoticeKind.DOCUMENT:
+        return Said(*text_of(notice))
+    if notice.channel != Channel.MAIL:
+        raise LookupError(f"documents do not go by {notice.channel}")
     invoice, language = notice.invoice, Language(notice.invoice.language)
-    subject, body = WORDINGS[NoticeKind(notice.kind), Channel(notice.channel), language]
     about = {
         "document": _DOCUMENTS[language][InvoiceKind(invoice.kind)],
         "number": invoice.full_number,
         "period": invoice.period,
         "total": amount(invoice.total, language),
-        "due": day(invoice.due_on, language) if invoice.due_on else "",
-        "days": notice.days,
         "customer": invoice.customer_name,
         "issuer": invoice.issuer.name if invoice.issuer else "",
     }
+    subject, body = _MAIL[language]
     return Said(subject.format(**about), body.format(**about).rstrip() + "\n")

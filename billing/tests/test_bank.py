@@ -140,12 +140,13 @@ def test_a_dry_run_tells_the_same_and_keeps_nothing(invoice: Invoice, now: datet
 def test_somebody_who_knows_assigns_a_transfer_once(invoice: Invoice, now: datetime) -> None:
     imported("02/12/2026;TR-1;25,30;gracias;", at=now)
     transfer = BankTransfer.objects.get()
-    payment = assign_transfer(transfer=transfer, invoice=invoice, by="eva")
+    payment = assign_transfer(transfer=transfer, invoice=invoice, at=now, by="eva")
     assert (payment.invoice, payment.by, payment.reference) == (invoice, "eva", "TR-1")
     transfer.refresh_from_db()
     assert (transfer.payment, transfer.problem) == (payment, "")
     assert (
-        refusal(lambda: assign_transfer(transfer=transfer, invoice=invoice, by="eva")) == "already_assigned"
+        refusal(lambda: assign_transfer(transfer=transfer, invoice=invoice, at=now, by="eva"))
+        == "already_assigned"
     )
 
 
@@ -156,7 +157,9 @@ def test_a_refused_assignment_leaves_it_waiting(invoice: Invoice, now: datetime)
     draft.save(force_insert=True)
     imported("02/12/2026;TR-1;25,30;gracias;", at=now)
     transfer = BankTransfer.objects.get()
-    assert refusal(lambda: assign_transfer(transfer=transfer, invoice=draft, by="eva")) == "not_issued"
+    assert (
+        refusal(lambda: assign_transfer(transfer=transfer, invoice=draft, at=now, by="eva")) == "not_issued"
+    )
     transfer.refresh_from_db()
     assert (transfer.payment, transfer.problem) == (None, "NO_INVOICE")
 

@@ -15,6 +15,8 @@ from django.core.management import call_command
 from billing.closing import bills
 from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, NoticeState
 from billing.notices import Sent, send_again, send_notices
+from billing.notices.carriers import CONSOLE
+from billing.paying import record_payment
 from billing.services import draft_invoice, issue_invoice
 from billing.tests.conftest import refusal
 from customers.models import Customer, Subscription
@@ -101,6 +103,38 @@ class TestMailing:
         issue(now)
         send(now)
         assert mail.outbox[0].subject == "Your invoice 001-001-000000001"
+
+    def test_in_production_nothing_is_mailed_into_the_logs(
+        self, notice: Notice, now: datetime, settings: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        settings.EMAIL_BACKEND, settings.DEBUG = CONSOLE, False
+        assert send(now) == Sent()
+        assert state(notice) == (NoticeState.WAITING, "")
+        settings.DEBUG = True
+        assert send(now) == Sent(sent=1)
+        assert ADDRESS in capsys.readouterr().out
+
+    @pytest.mark.parametrize("channel", Channel)
+    def test_a_reminder_is_said_unless_it_was_paid_meanwhile(
+        self, issued: Invoice, now: datetime, settings: Any, channel: Channel,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        settings.DEBUG = True
+        issued.notices.update(state=NoticeState.SENT)
+        first, second = (
+            Notice.objects.create(
+                invoice=issued, kind=NoticeKind.REMINDER, days=days, channel=channel, created_at=now
+            )
+            for days in (3, 10)
+        )
+        Notice.objects.filter(pk=second.pk).update(state=NoticeState.SENDING)
+        assert send(now) == Sent(sent=1)
+        said = [message.body for message in mail.outbox] or [capsys.readouterr().out]
+        assert "001-001-000000001" in said[0]
+        Notice.objects.filter(pk=second.pk).update(state=NoticeState.WAITING)
+        record_payment(invoice=issued, amount=issued.total, payment_method="EFECTIVO", reference="r", at=now)
+        assert send(now) == Sent()
+        assert (state(first)[0], state(second)[0]) == (NoticeState.SENT, NoticeState.DROPPED)
 
     def test_once_however_often_it_is_looked_for(self, notice: Notice, now: datetime) -> None:
         assert (send(now), send(now)) == (Sent(sent=1), Sent())

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Exports, and the back-office's filter by period, read a month of many years."""
 
-    dependencies = [("billing", "0019_notices_not_needed")]
+    dependencies = [("billing", "0013_notices_not_needed")]
 
     operations = [
         migrations.AddIndex(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0013_money_taken_back'),
+        ('billing', '0011_money_taken_back'),
     ]
 
     operations = [

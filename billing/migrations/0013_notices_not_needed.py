@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0015_find_open_chunks'),
+        ('billing', '0012_find_open_chunks'),
     ]
 
     operations = [
