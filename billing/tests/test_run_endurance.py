@@ -68,7 +68,7 @@ class Office:
         )
 
     def add(self, period: str) -> int:
-        assert self.send("add/", period=period).status == 302
+        wait_until(lambda: self.send("add/", period=period).status == 302, 30, "the run is added")
         [(key,)] = rows(self.mariadb.url, "SELECT id FROM billing_billingrun WHERE period = %s", period)
         return int(key)
 
@@ -85,10 +85,15 @@ class Office:
         return rows(self.mariadb.url, "SELECT state FROM billing_billingrun WHERE id = %s", run) == [(state,)]
 
     def resume(self, run: int) -> None:
-        """However often it takes: it may have been killed before it was begun at all."""
+        """However often it takes: it may have been killed before it was begun at all, and who asks just when
+        the database is back may still be told to come later."""
+        wait_until(partial(self._resumed, run), 30, "somebody takes the order")
+
+    def _resumed(self, run: int) -> bool:
         step = "start" if self.is_in(run, "NEW") else "resume"
         answer = self.send(f"{run}/steps/{step}/")
-        assert answer.status == 302, answer
+        assert answer.status in (302, 503), answer
+        return bool(answer.status == 302)
 
 
 class Killer:
