@@ -17,7 +17,8 @@ def access_key(*, day: date, kind: str, tax_id: str, series: str, number: int, s
     seal, so a document has one key, and nobody can guess it.
 
     None for a document that is not numbered as the key wants it: series 001-001, a RUC of 13 digits.
-    Source: SRI, Ficha técnica de comprobantes electrónicos, esquema offline, table 1.
+    Source: SRI, “Ficha técnica: emisión de comprobantes electrónicos, método de autorización offline”,
+    version 2.32 (October 2025), 5.2 with table 1; tables 2 to 4 for emission, document and environment.
     """
     establishment = _SERIES.fullmatch(series)
     if establishment is None or not _RUC.fullmatch(tax_id) or not 0 < number < _SEQUENCES:
@@ -29,8 +30,8 @@ def access_key(*, day: date, kind: str, tax_id: str, series: str, number: int, s
 
 
 def check_digit(digits: str) -> str:
-    """Modulo 11 (same source, section “Dígito verificador”): the digits from the last to the first times 2,
-    3, 4, 5, 6, 7, 2, …; 11 less what their sum leaves when divided by 11; 11 is written 0, and 10 is 1."""
+    """Modulo 11 (same source, 5.2, with an example): the digits from the last to the first times 2, 3, 4, 5,
+    6, 7, 2, …; 11 less what their sum leaves when divided by 11; 11 is written 0, and 10 is 1."""
     total = sum(int(digit) * (2 + place % 6) for place, digit in enumerate(reversed(digits)))
     rest = 11 - total % 11
     return {11: "0", 10: "1"}.get(rest, str(rest))

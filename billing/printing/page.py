@@ -56,7 +56,7 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
         "key": broken(key),
         "kind_of_key": kind_of_key,
         "verification": broken(issuer.verification_url) if key else "",
-        "leads_to": f"{issuer.verification_url}{key}",
+        "leads_to": (issuer.verification_url, key),
         "logo": issuer.logo,
     }
 

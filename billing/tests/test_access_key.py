@@ -14,7 +14,7 @@ GIVEN = {
 }
 
 
-# Reckoned by hand: factors 2 to 7 from the right, over and over.
+# Reckoned by hand: factors 2 to 7 from the right, over and over. The second is the SRI's own example.
 @pytest.mark.parametrize(
     ("digits", "digit"),
     [

@@ -76,9 +76,8 @@ def pages(invoice: Invoice) -> list[str]:
 
 
 def pictures(invoice: Invoice) -> list[Image.Image]:
-    made = typesetting._compiler().compile(
-        format="png", ppi=50, sys_inputs=typesetting._inputs(page_of(invoice))
-    )
+    source = typesetting._source(page_of(invoice))
+    made = typesetting._compiler().compile(source, format="png", ppi=50)
     return [
         Image.open(BytesIO(picture)) for picture in (made if isinstance(made, list) else [made]) if picture
     ]
@@ -172,6 +171,12 @@ def test_a_word_of_any_length_is_there_to_its_end(printed: Printed) -> None:
     name = "".join(f"{n:03d}" for n in range(50))
     [text] = pages(printed(customer_name=name))
     assert name in text.replace("\n", "")
+
+
+def test_what_typst_would_read_as_more_than_text_is_text(printed: Printed) -> None:
+    name = r'Ana "la Ñ" \\ \u{41} #panic() $x$ *b*'
+    [text] = pages(printed(customer_name=name))
+    assert name in text
 
 
 def test_a_credit_note_says_what_it_corrects_and_why(printed: Printed, now: datetime) -> None:
