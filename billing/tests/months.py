@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.core.management import call_command
@@ -25,14 +25,16 @@ from telcox.common.calendar import midnight
 from usage.models import UsageCounter
 
 MONEY = Decimal("90000.00")
-BEGIN = datetime(2025, 1, 1).date()
+# Years before today: what has not begun is not billed.
+FIRST_YEAR = 2020
+BEGIN = date(FIRST_YEAR, 1, 1)
 GB = 2**30
 BATCH = 1_000
 
 
 def months(count: int) -> list[str]:
-    """`2025-01` and so on."""
-    return [f"{2025 + number // 12}-{number % 12 + 1:02d}" for number in range(count)]
+    """`2020-01` and so on."""
+    return [f"{FIRST_YEAR + number // 12}-{number % 12 + 1:02d}" for number in range(count)]
 
 
 def an_operator(*, lines: int, months_each: int) -> None:

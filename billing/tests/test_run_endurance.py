@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from billing.tests.months import months
 from telcox.testing.clients import ask
 from telcox.testing.databases import connected, manage, rows
 from telcox.testing.processes import wait_until
@@ -131,7 +132,7 @@ def test_whatever_is_killed_every_period_has_one_invoice(office: Office) -> None
     chosen = random.Random(SEED)
     killer, done = Killer(office, chosen), 0
     while killer.hits.total() < ROUNDS and done < MONTHS:
-        month = f"{2025 + done // 12}-{done % 12 + 1:02d}"
+        month = months(MONTHS)[done]
         run = office.add(month)
         office.press(run, "start")
         for _ in range(KILLS_OF_A_RUN):

@@ -22,7 +22,7 @@ from telcox.testing.threads import in_threads
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
-AT = moment("2025-02-01 04:00")
+AT = moment("2020-02-01 04:00")
 LINES = 300
 
 
@@ -38,7 +38,7 @@ def small_chunks(periods: Any, key: str) -> Any:
 
 def start(by: str) -> str:
     try:
-        start_run(period="2025-01", at=AT, by=by)
+        start_run(period="2020-01", at=AT, by=by)
     except DomainError as refusal:
         return refusal.reason
     except IntegrityError:  # without the lock
@@ -52,14 +52,14 @@ def test_of_many_who_start_it_at_once_one_does_and_the_others_are_told(lines: No
 
 
 def test_control_without_the_lock_several_plan_it(lines: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    BillingRun.objects.create(period="2025-01")
+    BillingRun.objects.create(period="2020-01")
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self)
     results = in_threads(start, [f"person {number}" for number in range(8)], threads=8)
     assert results.count("run_under_way") < 7
 
 
 def test_billed_in_eight_places_at_once_each_period_has_one_invoice(lines: None) -> None:
-    run = start_run(period="2025-01", at=AT)
+    run = start_run(period="2020-01", at=AT)
     done = in_threads(lambda _: sum(chunk.size for chunk in bill_open_chunks(run=run)), range(8), threads=8)
     run.refresh_from_db()
     assert (run.state, sum(done)) == (RunState.DONE, LINES)
@@ -77,7 +77,7 @@ def test_of_two_commands_at_once_one_runs_and_the_other_is_told() -> None:
     of_test = connection.settings_dict
     address = f"{of_test['USER']}:{of_test['PASSWORD']}@{of_test['HOST']}:{of_test['PORT']}/{of_test['NAME']}"
     env = {**os.environ, "DATABASE_URL": f"mysql://{address}", "BILLING_SUSPICIOUS_USD": "0"}
-    command = [sys.executable, "manage.py", "bill_period", "2025-01", "--workers", "2"]
+    command = [sys.executable, "manage.py", "bill_period", "2020-01", "--workers", "2"]
     with transaction.atomic():
         list(Subscription.objects.select_for_update())  # the first gets no further than this
         both = [
