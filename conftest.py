@@ -69,7 +69,12 @@ def closed_api(settings: Any) -> None:
 
 @pytest.fixture
 def committed(transactional_db: Any) -> Iterator[None]:
-    """As `seeded`, really committed: for tests in which other threads must see it."""
+    """As `seeded`, really committed: for tests in which other threads must see it. With the series that
+    migrations made, and a test before this one has flushed."""
+    from billing.models import InvoiceSeries
+
     call_command("loaddata", *FIXTURES, verbosity=0)
+    for prefix in ("001-001", "001-002"):
+        InvoiceSeries.objects.get_or_create(prefix=prefix)
     yield
     connection.close()
