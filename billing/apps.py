@@ -9,8 +9,10 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
+        from billing.checks import check_issuer
         from billing.guards import upkeep
 
         pre_migrate.connect(upkeep.put_aside, sender=self)
         post_migrate.connect(upkeep.put_back, sender=self)
         register(upkeep.check_guards, Tags.database)
+        register(check_issuer, Tags.database)

@@ -1,6 +1,5 @@
 """How what a period costs becomes a document."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,8 +28,6 @@ from customers.models import Customer, Language, Line, Plan
 from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
-
-logger = logging.getLogger(__name__)
 
 
 class Document(NamedTuple):
@@ -134,8 +131,6 @@ def number(documents: Sequence[Document], *, prefix: str, at: datetime) -> None:
     if series is None:
         raise DomainError(_("The invoice series does not exist"), reason="no_series")
     issuer, day = Issuer.objects.present(), local_date(at)
-    if issuer is None:
-        logger.warning("no issuer is entered: documents do not say who issues them")
     days_of_plans = dict(Plan.objects.filter(due_days__isnull=False).values_list("pk", "due_days"))
     for invoice, lines in documents:
         series.last_number += 1

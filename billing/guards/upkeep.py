@@ -67,12 +67,12 @@ def check_guards(
     """A warning for each database that is migrated and has no guards, or not all of them."""
     warnings: list[CheckMessage] = []
     for name in databases or ():
-        if _is_migrated(name) and (gone := missing(connections[name])):
+        if is_migrated(name) and (gone := missing(connections[name])):
             told = f"{len(gone)} of the triggers that guard documents are missing. {WITHOUT}"
             warnings.append(Warning(told, hint=REMEDY, id="billing.W001"))
     return warnings
 
 
-def _is_migrated(database: str) -> bool:
+def is_migrated(database: str) -> bool:
     executor = MigrationExecutor(connections[database])
     return not executor.migration_plan(executor.loader.graph.leaf_nodes(APP))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import IntegrityError, connection
 
+from billing.checks import check_issuer
 from billing.guards import lift, missing, put_up
 from billing.guards.upkeep import check_guards
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
@@ -175,3 +176,11 @@ def test_where_the_server_refuses_triggers_migrate_says_so_and_goes_on(without_t
     assert "The database refuses triggers: (1142, " in said
     assert "log_bin_trust_function_creators=1" in said
     assert "16 of the triggers that guard documents are missing" in run("check", "--database=default")
+
+
+def test_a_check_warns_as_long_as_nobody_issues_documents(db: None) -> None:
+    assert check_issuer(None) == []
+    [warning] = check_issuer(None, databases=["default"])
+    assert warning.id == "billing.W002"
+    Issuer.objects.create(name="TelcoX", tax_id="1")
+    assert check_issuer(None, databases=["default"]) == []

@@ -89,7 +89,9 @@ class MariaDB(Server):
 
     def start(self) -> Self:
         if not (self.folder / "data").exists():
-            made = subprocess.run(self._install, capture_output=True, text=True, check=False)
+            # Temporary tables of two who install at the same moment may have the same names.
+            env = {**os.environ, "TMPDIR": str(self.folder)}
+            made = subprocess.run(self._install, env=env, capture_output=True, text=True, check=False)
             if made.returncode:
                 raise ProcessFailed(f"mariadb-install-db failed:\n{made.stdout}\n{made.stderr}")
         return super().start()
