@@ -1,7 +1,6 @@
 """The day on which a month is closed: the bills of all lines, then of twice as many; and some on paper."""
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
@@ -9,6 +8,7 @@ from django.db.models import Count, Max
 
 from benchmarks.commands import Done
 from benchmarks.measure import Bench
+from benchmarks.printing import documents_printed_per_second
 from benchmarks.processes import in_own_process
 from benchmarks.report import Row, command_row
 from benchmarks.seed import create
@@ -105,23 +105,5 @@ def _wrong(keys: Sequence[int]) -> int:
 
 
 def _printed() -> Row:
-    figure = in_own_process(_print, PRINTED)
+    figure = in_own_process(documents_printed_per_second, PRINTED)
     return Row("PDF, one process: bills of four lines and a chart", f"{figure:,.0f} documents/s", "≥ 100/s")
-
-
-def _print(wanted: int) -> float:
-    """How many of the newest documents this process prints a second; none is kept or was printed before."""
-    import django
-
-    django.setup()
-    from billing.models import Invoice as Printed
-    from billing.printing import to_print
-    from billing.printing.page import page_of
-    from billing.printing.typesetting import typeset
-
-    documents = list(to_print(Printed.objects.order_by("-pk"))[:wanted])
-    begin = time.perf_counter()
-    for document in documents:
-        assert document.issued_at
-        typeset(page_of(document), at=document.issued_at)
-    return len(documents) / (time.perf_counter() - begin)

@@ -14,7 +14,16 @@ from rest_framework.authtoken.models import Token
 
 from benchmarks.scale import EVENT_SOURCE, Scale
 from billing.closing import bills
-from billing.models import EntryKind, Invoice, InvoiceStatus, Payment, PaymentMethod, Wallet, WalletEntry
+from billing.models import (
+    EntryKind,
+    Invoice,
+    InvoiceStatus,
+    Issuer,
+    Payment,
+    PaymentMethod,
+    Wallet,
+    WalletEntry,
+)
 from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
 from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
 
@@ -39,6 +48,9 @@ def seed(*, scale: Scale, at: datetime) -> Seeded:
     """Fills an empty, migrated database with `scale.lines` lines, the first `scale.billed_lines` of them with
     a year behind them."""
     call_command("loaddata", "catalogue", verbosity=0)
+    Issuer.objects.create(
+        name="TelcoX S.A.", tax_id="1792345678001", verification_url="https://telcox.example/v/"
+    )
     plans = list(Plan.objects.filter(product_type=ProductType.MOVIL).order_by("pk"))
     lines = _lines(scale.lines, at)
     past, current = [], []

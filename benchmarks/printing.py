@@ -1,0 +1,21 @@
+"""Documents on paper, by a process that has nothing else to do."""
+
+import time
+
+import django
+
+
+def documents_printed_per_second(wanted: int) -> float:
+    """Of the newest documents; none is kept, and none was printed before."""
+    django.setup()
+    from billing.models import Invoice
+    from billing.printing import to_print
+    from billing.printing.page import page_of
+    from billing.printing.typesetting import typeset
+
+    documents = list(to_print(Invoice.objects.issued().order_by("-pk"))[:wanted])
+    begin = time.perf_counter()
+    for document in documents:
+        assert document.issued_at
+        typeset(page_of(document), at=document.issued_at)
+    return len(documents) / (time.perf_counter() - begin)
