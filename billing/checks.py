@@ -1,4 +1,4 @@
-"""What an operator has to enter before the first document is issued (`manage.py check --database default`)."""
+"""What an operator has to enter before the first document (`manage.py check --database default`)."""
 
 from collections.abc import Iterable
 from typing import Any
