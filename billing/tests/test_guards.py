@@ -17,7 +17,7 @@ from billing.guards import lift, missing, put_up
 from billing.guards.upkeep import check_guards
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
 from billing.services import discard_draft, draft_invoice, issue_invoice
-from conftest import NOW
+from conftest import FIXTURES, NOW
 from customers.models import Subscription
 from telcox.common.frozen import FrozenRow
 from telcox.testing.databases import fresh_database, manage
@@ -143,6 +143,7 @@ def test_tables_are_altered_to_and_fro_and_the_triggers_are_there_again(
         manage(env, "migrate", "--verbosity=0")
         manage(env, "migrate", "billing", "0007", "--verbosity=0")
         manage(env, "migrate", "--verbosity=0")
+        manage(env, "loaddata", *FIXTURES, "--verbosity=0")
         manage(env, "check", "--database=default", "--fail-level=WARNING")
 
 
