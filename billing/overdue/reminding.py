@@ -18,6 +18,9 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
 
+# For how long the highest rung is still said, if nobody said it when it was reached.
+STILL_SAID_DAYS = 92
+
 
 def reminders_due(on: date) -> list[tuple[Rung, QuerySet[Invoice]]]:
     """For each rung the invoices that have reached it by then, and no higher one, and of which neither this
@@ -28,8 +31,10 @@ def reminders_due(on: date) -> list[tuple[Rung, QuerySet[Invoice]]]:
 
 def _due(rung: Rung, higher: Rung | None, on: date) -> QuerySet[Invoice]:
     said = Notice.objects.filter(invoice=OuterRef("pk"), kind=NoticeKind.REMINDER, days__gte=rung.days)
-    due = Invoice.objects.overdue(on).filter(~Exists(said), due_on__lte=on - timedelta(rung.days))
-    return due.filter(due_on__gt=on - timedelta(higher.days)) if higher else due
+    # So that no day looks through all the debts there ever were.
+    until = higher.days if higher else rung.days + STILL_SAID_DAYS
+    reached = {"due_on__lte": on - timedelta(rung.days), "due_on__gt": on - timedelta(until)}
+    return Invoice.objects.overdue(on).filter(~Exists(said), **reached)
 
 
 def reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:

@@ -11,7 +11,7 @@ from billing.documents import note_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue import suspending
 from billing.overdue.ladder import ladder
-from billing.overdue.reminding import remind
+from billing.overdue.reminding import remind, reminders
 from billing.overdue.suspending import resume_if_paid_up, suspensions
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import fresh, moment, refusal
@@ -99,6 +99,10 @@ class TestReminding:
         assert run_day(at=days_later(12)).reminders == 1
         assert run_day(at=days_later(4)).reminders == 0
         assert said(invoice) == [(10, "MAIL"), (10, "SMS")]
+
+    @pytest.mark.parametrize(("days", "reminded"), [(20 + 91, 1), (20 + 92, 0)])
+    def test_a_debt_that_is_old_is_not_reminded_of(self, invoice: Invoice, days: int, reminded: int) -> None:
+        assert sum(reminders(at=days_later(days))) == reminded
 
     def test_another_ladder_goes_on_from_where_the_other_was(self, invoice: Invoice, settings: Any) -> None:
         run_day(at=days_later(10))
