@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypedDict
 from django.db.models import Q, QuerySet
 
 from billing.models import Invoice, written_number
+from billing.models.invoices import InvoiceQuerySet
 from telcox.common.calendar import spoken
 from telcox.common.prepared import PreparedQuery, Row
 
@@ -100,10 +101,10 @@ class Page(NamedTuple):
     next: str | None
 
 
-def page_of_bills(documents: QuerySet[Invoice], *, limit: int = PAGE, before: Place | None = None) -> Page:
+def page_of_bills(documents: InvoiceQuerySet, *, limit: int = PAGE, before: Place | None = None) -> Page:
     """Of one number's documents, the `limit` bills that come after that place, newest period first. Two
     queries, which cost the same however many bills there are."""
-    bills = documents.bills().order_by("-period", "-pk")  # type: ignore[attr-defined]
+    bills = documents.bills().order_by("-period", "-pk")
     if before:
         same_period = Q(period=before.period, pk__lt=before.pk)
         # The first condition is what the index is asked for.

@@ -24,7 +24,7 @@ from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.sales.facts import Priced
 from billing.sales.late import Earlier, facts_of_invoice
 from billing.sealing import seal
-from customers.models import Customer, Language, Line, Plan
+from customers.models import Customer, Language, Line, Plan, Subscription
 from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
@@ -91,7 +91,10 @@ def draft_of(bill: Priced, *, line: Line, customer: Customer, earlier: Earlier) 
             amount=each.amount,
             discount=each.discount,
             tax=each.tax,
-            late_for_id=earlier[line.pk, each.late.sequence] if each.late else None,
+            # With its number, which is sealed: nobody asks for it while the series is locked.
+            late_for=Subscription(pk=earlier[line.pk, each.late.sequence], sequence=each.late.sequence)
+            if each.late
+            else None,
         )
         for position, each in enumerate(rated.lines, start=1)
     ]

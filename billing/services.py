@@ -67,9 +67,8 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     prepaid = [period] if period and period.prepaid else []
     if prepaid and invoice.rated_from is not None:
         settle([Priced(each, facts_kept(invoice), rated_again(invoice)) for each in prepaid], at=at)
-    number(
-        [Document(invoice, list(invoice.lines.order_by("position")))], prefix=settings.INVOICE_SERIES, at=at
-    )
+    lines = list(invoice.lines.select_related("late_for").order_by("position"))
+    number([Document(invoice, lines)], prefix=settings.INVOICE_SERIES, at=at)
     payments = payments_of_wallets([invoice], paid_for(prepaid), at)
     invoice.save()
     Payment.objects.bulk_create(payments)
