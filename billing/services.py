@@ -20,7 +20,7 @@ from billing.documents import (
 )
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment
 from billing.notices.queueing import documents_to_mail
-from billing.sales.facts import Priced, facts_of
+from billing.sales.facts import Priced, priced
 from billing.sales.late import note_late_use, release_late_use
 from billing.sales.settlement import paid_for, settle
 from customers.models import Subscription
@@ -38,11 +38,12 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
     if not subscription.unbilled:
         raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
-    [facts] = facts_of([subscription], at=at)
+    [bill] = priced([subscription], at=at)
     if discount:
-        facts = replace(facts, changes=replace(facts.changes, extra_discount=cents(discount)))
-    bill, line = Priced(subscription, facts, facts.rate()), subscription.line
-    earlier = note_late_use([bill])
+        changes = replace(bill.facts.changes, extra_discount=cents(discount))
+        facts = replace(bill.facts, changes=changes)
+        bill = Priced(subscription, facts, facts.rate())
+    line, earlier = subscription.line, note_late_use([bill])
     invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
     invoice.save(force_insert=True)
     for each in lines:

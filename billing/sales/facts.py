@@ -1,7 +1,7 @@
 """What a period is rated from, read from the rows that say so."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 
 from billing.models import TaxRate, Wallet
-from billing.rating import Allowance, Changes, Discount, Pack, Rated, RatingInputs, Span, Terms
+from billing.rating import Allowance, Changes, Discount, LateUse, Pack, Rated, RatingInputs, Span, Terms
 from billing.sales.counted import UNUSED, counted
 from billing.sales.late import late_use
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
@@ -18,6 +18,7 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 
 NOTHING = Allowance()
+NONE_LATE: Mapping[int, Sequence[LateUse]] = {}
 
 
 def terms_of(row: Any, plan_name: str) -> Terms:
@@ -53,14 +54,17 @@ class Priced(NamedTuple):
 
 
 def priced(periods: Sequence[Subscription], *, at: datetime) -> list[Priced]:
-    """Each of these, as `facts_of` has them."""
-    facts = facts_of(periods, at=at)
+    """Each of these, as `facts_of` has them and with the late use it is charged for."""
+    facts = facts_of(periods, at=at, late=late_use(periods, at=at))
     return [Priced(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
 
 
-def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInputs]:
+def facts_of(
+    periods: Sequence[Subscription], *, at: datetime, late: Mapping[int, Sequence[LateUse]] = NONE_LATE
+) -> list[RatingInputs]:
     """What each of these periods is rated from as of `at`: as if it went on to its end, and with what was
-    used until now. They may not be saved yet.
+    used until now. They may not be saved yet. What they are charged for late use of periods before them is
+    `late`, by their keys: it matters for what they cost, and for nothing else.
 
     A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
     day of one.
@@ -70,7 +74,6 @@ def facts_of(periods: Sequence[Subscription], *, at: datetime) -> list[RatingInp
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)
     spend_limits = _spend_limits(periods)
-    late = late_use(periods, at=at)
     tax_rates = TaxRates()
     return [
         RatingInputs(

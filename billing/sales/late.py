@@ -44,7 +44,11 @@ def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list
     Only the first unbilled period after one is charged for it, and none that was paid in advance. One query
     where nothing came late, five where something did.
     """
-    bearing = {period.pk for period in periods if period.pk and period.unbilled and not period.prepaid}
+    bearing = {
+        period.pk
+        for period in periods
+        if period.pk and period.sequence > 1 and period.unbilled and not period.prepaid
+    }
     found = _behind({period.line_id for period in periods if period.pk in bearing}, at)
     charged = [(bearer, each) for bearer, each in _with_bearers(found) if bearer in bearing]
     if not charged:

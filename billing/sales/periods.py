@@ -157,6 +157,9 @@ def in_chunks(
     found = list(in_order[:size])
     while found:
         yield [row[2] for row in found]
+        if len(found) < size:
+            return
         due, pk, _key = found[-1]
-        same_moment = in_order.filter(**{by: due, "pk__gt": pk})[:size]
-        found = list(same_moment) or list(in_order.filter(**{f"{by}__gt": due})[:size])
+        found = list(in_order.filter(**{by: due, "pk__gt": pk})[:size])
+        if len(found) < size:
+            found += in_order.filter(**{f"{by}__gt": due})[: size - len(found)]

@@ -31,8 +31,6 @@ def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:
     What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
     """
     prepaid = [bill for bill in bills if bill.period.prepaid]
-    if not prepaid:
-        return ZERO
     paid = paid_for([bill.period for bill in prepaid])
     postings = []
     for period, _, rated in prepaid:
@@ -50,6 +48,8 @@ def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:
                     subscription_id=period.pk,
                 )
             )
+    if not postings:
+        return ZERO
     postings.sort(key=lambda posting: posting.kind == EntryKind.CHARGE)
     posted = post_entries(postings=postings, at=at, by=by)
     return -sum((each.taken().amount for each in posted), ZERO)
