@@ -1,9 +1,12 @@
 """What was used of periods, as their counters have it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from billing.rating import Used
+from telcox.common.prepared import PreparedQuery
 from usage.models import COUNTER_FIELDS, UsageCounter
 
 _USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
@@ -21,8 +24,12 @@ UNUSED = Counted(Used(), 0)
 
 def counted(keys: Sequence[int]) -> dict[int, Counted]:
     """What was used of these periods, where anything was."""
-    counters = UsageCounter.objects.filter(pk__in=keys)
-    rows = counters.values_list("pk", "version", *COUNTER_FIELDS.values())
+    rows = (row.values() for row in _counters(periods=keys))
     return {
         pk: Counted(Used(**dict(zip(_USED, amounts, strict=True))), version) for pk, version, *amounts in rows
     }
+
+
+@PreparedQuery
+def _counters(periods: Any) -> QuerySet[UsageCounter, Any]:
+    return UsageCounter.objects.filter(pk__in=periods).values("pk", "version", *COUNTER_FIELDS.values())

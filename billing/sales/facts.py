@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing.models import TaxRate, Wallet
@@ -16,6 +17,7 @@ from billing.sales.late import late_use
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
+from telcox.common.prepared import PreparedQuery
 
 NOTHING = Allowance()
 NONE_LATE: Mapping[int, Sequence[LateUse]] = {}
@@ -106,7 +108,7 @@ def _tax_day(period: Subscription, at: datetime) -> date:
 
 class TaxRates:
     def __init__(self) -> None:
-        self._rates = list(TaxRate.objects.order_by("-valid_from").values_list("valid_from", "rate"))
+        self._rates = [tuple(row.values()) for row in _tax_rates()]
 
     def on(self, day: date) -> Decimal:
         """Raises DomainError if none is known for the day."""
@@ -122,46 +124,74 @@ def _saved(periods: Sequence[Subscription]) -> list[int]:
 
 def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
     found = defaultdict(list)
-    sold = SoldPack.objects.filter(subscription__in=_saved(periods))
-    for pack in sold:
-        found[pack.subscription_id].append(
-            Pack(pack.name, pack.price, pack.data_bytes, pack.voice_minutes, pack.sms)
-        )
+    for period, *sold in (row.values() for row in _sold_packs(periods=_saved(periods))):
+        found[period].append(Pack(*sold))
     return found
 
 
 def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
     """What the next period got of this one's allowance and packs, it has less of."""
     ended = [period.pk for period in periods if period.pk and not period.is_last]
-    following = Subscription.objects.filter(renewed_from__in=ended)
-    rows = following.values_list(
-        "renewed_from_id", "carried_in_bytes", "carried_in_minutes", "carried_in_sms"
-    )
-    out = {pk: Allowance(*amounts) for pk, *amounts in rows}
-    for rest in SoldPack.objects.filter(carried_from__in=ended):
-        out[rest.carried_from_id] += Allowance(rest.data_bytes, rest.voice_minutes, rest.sms)
+    out: defaultdict[int, Allowance] = defaultdict(Allowance)
+    for period, *amounts in (
+        row.values() for row in (*_carried(periods=ended), *_left_of_packs(periods=ended))
+    ):
+        out[period] += Allowance(*amounts)
     return out
 
 
 def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[tuple[date, date]]]:
     """By line, when it was suspended by the operator."""
     found = defaultdict(list)
-    suspended = Suspension.objects.filter(
-        line__in={period.line_id for period in periods}, reason=SuspensionReason.OPERATOR
-    )
-    for line_id, start_at, end_at in suspended.order_by("start_at").values_list(
-        "line_id", "start_at", "end_at"
-    ):
-        found[line_id].append((local_date(start_at), local_date(end_at or max(at, start_at))))
+    for row in _taken_by_operator(lines={period.line_id for period in periods}):
+        start_at, end_at = row["start_at"], row["end_at"]
+        found[row["line"]].append((local_date(start_at), local_date(end_at or max(at, start_at))))
     return found
 
 
 def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
     """Where one was agreed: 0 stands for none."""
-    lines = [period.line_id for period in periods if not period.prepaid]
-    wallets = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0)
-    return dict(wallets.values_list("line_id", "balance_limit_usd"))
+    rows = _agreed_limits(lines={period.line_id for period in periods if not period.prepaid})
+    return {row["line"]: row["balance_limit_usd"] for row in rows}
 
 
 def _discount(sold: dict[str, str]) -> Discount:
     return Discount(name=sold["name"], percent=Decimal(sold["percent"]), amount=Decimal(sold["amount"]))
+
+
+# --- The rows: each query is asked for every period that is sold, rated or billed ---
+
+
+@PreparedQuery
+def _tax_rates() -> QuerySet[TaxRate, Any]:
+    return TaxRate.objects.order_by("-valid_from").values("valid_from", "rate")
+
+
+@PreparedQuery
+def _sold_packs(periods: Any) -> QuerySet[SoldPack, Any]:
+    sold = SoldPack.objects.filter(subscription__in=periods)
+    return sold.values("subscription", "name", "price", "data_bytes", "voice_minutes", "sms")
+
+
+@PreparedQuery
+def _carried(periods: Any) -> QuerySet[Subscription, Any]:
+    following = Subscription.objects.filter(renewed_from__in=periods).order_by()
+    return following.values("renewed_from", "carried_in_bytes", "carried_in_minutes", "carried_in_sms")
+
+
+@PreparedQuery
+def _left_of_packs(periods: Any) -> QuerySet[SoldPack, Any]:
+    left = SoldPack.objects.filter(carried_from__in=periods).order_by()
+    return left.values("carried_from", "data_bytes", "voice_minutes", "sms")
+
+
+@PreparedQuery
+def _taken_by_operator(lines: Any) -> QuerySet[Suspension, Any]:
+    suspended = Suspension.objects.filter(line__in=lines, reason=SuspensionReason.OPERATOR)
+    return suspended.order_by("start_at").values("line", "start_at", "end_at")
+
+
+@PreparedQuery
+def _agreed_limits(lines: Any) -> QuerySet[Wallet, Any]:
+    agreed = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0).order_by()
+    return agreed.values("line", "balance_limit_usd")

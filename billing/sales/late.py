@@ -22,6 +22,7 @@ from billing.rating import LateUse, Rated, RatingInputs, Used
 from billing.sales.counted import counted
 from customers.models import Subscription
 from telcox.common.errors import DomainError
+from telcox.common.prepared import PreparedQuery
 
 # Keys of periods, by their line and their number there.
 Earlier = Mapping[tuple[int, int], int]
@@ -68,23 +69,26 @@ def _since(at: datetime) -> datetime:
 
 
 def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
-    if not lines:
-        return []
-    # Nothing but what two indexes have, the invoice's version and the counter's: this is asked for each
-    # period that is billed, and what is found is little.
-    invoices = Invoice.objects.in_force().filter(
-        subscription__line__in=lines,
-        subscription__expiration_at__gt=_since(at),
-        subscription__expiration_at__lte=at,
-        subscription__usage_counter__version__gt=F("usage_version"),
-    )
-    keys = invoices.order_by().values_list("pk", flat=True)
+    keys = [row["pk"] for row in _with_more_use(lines=lines, since=_since(at), until=at)]
     # Nobody pays for who had the line before.
-    found = billed_periods().filter(pk__in=list(keys), customer=F("subscription__line__customer"))
+    found = billed_periods().filter(pk__in=keys, customer=F("subscription__line__customer"))
     rows = found.order_by("subscription__line", "subscription__sequence").values_list(
         "subscription", "subscription__line", "subscription__sequence", "period", "rated_from"
     )
     return [_Behind(*row) for row in rows]
+
+
+@PreparedQuery
+def _with_more_use(lines: Any, since: Any, until: Any) -> QuerySet[Invoice, Any]:
+    """Nothing but what two indexes have, the invoice's version and the counter's: this is asked for each
+    period that is billed, and what is found is little."""
+    invoices = Invoice.objects.in_force().filter(
+        subscription__line__in=lines,
+        subscription__expiration_at__gt=since,
+        subscription__expiration_at__lte=until,
+        subscription__usage_counter__version__gt=F("usage_version"),
+    )
+    return invoices.order_by().values("pk")
 
 
 def billed_periods() -> QuerySet[Invoice]:

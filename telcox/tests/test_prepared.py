@@ -1,8 +1,9 @@
 """Queries that are compiled once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -67,10 +68,34 @@ def test_other_parameters_than_the_querys_are_an_error(values: dict[str, str]) -
         PreparedQuery(of_line)(**values)
 
 
-@pytest.mark.parametrize("value", [None, 1.5, ["x"], datetime(2026, 1, 1, tzinfo=UTC)])
-def test_only_text_and_integers_are_passed(value) -> None:
-    with pytest.raises(TypeError, match="text or an integer"):
+@pytest.mark.parametrize("value", [None, 1.5, [1.5], {None}, Decimal(1)])
+def test_only_text_integers_and_moments_are_passed(value) -> None:
+    with pytest.raises(TypeError, match="text, integers or a moment"):
         PreparedQuery(of_line)(phone_number=value)
+
+
+def of_lines(lines, at):
+    periods = Subscription.objects.filter(line__in=lines, start_at__lt=at)
+    return periods.order_by("pk").values("pk", "line__phone_number", "start_at")
+
+
+def test_several_values_are_as_many_as_they_are(django_assert_num_queries) -> None:
+    query = PreparedQuery(of_lines)
+    keys = list(Line.objects.order_by("pk").values_list("pk", flat=True))
+    at = datetime(2100, 1, 1, tzinfo=UTC)
+    for several in (keys[:1], tuple(keys), set(keys[1:]), dict.fromkeys(keys, 1).keys()):
+        assert query(lines=several, at=at) == list(of_lines(several, at)) != []
+    with django_assert_num_queries(0):
+        assert query(lines=[], at=at) == []
+
+
+@pytest.mark.parametrize("microseconds", [-1, 0, 1])
+def test_a_moment_is_that_moment(microseconds: int) -> None:
+    query = PreparedQuery(of_lines)
+    first = Subscription.objects.earliest("start_at")
+    at = (first.start_at + timedelta(microseconds=microseconds)).astimezone(ZoneInfo("America/Guayaquil"))
+    assert query(lines=[first.line_id], at=at) == list(of_lines([first.line_id], at))
+    assert bool(query(lines=[first.line_id], at=at)) == (microseconds > 0)
 
 
 @pytest.mark.mariadb
