@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
+from telcox.common.prepared import PreparedQuery
 
 # What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
 OFFERED = ("name", "validity_days", *TERMS)
@@ -57,13 +59,23 @@ class OfferedTerms:
     """What some plans offered at any moment. One query for the plans, and one for their past."""
 
     def __init__(self, plan_ids: Iterable[int]) -> None:
-        self._plans = Plan.objects.in_bulk(plan_ids)
+        self._plans = {row["id"]: Plan(**row) for row in _plans(plans=set(plan_ids))}
         self._past: dict[int, list[PlanRevision]] = {}
-        for revision in PlanRevision.objects.filter(plan__in=self._plans).order_by("replaced_at", "pk"):
-            self._past.setdefault(revision.plan_id, []).append(revision)
+        for row in _revisions(plans=self._plans.keys()):
+            self._past.setdefault(row["plan_id"], []).append(PlanRevision(**row))
 
     def of(self, plan_id: int, at: datetime) -> Plan | PlanRevision:
         for revision in self._past.get(plan_id, ()):
             if at < revision.replaced_at:
                 return revision
         return self._plans[plan_id]
+
+
+@PreparedQuery
+def _plans(plans: Any) -> QuerySet[Plan, Any]:
+    return Plan.objects.filter(pk__in=plans).order_by().values()
+
+
+@PreparedQuery
+def _revisions(plans: Any) -> QuerySet[PlanRevision, Any]:
+    return PlanRevision.objects.filter(plan__in=plans).order_by("replaced_at", "pk").values()

@@ -70,6 +70,8 @@ def _since(at: datetime) -> datetime:
 
 def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
     keys = [row["pk"] for row in _with_more_use(lines=lines, since=_since(at), until=at)]
+    if not keys:
+        return []
     # Nobody pays for who had the line before.
     found = billed_periods().filter(pk__in=keys, customer=F("subscription__line__customer"))
     rows = found.order_by("subscription__line", "subscription__sequence").values_list(

@@ -19,6 +19,7 @@ from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
+from telcox.common.prepared import PreparedQuery
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,7 @@ class DiscountsGiven:
     """Those of some customers and of all plans, to be looked up at the moment a period begins."""
 
     def __init__(self, customer_ids: Iterable[int]) -> None:
-        self._customers = set(customer_ids)
-        of_them = Discount.objects.for_customers(self._customers)
-        self._discounts = list(of_them.order_by("pk"))
+        self._discounts = [Discount(**row) for row in _discounts(customers=set(customer_ids))]
 
     def of(self, line: Line, plan_id: int, at: datetime) -> list[dict[str, str]]:
         """As a subscription keeps them."""
@@ -54,6 +53,11 @@ class DiscountsGiven:
             and each.valid_from <= day
             and (each.valid_until is None or day <= each.valid_until)
         ]
+
+
+@PreparedQuery
+def _discounts(customers: Any) -> QuerySet[Discount, Any]:
+    return Discount.objects.for_customers(customers).order_by("pk").values()
 
 
 def new_period(

@@ -15,6 +15,7 @@ from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import ALL, DiscountsGiven, Share, append, in_chunks, in_pieces, new_period
 from billing.sales.services import end_line
 from billing.sales.settlement import settle
+from billing.sales.shortage import still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
@@ -49,7 +50,9 @@ def renewals(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     to run twice, late, or in several places at once, and to be killed: each chunk is one transaction, under
     its lines' locks.
     """
-    for line_ids in in_chunks(share.among(lines_due(at)), "line_id"):
+    for due in in_chunks(share.among(lines_due(at)), "line_id"):
+        short = still_short(due, at)
+        line_ids = [line_id for line_id in due if line_id not in short]
         while line_ids:
             done = [some for some in in_pieces(partial(_renew, at=at), line_ids, "renewed") if some]
             if begun := sum(some.begun for some in done):

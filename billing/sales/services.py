@@ -206,7 +206,7 @@ def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
 
 
 def _last_period(line: Line) -> Subscription | None:
-    return line.subscriptions.current().first()
+    return line.subscriptions.current().order_by().first()
 
 
 def _running_period(line: Line, at: datetime) -> Subscription:

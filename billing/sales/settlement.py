@@ -4,24 +4,31 @@ the line's wallet or given back. So nothing is paid twice, however often it is s
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from billing.models import EntryKind, WalletEntry
 from billing.sales.facts import Priced
 from billing.wallets import Posting, post_entries
 from customers.models import Subscription
 from telcox.common.money import cents
+from telcox.common.prepared import PreparedQuery
 
 ZERO = Decimal("0.00")
 
 
 def paid_for(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
     """By primary key, what the wallet paid for each period, and by how many entries."""
-    entries = WalletEntry.objects.filter(subscription__in=[period.pk for period in periods]).order_by()
-    sums = entries.values_list("subscription").annotate(Sum("amount"), Count("pk"))
+    rows = (row.values() for row in _entries(periods=[period.pk for period in periods]))
     # SQLite adds up binary fractions.
-    return {pk: (-cents(amount), number) for pk, amount, number in sums}
+    return {pk: (-cents(amount), number) for pk, amount, number in rows}
+
+
+@PreparedQuery
+def _entries(periods: Any) -> QuerySet[WalletEntry, Any]:
+    entries = WalletEntry.objects.filter(subscription__in=periods).order_by()
+    return entries.values("subscription").annotate(amount=Sum("amount"), number=Count("pk"))
 
 
 def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:

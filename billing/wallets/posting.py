@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
@@ -16,6 +17,7 @@ from telcox.common.bulk import chunks
 from telcox.common.errors import DomainError, NotFound
 from telcox.common.money import MONEY_MAX
 from telcox.common.patience import patiently
+from telcox.common.prepared import PreparedQuery
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,13 @@ def _locked_accounts(line_ids: set[int]) -> dict[int, _Account]:
 def _wallet_ids(line_ids: Iterable[int]) -> dict[int, int]:
     found: dict[int, int] = {}
     for chunk in chunks(sorted(line_ids)):
-        found.update(Wallet.objects.filter(line__in=chunk).order_by().values_list("line_id", "pk"))
+        found.update((row["line"], row["pk"]) for row in _wallets(lines=chunk))
     return found
+
+
+@PreparedQuery
+def _wallets(lines: Any) -> QuerySet[Wallet, Any]:
+    return Wallet.objects.filter(line__in=lines).order_by().values("line", "pk")
 
 
 def _make_wallets(line_ids: Sequence[int]) -> None:

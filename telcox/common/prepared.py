@@ -97,7 +97,7 @@ class PreparedQuery:
         return _Statement(
             tuple(sql.split("%s")),
             tuple(parameters),
-            tuple(query.selected or ()),
+            tuple(query.selected or (*query.values_select, *query.annotation_select)),
             [(at, one, expression) for at, (found, expression) in converters.items() for one in found],
         )
 
