@@ -69,13 +69,11 @@ def _shown(invoices: Any) -> Any:
     )
 
 
-def bills_of_number(phone_number: str) -> list[Bill]:
-    """Newest period first; drafts are not shown."""
-    return _bills(_of_number(phone_number=phone_number))
-
-
-def bills_of_number_and_user(phone_number: str, user: Any) -> list[Bill]:
-    """The same, of those that are this user's own: a number may have been somebody else's before."""
+def bills_of_number(phone_number: str, user: Any = None) -> list[Bill]:
+    """All of them, newest period first, or those that are this user's own: a number may have been somebody
+    else's before. Drafts are not shown."""
+    if user is None:
+        return _bills(_of_number(phone_number=phone_number))
     return _bills(_of_number_and_user(phone_number=phone_number, user_id=user.pk))
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.documents import facts_kept
 from billing.models import Invoice, InvoiceLine, Payment
 from billing.models.invoices import InvoiceQuerySet
-from billing.rating import Allowance, RatingInputs, granted, included
+from billing.rating import Allowance, RatingInputs, included
 from telcox.common.errors import NotFound
 from usage.models import COUNTER_FIELDS, ZERO_RATED, UsageDay
 
@@ -30,7 +30,7 @@ class Reckoning:
 
     @property
     def granted(self) -> Allowance:
-        return granted(self.facts.terms, self.facts.span, self.facts.changes)
+        return self.facts.granted()
 
     @property
     def used(self) -> Amounts:

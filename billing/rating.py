@@ -37,7 +37,6 @@ __all__ = [
     "Span",
     "Terms",
     "Used",
-    "carried_over",
     "granted",
     "included",
     "rate_period",
@@ -107,6 +106,30 @@ class RatingInputs(Struct, frozen=True):
     def rate(self) -> Rated:
         return rate_period(self.terms, self.used, self.span, self.changes, self.tax_rate)
 
+    def granted(self) -> Allowance:
+        return granted(self.terms, self.span, self.changes)
+
+    def carried_over(self, *, cut: bool) -> Allowance:
+        """What goes to the next period: a share of what is left of the plan's allowance.
+
+        Packs are used after the plan's allowance and expire with the period, unless it was `cut` by a change
+        of plan: then all that is left of them goes along.
+        """
+        terms = self.terms
+        own = included(terms, self.span) + self.changes.carried_in
+        gone = spent(terms, self.used)
+        unused = own - gone
+
+        def part(unused: int, full: int) -> int:
+            return min(int(terms.rollover_share * unused), int(terms.rollover_cap * full), unused)
+
+        over = Allowance(
+            part(unused.data_bytes, terms.data_bytes),
+            part(unused.voice_minutes, terms.voice_minutes),
+            part(unused.sms, terms.sms),
+        )
+        return over + (_of_packs(self.changes) - (gone - own)) if cut else over
+
 
 class _Charge(NamedTuple):
     """A line before discount and tax."""
@@ -159,27 +182,6 @@ def free(terms: Terms, span: Span, changes: Changes) -> Allowance:
 def spent(terms: Terms, used: Used) -> Allowance:
     """What was used of what may be used; a minute that was started is used."""
     return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
-
-
-def carried_over(terms: Terms, used: Used, span: Span, changes: Changes, *, cut: bool) -> Allowance:
-    """What goes to the next period: a share of what is left of the plan's allowance.
-
-    Packs are used after the plan's allowance and expire with the period, unless it was `cut` by a change of
-    plan: then all that is left of them goes along.
-    """
-    own = included(terms, span) + changes.carried_in
-    gone = spent(terms, used)
-    unused = own - gone
-
-    def part(unused: int, full: int) -> int:
-        return min(int(terms.rollover_share * unused), int(terms.rollover_cap * full), unused)
-
-    over = Allowance(
-        part(unused.data_bytes, terms.data_bytes),
-        part(unused.voice_minutes, terms.voice_minutes),
-        part(unused.sms, terms.sms),
-    )
-    return over + (_of_packs(changes) - (gone - own)) if cut else over
 
 
 def _once(kind: str, name: str, unit: str, amount: Decimal) -> _Charge:

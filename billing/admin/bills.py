@@ -12,14 +12,14 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine, Unit, Wallet
-from billing.rating import Rated, RatedLine, RatingInputs, Span, granted
+from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.sales.facts import Priced, priced
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
 
 
 def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, Any]:
-    allowance = granted(facts.terms, facts.span, facts.changes)
+    allowance = facts.granted()
     return {
         "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
         "lines": [_line_shown(line, _label(line)) for line in rated.lines],

@@ -1,12 +1,11 @@
 from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
 from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
-from billing.api.views import BillingViewSet, DocumentViewSet, WalletViewSet
+from billing.api.views import BillingViewSet, WalletViewSet
 from telcox.common.routers import Router
 
 router = Router()
 router.register("customers", BillingViewSet, basename="billing")
-router.register("customers", DocumentViewSet, basename="document")
 router.register("customers", WalletViewSet, basename="wallet")
 router.register("customers", SubscriptionViewSet, basename="subscription")
 router.register("invoices/overdue", OverdueViewSet, basename="overdue")

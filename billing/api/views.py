@@ -19,7 +19,7 @@ from billing.api.serializers import (
     WalletOutput,
     WalletQuery,
 )
-from billing.bills import bills_of_number, bills_of_number_and_user, page_of_bills
+from billing.bills import bills_of_number, page_of_bills
 from billing.explaining import documents_of, explained, usage_behind
 from billing.models.invoices import InvoiceQuerySet
 from billing.printing import to_print
@@ -38,7 +38,7 @@ DOCUMENT_ID = OpenApiParameter("invoice_id", OpenApiTypes.INT64, OpenApiParamete
 
 
 class BillingViewSet(ViewSet):
-    """A number's bills."""
+    """A number's bills; and its invoices and credit notes, one at a time."""
 
     lookup_field = "phone_number"
     lookup_value_regex = PHONE_NUMBER_SEGMENT
@@ -60,24 +60,11 @@ class BillingViewSet(ViewSet):
         query.is_valid(raise_exception=True)
         if not may_see(request, phone_number):
             raise NotFound("Not Found")
+        user = _own(request)
         if query.validated_data:
-            documents = documents_of(phone_number, _own(request))
-            return Response(page_of_bills(documents, **query.validated_data)._asdict())
-        if sees_everything(request.user):
-            return Response({"items": bills_of_number(phone_number)})
-        return Response({"items": bills_of_number_and_user(phone_number, request.user)})
-
-
-def _own(request: Request) -> Any:
-    """The user whose documents alone the caller sees; None: everybody's."""
-    return None if sees_everything(request.user) else request.user
-
-
-class DocumentViewSet(ViewSet):
-    """A number's invoices and credit notes, one at a time."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
+            page = page_of_bills(documents_of(phone_number, user), **query.validated_data)
+            return Response(page._asdict())
+        return Response({"items": bills_of_number(phone_number, user)})
 
     @extend_schema(
         operation_id="get_invoice",
@@ -116,6 +103,11 @@ class DocumentViewSet(ViewSet):
         if document is None:
             raise NotFound("Not Found", reason="unknown_invoice")
         return pdf_answer(request, document)
+
+
+def _own(request: Request) -> Any:
+    """The user whose documents alone the caller sees; None: everybody's."""
+    return None if sees_everything(request.user) else request.user
 
 
 def _documents_in_path(request: Request, text: str) -> InvoiceQuerySet:

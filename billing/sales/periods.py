@@ -11,7 +11,7 @@ from django.db.models.functions import Mod
 from msgspec.structs import replace
 
 from billing.models import Discount
-from billing.rating import Allowance, RatingInputs, granted, included
+from billing.rating import Allowance, RatingInputs, included
 from billing.sales.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
@@ -97,10 +97,10 @@ def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs
     """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
     period.expiration_at = at
     period.changes += 1
-    span = span_of(period)
-    _set_limits(period, granted(facts.terms, span, facts.changes))
+    facts = replace(facts, span=span_of(period))
+    _set_limits(period, facts.granted())
     period.save(update_fields=["expiration_at", "changes", *LIMITS])
-    return replace(facts, span=span)
+    return facts
 
 
 def _set_limits(period: Subscription, allowance: Allowance) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from billing.models import Wallet
-from billing.rating import Allowance, carried_over
+from billing.rating import Allowance
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import ALL, DiscountsGiven, Share, append, in_chunks, in_pieces, new_period
 from billing.sales.services import end_line
@@ -184,7 +184,7 @@ def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
     if not rolling:
         return {}
     return {
-        period.pk: carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=False)
+        period.pk: facts.carried_over(cut=False)
         for period, facts in zip(rolling, facts_of(rolling, at=at), strict=True)
     }
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from billing.rating import Allowance, RatingInputs, carried_over
+from billing.rating import Allowance, RatingInputs
 from billing.sales.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
 from billing.sales.settlement import ZERO, settle
@@ -75,9 +75,7 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     _require_other_plan(plan, period, line, at)
     _call_off(line)
     facts = _cut(period, at)
-    with_packs, carried = (
-        carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=packs) for packs in (True, False)
-    )
+    with_packs, carried = facts.carried_over(cut=True), facts.carried_over(cut=False)
     following = _begin(line, plan, at, after=period, carried=carried)
     append([following], after=[period])
     _carry_packs_on(period, following, with_packs - carried, at)
@@ -104,7 +102,7 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
     complete(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
     [facts] = facts_of([period], at=at)
-    carried = carried_over(facts.terms, facts.used, facts.span, facts.changes, cut=False)
+    carried = facts.carried_over(cut=False)
     following = _begin(line, plan, period.expiration_at, after=period, carried=carried)
     return Sale(priced([period, following], at=at), change=change)
 

@@ -43,11 +43,10 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
                 line=line, plan_id=plan_id, offered=offered.of(plan_id, at), start_at=at, discounts=given
             )
     try:
-        costs = dict(
-            zip(periods, (bill.rated.total for bill in priced([*periods.values()], at=at)), strict=True)
-        )
+        bills = priced([*periods.values()], at=at)
     except DomainError:
         return set()
+    costs = {kind: bill.rated.total for kind, bill in zip(periods, bills, strict=True)}
     money = {row["line"]: row["line__wallet__balance_usd"] or Decimal(0) for row in lapsed}
     return {line_id for line_id, kind in kinds.items() if money[line_id] < costs[kind]}
 

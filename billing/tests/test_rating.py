@@ -16,7 +16,6 @@ from billing.rating import (
     RatedLine,
     Span,
     Used,
-    carried_over,
     included,
 )
 from billing.tests.worked_cases import CASES
@@ -52,7 +51,7 @@ def test_worked_case_includes(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.carries], ids=lambda case: case.title)
 def test_worked_case_carries_over(case: Case) -> None:
     inputs = case.inputs
-    over = carried_over(inputs.terms, inputs.used, inputs.span, inputs.changes, cut=case.cut)
+    over = inputs.carried_over(cut=case.cut)
     assert over == case.carries
 
 

@@ -22,7 +22,6 @@ from billing.rating import (
     Span,
     Terms,
     Used,
-    carried_over,
     granted,
     included,
     rate_period,
@@ -292,7 +291,7 @@ def test_the_order_of_packs_discounts_and_suspensions_does_not_matter(
 
 
 def over(bill: RatingInputs, cut: bool) -> Allowance:
-    return carried_over(bill.terms, bill.used, bill.span, bill.changes, cut=cut)
+    return bill.carried_over(cut=cut)
 
 
 @given(exact, st.booleans())

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 from django.db.models import Max, Sum
+from msgspec.structs import replace
 
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod
-from billing.rating import Allowance, RatingInputs, Used, carried_over, granted
+from billing.rating import Allowance, RatingInputs, Used
 from billing.sales.facts import NOTHING, facts_of
 from billing.sales.settlement import paid_for
 from billing.verification.faults import Fault
@@ -145,7 +146,7 @@ def _cycle_faults(period: Subscription, following: Subscription | None, line: Li
 def _allowance_faults(
     period: Subscription, rated: RatingInputs, previous: Subscription | None, facts: PeriodFacts
 ) -> Iterator[str]:
-    may = granted(rated.terms, rated.span, rated.changes)
+    may = rated.granted()
     limits = Allowance(period.limit_bytes, period.minutes_limit, period.sms_limit)
     if limits != may:
         yield f"its limits are {_amounts(limits)}, by rating {_amounts(may)}"
@@ -155,7 +156,7 @@ def _allowance_faults(
             yield f"{_amounts(carried)} came over, and there is nothing that it could come from"
         return
     if before := facts.rated.get(previous.pk):
-        most, least = _carried(previous, before, Used()), _carried(previous, before, before.used)
+        most, least = _carried(previous, replace(before, used=Used())), _carried(previous, before)
         if facts.all_counted_before(previous, period.start_at):
             most = least
         over = before.changes.carried_out  # what was left of packs included
@@ -166,10 +167,9 @@ def _allowance_faults(
             )
 
 
-def _carried(period: Subscription, rated: RatingInputs, used: Used) -> Allowance:
+def _carried(period: Subscription, rated: RatingInputs) -> Allowance:
     """What goes over of it. What was reported after it went over makes it less than it was."""
-    cut = period.expiration_at < period.cycle_end_at
-    return carried_over(rated.terms, used, rated.span, rated.changes, cut=cut)
+    return rated.carried_over(cut=period.expiration_at < period.cycle_end_at)
 
 
 def _between(least: Allowance, given: Allowance, most: Allowance) -> bool:
