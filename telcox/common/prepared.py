@@ -1,7 +1,8 @@
 """Queries written with the ORM, compiled once and run many times.
 
 Building and compiling a QuerySet costs more processor time than everything else in a short request together,
-and gives the same SQL each time. It is for the few queries that most requests consist of.
+and gives the same SQL each time. It is for the few queries that most requests consist of, and those that are
+asked for whatever is sold, renewed or billed.
 """
 
 import inspect
