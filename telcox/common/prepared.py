@@ -14,6 +14,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet, Value
 
+from telcox.common.bulk import marks
+
 Row = dict[str, Any]
 
 
@@ -21,13 +23,6 @@ class _Placeholder(NamedTuple):
     """Stands among the compiled query's parameters for a value that is known at each call."""
 
     name: str
-
-
-class _InBrackets(Value):
-    """As `__in` needs it, and nothing else minds."""
-
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        return "(%s)", [self.value]
 
 
 class _Statement(NamedTuple):
@@ -39,12 +34,13 @@ class _Statement(NamedTuple):
     converters: list[tuple[int, Any, Any]]
 
     def with_values(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        sql, parameters = [self.parts[0]], []
+        sql = [self.parts[0]]
+        parameters: list[Any] = []
         for parameter, part in zip(self.parameters, self.parts[1:], strict=True):
             value = values[parameter.name] if type(parameter) is _Placeholder else parameter
-            each = value if type(value) is list else [value]
-            sql += [", ".join(["%s"] * len(each)), part]
-            parameters += each
+            several = type(value) is list
+            sql += [marks(len(value)) if several else "%s", part]
+            parameters += value if several else [value]
         return "".join(sql), parameters
 
 
@@ -91,7 +87,7 @@ class PreparedQuery:
         return statements[self]
 
     def _compiled(self, connection: BaseDatabaseWrapper) -> _Statement:
-        query = self._build(**{name: _InBrackets(_Placeholder(name)) for name in self._names}).query
+        query = self._build(**{name: Value(_Placeholder(name)) for name in self._names}).query
         compiler = query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
