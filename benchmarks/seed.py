@@ -13,7 +13,7 @@ from django.db import models
 from rest_framework.authtoken.models import Token
 
 from benchmarks.scale import EVENT_SOURCE, Scale
-from billing.closing import bills
+from billing.invoicing.closing import bills
 from billing.models import (
     EntryKind,
     Invoice,

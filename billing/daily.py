@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from billing.closing import bills, periods_to_bill
+from billing.invoicing.closing import bills, periods_to_bill
 from billing.overdue.reminding import reminders, reminders_due
 from billing.overdue.suspending import suspensions, to_suspend
-from billing.sales.periods import ALL, Share
 from billing.sales.renewal import ends, lines_due, lines_ending, renewals
 from telcox.common.calendar import local_date
+from telcox.common.database.batches import ALL, Share
 
 
 @dataclass

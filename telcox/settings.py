@@ -257,7 +257,7 @@ BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
 BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 
 # Who collects the money of top-ups, as a dotted path.
-PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGateway")
+PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.wallets.gateway.LocalGateway")
 
 # Who carries SMS to subscribers, as a dotted path.
 SMS_GATEWAY = env.str("SMS_GATEWAY", default="customers.sms.console.ConsoleGateway")

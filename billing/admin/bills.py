@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine, Unit, Wallet
 from billing.rating import Rated, RatedLine, RatingInputs, Span
-from billing.sales.facts import Priced, priced
+from billing.rating.facts import Priced, priced
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
 

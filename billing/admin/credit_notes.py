@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, charged, document_shown, money
 from billing.admin.invoices import CUSTOMER, DocumentAdmin, InvoiceLineInline
-from billing.crediting import Left, credit_invoice, left_of
 from billing.models import CreditNote, Invoice
+from billing.settling.crediting import Left, credit_invoice, left_of
 from telcox.common.admin import is_key
 from telcox.common.money import CENT
 from telcox.common.previews import TriedOut

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
 from billing.admin.printing import Printed
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     Channel,
     CreditNote,
@@ -29,7 +31,6 @@ from billing.models import (
 from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
 from billing.overdue.reminding import days_overdue, remind
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from telcox.common.admin import (
     CappedPaginator,
     MadeByService,

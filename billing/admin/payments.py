@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money
 from billing.models import Payment, Reversal
-from billing.paying import record_payment, reverse_payment
+from billing.settling.paying import record_payment, reverse_payment
 from telcox.common.admin import CappedPaginator, MadeByService, form_for, link_to
 
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import money, plain
+from billing.invoicing.releasing import bill_parked, release_parked
 from billing.models import BillingRun, Invoice, ParkedBill, RunState, Unit
 from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, rehearsal_kept
-from billing.runs.releasing import bill_parked, release_parked
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
 from billing.tasks import bill_run, rehearse_run
 from telcox.common.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of

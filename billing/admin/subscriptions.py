@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, bill_so_far, bills_shown, charged, money, plain
 from billing.admin.packs import SoldPackInline
+from billing.invoicing.drafting import draft_invoice
 from billing.models import Invoice
-from billing.sales.facts import priced
+from billing.rating.facts import priced
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice
 from customers.admin import ActsOnLine
 from customers.models import Subscription
 from telcox.common.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of

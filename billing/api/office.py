@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from billing.api.permissions import MayRecordPayments, MayReversePayments, MayTakeBackInvoices
 from billing.api.settling import (
     Credited,
     CreditNoteInput,
@@ -20,13 +21,12 @@ from billing.api.settling import (
     ReversalInput,
     Settled,
 )
-from billing.crediting import credit_invoice
 from billing.models import Invoice, Payment
-from billing.paying import receive_payment, reverse_payment
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import receive_payment, reverse_payment
 from telcox.common.errors import NotFound
 from telcox.common.openapi import problems
 from telcox.common.patience import patiently
-from telcox.common.permissions import MayRecordPayments, MayReversePayments, MayTakeBackInvoices
 from telcox.common.rehearsal import rehearse
 
 Row = TypeVar("Row", bound=Model)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from billing.api.permissions import MayViewInvoices
 from billing.models import Invoice
 from billing.overdue.listing import Place, overdue_page
 from billing.overdue.reminding import days_overdue
@@ -17,7 +18,6 @@ from customers.models import Customer
 from telcox.common.calendar import local_date
 from telcox.common.fields import MoneyField
 from telcox.common.openapi import problems
-from telcox.common.permissions import MayViewInvoices
 from telcox.common.serializers import NothingElse
 from usage.api.serializers import CalendarDateField
 

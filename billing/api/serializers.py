@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.bills import CURSOR, PAGE, Bill, Place
+from billing.invoicing.listing import CURSOR, PAGE, Bill, Place
 from billing.models import Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
 from telcox.common.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
@@ -10,8 +10,8 @@ from telcox.common.serializers import InputSerializer
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
-    """One bill (`billing.bills.Bill`), described for the API document; the payment's fields are null while
-    nothing was paid."""
+    """One bill (`billing.invoicing.listing.Bill`), described for the API document; the payment's fields are
+    null while nothing was paid."""
 
     total = MoneyField()
     tax = MoneyField()

@@ -14,8 +14,8 @@ from billing.api.orders import (
     PlanChangeOutput,
     SubscriptionOutput,
 )
+from billing.sales.holding import line_holding
 from billing.sales.orders import Ordered, order_pack, order_plan
-from billing.sales.reading import line_holding
 from billing.sales.services import cancel_plan_change
 from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
 from customers.api.offers import offer_in_body

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from billing.api.documents import DocumentOutput, UsageBehindOutput
+from billing.api.permissions import ADD_MONEY, MayTopUp
 from billing.api.serializers import (
     BillsQuery,
     InvoiceListOutput,
@@ -19,8 +20,8 @@ from billing.api.serializers import (
     WalletOutput,
     WalletQuery,
 )
-from billing.bills import bills_of_number, page_of_bills
-from billing.explaining import documents_of, explained, usage_behind
+from billing.invoicing.explaining import documents_of, explained, usage_behind
+from billing.invoicing.listing import bills_of_number, page_of_bills
 from billing.models.invoices import InvoiceQuerySet
 from billing.printing import to_print
 from billing.printing.answers import pdf_answer
@@ -30,7 +31,7 @@ from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from customers.models import Line
 from telcox.common.errors import NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.permissions import ADD_MONEY, MayTopUp, sees_everything
+from telcox.common.permissions import sees_everything
 
 # Few enough digits for a key.
 DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"

@@ -12,7 +12,7 @@ from billing.bank.matching import Clues, Owed, Series, choose, clues_in
 from billing.bank.statements import Transfer
 from billing.models import BankProblem, BankTransfer, Invoice, Payment, PaymentMethod
 from billing.models.invoices import OPEN
-from billing.paying import record_payment
+from billing.settling.paying import record_payment
 from customers.models import Customer
 from telcox.common.calendar import midnight
 from telcox.common.errors import DomainError

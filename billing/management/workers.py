@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection, connections, reset_queries
 
 from billing.management.arguments import at_least_one
-from billing.sales.periods import Share
+from telcox.common.database.batches import Share
 
 _forked = multiprocessing.get_context("fork")
 

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from django.db import migrations
 
-from billing.sealing import seal
+from billing.invoicing.sealing import seal
 
 DOCUMENTS_AT_ONCE = 1_000
 

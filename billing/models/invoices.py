@@ -170,7 +170,7 @@ class Invoice(Frozen):
     )
     # How many lines the document has: the database takes no more of them.
     line_count = models.PositiveSmallIntegerField(_("lines"), null=True, blank=True, editable=False)
-    # Of its content, and of the document before it in its series (billing/sealing.py).
+    # Of its content, and of the document before it in its series (billing/invoicing/sealing.py).
     content_hash = models.CharField(_("seal"), max_length=64, null=True, blank=True, editable=False)
     previous_hash = models.CharField(_("seal before"), max_length=64, blank=True, editable=False)
     # Up to which version of the period's counter its use was billed: here, or as late usage later on.

@@ -91,7 +91,7 @@ class Payment(Frozen):
 
     @property
     def is_wallets(self) -> bool:
-        """Whether the line's wallet paid in advance (billing/documents.py), and nobody brought money."""
+        """Whether the line's wallet paid in advance (billing/invoicing/issuing.py), not a person."""
         return self.reference.startswith(BY_WALLET)
 
 

@@ -52,7 +52,7 @@ class InvoiceSeries(Frozen):
         help_text=_("How a number is written: {prefix}-{number:09d} writes 001-001-000000017"),
     )
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
-    # The seal of the last document; the next one carries it on (billing/sealing.py).
+    # The seal of the last document; the next one carries it on (billing/invoicing/sealing.py).
     last_hash = models.CharField(_("last seal"), max_length=64, blank=True, editable=False)
 
     objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()

@@ -11,9 +11,10 @@ from django.core.mail import EmailMessage, get_connection
 from django.utils.translation import gettext as _
 
 from billing.models import Channel, Notice, NoticeKind
-from billing.notices.wording import said
-from billing.overdue.sending import deliver_sms
+from billing.notices.wording import said, text_of
 from billing.printing import document_pdf, file_name
+from customers import sms
+from customers.models import Line, LineStatus
 from customers.sms import SmsRefused
 
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
@@ -79,3 +80,18 @@ CARRIERS: Mapping[Channel, Callable[[], AbstractContextManager[Prepare]]] = {
     Channel.MAIL: mails,
     Channel.SMS: texts,
 }
+
+
+def deliver_sms(notice: Notice) -> None:
+    """Hands a notice over to the SMS gateway.
+
+    Raises SmsRefused if it can not be delivered at all, because the number is not the customer's any more or
+    the gateway will not have it; BadGateway or GatewayTimeout if it may or may not have been sent.
+    """
+    invoice = notice.invoice
+    number = invoice.phone_number
+    theirs = Line.objects.filter(phone_number=number, customer=invoice.customer_id)
+    if not theirs.exclude(status=LineStatus.TERMINATED).exists():
+        raise sms.SmsRefused(_("The number is not the customer's any more"), reason="not_their_number")
+    _subject, text = text_of(notice)
+    sms.gateway().send(phone_number=number, text=text)

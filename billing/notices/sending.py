@@ -13,9 +13,12 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import NamedTuple
 
-from billing.models import Channel, Notice, NoticeState
+from django.utils.translation import gettext as _
+
+from billing.models import Channel, Notice, NoticeKind, NoticeState
+from billing.models.invoices import OPEN
 from billing.notices.carriers import CARRIERS, Prepare, Refused
-from billing.overdue.sending import overtaken
+from customers.models import LineStatus
 
 logger = logging.getLogger(__name__)
 
@@ -102,3 +105,19 @@ def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
 
 def _problem(error: Exception) -> str:
     return (str(error) or type(error).__name__)[:200]
+
+
+def overtaken(notice: Notice) -> str:
+    """Why the notice need not be sent any more; empty if it is to be. Of a document nothing is known here."""
+    if notice.kind == NoticeKind.DOCUMENT:
+        return ""
+    if notice.invoice.status not in OPEN:
+        return _("Nothing is owed on it any more")
+    if notice.kind == NoticeKind.SUSPENSION and not _suspended(notice):
+        return _("The line was resumed meanwhile")
+    return ""
+
+
+def _suspended(notice: Notice) -> bool:
+    subscription = notice.invoice.subscription
+    return subscription is not None and subscription.line.status == LineStatus.SUSPENDED

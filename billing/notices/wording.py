@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from billing.models import Channel, InvoiceKind, Notice, NoticeKind
-from billing.overdue.sending import text_of
+from billing.overdue.wording import reminder_text, suspension_text
 from billing.printing.writing import amount
 from customers.models import Language
 
@@ -54,3 +54,9 @@ def said(notice: Notice) -> Said:
     }
     subject, body = _MAIL[language]
     return Said(subject.format(**about), body.format(**about).rstrip() + "\n")
+
+
+def text_of(notice: Notice) -> tuple[str, str]:
+    """Subject and text of a reminder, or of the word of a suspension."""
+    text = reminder_text if notice.kind == NoticeKind.REMINDER else suspension_text
+    return text(notice.invoice, notice.days, notice.channel)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from billing.models import Channel, Invoice, Notice, NoticeKind
 from billing.overdue.ladder import Rung
-from billing.sales.periods import ALL, Share, in_chunks
 from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
+from telcox.common.database.batches import ALL, Share, in_chunks
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
 

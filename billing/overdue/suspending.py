@@ -21,11 +21,11 @@ from billing.models import (
 )
 from billing.models.invoices import OPEN
 from billing.overdue.reminding import days_overdue, lock
-from billing.sales.periods import ALL, Share, in_chunks, in_pieces
 from customers.lifecycle import locked
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from customers.services import resume_line, suspend_line
 from telcox.common.calendar import local_date
+from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 
 # Suspended in one transaction: each takes some statements of its own.
 LINES_AT_ONCE = 50

@@ -7,7 +7,7 @@ from django.db.models.functions import Mod
 from billing.models import Invoice
 from billing.models.invoices import InvoiceQuerySet
 from billing.printing.archive import document_pdf
-from billing.sales.periods import ALL, Share
+from telcox.common.database.batches import ALL, Share
 
 # Documents that are read at once.
 CHUNK = 200

@@ -4,11 +4,11 @@ is issued: what happens to it later, its payments among it, is not printed."""
 from decimal import Decimal
 from typing import Any
 
-from billing.documents import facts_kept
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing.access_key import access_key
 from billing.printing.writing import amount, broken, day
-from billing.ratable import Used
+from billing.rating.kept import facts_kept
+from billing.rating.values import Used
 from customers.models import Language
 from telcox.common.calendar import local_date
 

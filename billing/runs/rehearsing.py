@@ -14,15 +14,15 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.documents import draft_of
+from billing.invoicing.drafting import draft_of
+from billing.invoicing.late_use import late_periods
+from billing.invoicing.parking import Doubt, reckoned
 from billing.models import BillingRun, Invoice
+from billing.rating.facts import Priced
 from billing.runs.figures import AMOUNTS
-from billing.runs.parking import Doubt, reckoned
 from billing.runs.running import periods_of
-from billing.sales.facts import Priced
-from billing.sales.late import late_periods
-from billing.sales.periods import in_chunks
 from customers.models import Line, Subscription
+from telcox.common.database.batches import in_chunks
 
 SAMPLES = 10
 # Of each kind of oddity, how many are named.

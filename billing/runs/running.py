@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing.closing import bill_periods, periods_to_bill
+from billing.invoicing.closing import bill_periods, periods_to_bill
 from billing.models import BillingChunk, BillingRun, RunState
 from billing.models.runs import PERIOD
 from billing.runs.figures import figures_of
-from billing.sales.periods import in_chunks
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import local_date, midnight
+from telcox.common.database.batches import in_chunks
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.patience import patiently
 

@@ -11,15 +11,16 @@ from django.db.models import F, QuerySet
 
 from billing.models import Wallet
 from billing.rating import Allowance
-from billing.sales.facts import NOTHING, Priced, facts_of, priced
-from billing.sales.periods import ALL, DiscountsGiven, Share, append, in_chunks, in_pieces, new_period
+from billing.rating.facts import NOTHING, Priced, facts_of, priced
+from billing.sales.periods import DiscountsGiven, append, new_period
+from billing.sales.prepaid import settle
 from billing.sales.services import end_line
-from billing.sales.settlement import settle
 from billing.sales.shortage import still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
 from telcox.common.bulk import insert
+from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
 from usage.live import broadcast

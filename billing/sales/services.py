@@ -10,9 +10,9 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from billing.rating import Allowance, RatingInputs
-from billing.sales.facts import NOTHING, Priced, facts_of, priced
+from billing.rating.facts import NOTHING, Priced, facts_of, priced
 from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
-from billing.sales.settlement import ZERO, settle
+from billing.sales.prepaid import ZERO, settle
 from customers.catalogue import OfferedTerms
 from customers.lifecycle import complete, lock_for, locked, require_allowed
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from billing.sales.facts import priced
+from billing.rating.facts import priced
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription

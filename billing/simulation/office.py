@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from billing.crediting import credit_invoice, left_of
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Discount, Invoice, InvoiceSeries, Payment, PaymentMethod
-from billing.paying import record_payment, reverse_payment
 from billing.sales.renewal import renew_line
 from billing.sales.services import (
     activate_subscription,
@@ -20,7 +20,8 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.services import discard_draft, draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice, left_of
+from billing.settling.paying import record_payment, reverse_payment
 from billing.simulation.world import KnownLine, World
 from billing.wallets import adjust_wallet, top_up
 from customers.catalogue import revise_plan

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from billing.late import NOT_BILLED, Billed
 from billing.rating import LateCharge, RatedLine, RatingInputs, Used
+from billing.rating.late_charges import NOT_BILLED, Billed
 
 
 def billed_by(lines: Iterable[RatedLine | LateCharge]) -> dict[str, Billed]:

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, Payment
-from billing.paying import record_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import record_payment
 from billing.tests.conftest import fresh, moment
 from customers.models import Customer, Line, Plan
 

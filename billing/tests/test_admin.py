@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, Issuer, Payment
-from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.testing.office import new, rows, somebody_of, superuser, take, told, url

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import CreditNote, Invoice, Payment, Reversal
-from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Subscription
 from telcox.testing.office import new, preview_of_new, rows, somebody_of, told, url

@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing.allowances import left, stopped
 from billing.rating import Allowance, RatingInputs, Used
+from billing.rating.remaining import left, stopped
 from billing.tests.test_rating_properties import bills, unlimited
 from billing.tests.worked_cases.case import MOVIL_30, allowance, bill, pack_of, used
 

@@ -10,10 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, PaymentMethod
-from billing.paying import record_payment, reverse_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import record_payment, reverse_payment
 from customers.models import Customer, Line, Subscription
 
 pytestmark = pytest.mark.django_db

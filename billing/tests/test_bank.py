@@ -13,9 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from billing.bank import ImportReport, assign_transfer, import_statement
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import record_payment
 from billing.tests.conftest import moment, refusal
 from customers.models import Subscription
 from telcox.testing.threads import in_threads

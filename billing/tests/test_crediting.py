@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.crediting import Amounts, credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import Amounts, credit_invoice
+from billing.settling.paying import record_payment
 from billing.tests.conftest import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import faults

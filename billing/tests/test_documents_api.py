@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.daily import run_day
-from billing.documents import Document, number, save_documents
+from billing.invoicing.closing import invoiced_periods
+from billing.invoicing.drafting import Document, draft_invoice
+from billing.invoicing.issuing import number, save_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
-from billing.paying import record_payment
-from billing.periods import invoiced_periods
 from billing.sales.services import activate_subscription, buy_pack, change_plan
-from billing.services import draft_invoice
+from billing.settling.paying import record_payment
 from billing.tests.conftest import moment
 from customers.models import Customer, Line, Plan
 from usage.models import COUNTER_FIELDS, UsageCounter

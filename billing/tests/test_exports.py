@@ -14,12 +14,12 @@ from django.core.management import call_command
 from django.db.models import Sum
 from django.utils import translation
 
-from billing.documents import Document, number, save_documents
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
+from billing.invoicing.drafting import Document, draft_invoice
+from billing.invoicing.issuing import issue_invoice, number, save_documents
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import record_payment
 from customers.models import Customer, Subscription
 from telcox.common.calendar import local_date
 

@@ -15,8 +15,9 @@ from django.db import IntegrityError, connection
 from billing.checks import check_issuer
 from billing.guards import lift, missing, put_up
 from billing.guards.upkeep import check_guards
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from conftest import FIXTURES, NOW
 from customers.models import Subscription
 from telcox.common.frozen import FrozenRow

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing.late import charged_late, growth
 from billing.rating import LateCharge, LateUse, RatedLine, RatingInputs, Used
+from billing.rating.late_charges import charged_late, growth
 from billing.tests.late import billed_by, with_use
 from billing.tests.test_rating_properties import bills, both, limited, unlimited, uses
 from telcox.common.money import cents

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.closing import bill_periods
 from billing.daily import run_day
+from billing.invoicing import parking
+from billing.invoicing.closing import bill_periods
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
+from billing.invoicing.late_use import release_late_use
 from billing.models import Invoice, InvoiceLine, Wallet
-from billing.runs import parking
-from billing.sales.late import late_use, release_late_use
+from billing.rating.late_use import late_use
 from billing.sales.renewal import renewals
 from billing.sales.services import activate_subscription, change_plan, terminate_line
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from billing.tests.conftest import moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged

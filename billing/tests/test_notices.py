@@ -12,12 +12,13 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 
-from billing.closing import bills
+from billing.invoicing.closing import bills
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, NoticeState
 from billing.notices import Sent, send_again, send_notices
 from billing.notices.carriers import CONSOLE
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import record_payment
 from billing.tests.conftest import refusal
 from customers.models import Customer, Subscription
 from telcox.common.calendar import add_days
@@ -164,7 +165,7 @@ class TestMailing:
         def fail(*args: Any, **options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr("billing.notices.queueing.insert", fail)
+        monkeypatch.setattr("billing.invoicing.issuing.insert", fail)
         with pytest.raises(RuntimeError):
             issue(now)
         assert not Invoice.objects.filter(issued_at=now).exists()

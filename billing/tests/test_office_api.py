@@ -9,9 +9,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import record_payment
 from billing.tests.orders import everything
 from customers.models import Customer, Subscription
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing.daily import DayRun, run_day, work_due
-from billing.documents import note_step
+from billing.invoicing.steps import note_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue import suspending
 from billing.overdue.ladder import ladder

@@ -16,8 +16,10 @@ from billing.models import (
     Notice,
     NoticeKind,
 )
+from billing.notices.carriers import deliver_sms
+from billing.notices.sending import overtaken
+from billing.notices.wording import text_of
 from billing.overdue.ladder import Rung, ladder, suspension_limit
-from billing.overdue.sending import deliver_sms, overtaken, text_of
 from billing.overdue.wording import reminder_text, suspension_text
 from customers import sms
 from customers.models import Language, Line, Subscription

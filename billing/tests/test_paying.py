@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     EntryKind,
     Invoice,
@@ -19,14 +20,14 @@ from billing.models import (
     Wallet,
     WalletEntry,
 )
-from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import record_payment, reverse_payment
 from billing.tests.conftest import refusal
 from billing.verification import faults
 from billing.verification.documents import document_faults
+from billing.verification.wallets import wallet_faults
 from billing.wallets import adjust_wallet
-from billing.wallets.verification import wallet_faults
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently

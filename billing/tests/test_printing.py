@@ -19,12 +19,13 @@ from django.core.management import call_command
 from PIL import Image, ImageOps
 from pypdf import PdfReader
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing import document_pdf, typesetting
 from billing.printing.archive import edition
 from billing.printing.page import page_of
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
 from customers.models import Subscription
 from telcox.common.storage import WholeFiles
 

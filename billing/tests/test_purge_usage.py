@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from billing.invoicing.closing import invoiced_periods
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice
-from billing.periods import invoiced_periods
-from billing.services import draft_invoice, issue_invoice
 from customers.models import Subscription
 from telcox.common.calendar import local_date
 from telcox.testing.databases import fresh_database, manage, manage_and_kill

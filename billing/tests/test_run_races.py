@@ -13,11 +13,11 @@ from django.db.models import QuerySet
 from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.figures import figures_of
 from billing.runs.running import bill_open_chunks, is_under_way, start_run
-from billing.sales import periods as sold_periods
 from billing.tests.conftest import moment
 from billing.tests.months import an_operator
 from customers.models import Subscription
 from telcox.common import patience
+from telcox.common.database.batches import in_chunks
 from telcox.common.errors import DomainError
 from telcox.testing.processes import ROOT, wait_until
 from telcox.testing.threads import in_threads
@@ -35,7 +35,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_chunks(periods: Any, key: str) -> Any:
-    return sold_periods.in_chunks(periods, key, 20)
+    return in_chunks(periods, key, 20)
 
 
 def start(by: str) -> str:

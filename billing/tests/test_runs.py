@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from django.utils import timezone
 
-from billing.closing import periods_to_bill
 from billing.daily import run_day
+from billing.invoicing.closing import periods_to_bill
+from billing.invoicing.releasing import bill_parked, release_parked
 from billing.models import (
     BillingChunk,
     BillingRun,
@@ -24,12 +25,11 @@ from billing.models import (
 from billing.runs import running
 from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Oddity, Rehearsal, rehearsal_kept, rehearsals, rehearse_run
-from billing.runs.releasing import bill_parked, release_parked
 from billing.runs.running import bill_chunk, bill_open_chunks, resume_run, start_if_due, start_run, stop_run
-from billing.sales import periods as sold_periods
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import MakePlan, moment, refusal, use
 from customers.models import Line, Subscription
+from telcox.common.database.batches import in_chunks
 
 D = Decimal
 AT = moment("2026-12-01 04:00")
@@ -42,7 +42,7 @@ Lines = list[Line]
 @pytest.fixture(autouse=True)
 def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of two periods."""
-    chunks = sold_periods.in_chunks
+    chunks = in_chunks
     monkeypatch.setattr(running, "in_chunks", lambda found, key: chunks(found, key, 2))
 
 

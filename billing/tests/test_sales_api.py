@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Wallet, WalletEntry
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
 from billing.tests.orders import (
     GB,
     NUMBER,

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.authtoken.models import Token
 
-from billing.services import draft_invoice
+from billing.invoicing.drafting import draft_invoice
 from billing.tests.orders import NUMBER, Clock, everything, new_line, new_pack, post
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription
 

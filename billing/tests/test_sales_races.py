@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from billing.api import subscriptions
 from billing.models import WalletEntry
+from billing.rating.facts import priced
 from billing.sales import services
-from billing.sales.facts import priced
-from billing.sales.settlement import paid_for
+from billing.sales.prepaid import paid_for
 from billing.tests.orders import NUMBER, new_line, new_pack, post
 from customers.lifecycle import locked
 from customers.models import Line, LineEvent, LineStep, PlanChange, SoldPack

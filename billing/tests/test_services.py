@@ -5,8 +5,9 @@ from threading import Barrier
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads

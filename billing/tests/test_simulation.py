@@ -10,9 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from billing.daily import run_day
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import EntryKind, Invoice, InvoiceLine, PaymentMethod, Wallet, WalletEntry
 from billing.sales.services import activate_subscription, buy_pack, schedule_end
-from billing.services import draft_invoice, issue_invoice
 from billing.simulation.days import Setup, Tally, simulate
 from billing.simulation.outcome import digest
 from billing.tests.conftest import moment

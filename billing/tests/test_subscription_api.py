@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
 from billing.models import Wallet
 from billing.sales.renewal import renew_subscriptions
-from billing.services import draft_invoice
 from billing.tests.orders import (
     GB,
     NUMBER,

@@ -9,7 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, models, transaction
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     Invoice,
     InvoiceEvent,
@@ -18,8 +19,8 @@ from billing.models import (
     Payment,
     WalletEntry,
 )
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import record_payment
 from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription

@@ -8,7 +8,7 @@ from django.test import Client
 
 from billing.models import Wallet, WalletEntry
 from billing.tests.test_admin import new, rows, somebody_of, told, url
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
 D = Decimal
 JESUS = "0969786985"

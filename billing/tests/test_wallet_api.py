@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from billing.collecting import Receipt
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.wallets import Posting, post_entries, top_up
+from billing.wallets.gateway import Receipt
 from conftest import NOW
 from customers.models import Customer, Line
 from telcox.common.errors import DomainError, GatewayTimeout, PaymentDeclined

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import EntryKind, Wallet, WalletEntry
+from billing.verification.wallets import wallet_faults
 from billing.wallets import Posted, Posting, adjust_wallet, charge_wallet, post_entries, refund_wallet
-from billing.wallets.verification import wallet_faults
 from conftest import NOW
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
@@ -322,8 +322,8 @@ def take_one_out(entries: Any) -> None:
 def test_tampering_is_found_and_the_first_that_is_wrong_named(
     tamper: Callable[[Any], None], told: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.wallets.verification.ENTRIES_AT_ONCE", 2)
-    monkeypatch.setattr("billing.wallets.verification.WALLETS_AT_ONCE", 2)
+    monkeypatch.setattr("billing.verification.wallets.ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("billing.verification.wallets.WALLETS_AT_ONCE", 2)
     line = line_of(JESUS)
     for number in range(3):
         charge_wallet(line=line, amount=D(1), reference=f"c-{number}", at=now)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from billing.verification.documents import document_faults, series_faults
 from billing.verification.faults import Fault
 from billing.verification.lines import line_faults
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
 __all__ = ["Fault", "faults"]
 

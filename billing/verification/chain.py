@@ -9,6 +9,7 @@ from itertools import chain
 
 from django.db.models import Count, Min, Sum
 
+from billing.invoicing.sealing import seal
 from billing.models import (
     Invoice,
     InvoiceEvent,
@@ -20,7 +21,6 @@ from billing.models import (
     Payment,
     standing_of,
 )
-from billing.sealing import seal
 from billing.verification.faults import Fault
 from telcox.common.moments import one_moment
 from telcox.common.money import cents

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from billing.late import charged_late, growth
-from billing.sales.counted import UNUSED, Counted, counted
-from billing.sales.late import billed_periods, billed_so_far, facts_of_invoice, rated_with
+from billing.rating.kept import facts_of_invoice
+from billing.rating.late_charges import charged_late, growth
+from billing.rating.late_use import billed_periods, billed_so_far, rated_with
+from billing.rating.used import UNUSED, Counted, counted
 from billing.verification.faults import Fault
 from customers.models import Line
 from telcox.common.bulk import chunks

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from billing.crediting import entry_of_note
 from billing.models import InvoiceKind, InvoiceLine, InvoiceStatus, Payment, WalletEntry, standing_of
-from billing.paying import entry_of
+from billing.settling.crediting import entry_of_note
+from billing.settling.paying import entry_of
 from telcox.common.bulk import chunks
 
 ZERO = Decimal("0.00")

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod
 from billing.rating import Allowance, RatingInputs, Used
-from billing.sales.facts import NOTHING, facts_of
-from billing.sales.settlement import paid_for
+from billing.rating.facts import NOTHING, facts_of
+from billing.sales.prepaid import paid_for
 from billing.verification.faults import Fault
 from customers.cycles import full_period
 from customers.models import Line, LineStatus, Subscription

@@ -8,7 +8,7 @@ from billing.wallets.posting import (
     post_entries,
     refund_wallet,
 )
-from billing.wallets.reading import Statement, wallet_statement
+from billing.wallets.statement import Statement, wallet_statement
 from billing.wallets.topping_up import TopUp, top_up
 
 __all__ = [

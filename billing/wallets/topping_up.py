@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.collecting import gateway
 from billing.models import EntryKind, PaymentMethod, WalletEntry
+from billing.wallets.gateway import gateway
 from billing.wallets.posting import Posting, foresee_entry, post_entries
 from customers.models import Line, LineStatus
 from telcox.common.errors import DomainError, Unprocessable

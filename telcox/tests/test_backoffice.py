@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.bank import import_statement
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     BillingChunk,
     BillingRun,
@@ -26,9 +27,9 @@ from billing.models import (
     ParkedBill,
     ParkReason,
 )
-from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import record_payment, reverse_payment
 from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription

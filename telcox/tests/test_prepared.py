@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from billing.api.serializers import InvoiceOutput
-from billing.bills import Bill, bills_of_number
 from billing.bss import LocalGateway
+from billing.invoicing.listing import Bill, bills_of_number
 from billing.models import Invoice
 from customers.api.serializers import CustomerSummaryOutput
 from customers.models import Line, Subscription

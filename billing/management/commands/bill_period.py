@@ -18,8 +18,8 @@ from billing.models import BillingRun, RunState
 from billing.runs.figures import Figures, figures_of
 from billing.runs.rehearsing import Rehearsal, rehearsals
 from billing.runs.running import bill_open_chunks, resume_run, start_run, stop_run
-from billing.sales.periods import Share
 from billing.tasks import bill_run
+from telcox.common.database.batches import Share
 from telcox.common.errors import DomainError
 
 # How often it is looked how far others have come, in seconds.

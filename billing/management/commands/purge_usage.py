@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from billing.invoicing.closing import invoiced_periods
 from billing.management.arguments import at_least_one, day
-from billing.periods import invoiced_periods
 from telcox.common.errors import DomainError
 from usage.purging import (
     CHUNK,

@@ -9,7 +9,7 @@ from billing.daily import DayRun, Step, day_run, work_due
 from billing.management import clock, workers
 from billing.management.progress import Bars
 from billing.management.workers import number, shared
-from billing.sales.periods import Share
+from telcox.common.database.batches import Share
 
 
 class Command(BaseCommand):

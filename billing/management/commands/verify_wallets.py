@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
 
 class Command(BaseCommand):

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from billing.late import charged_late
 from billing.rating import LateUse, RatingInputs, Used
+from billing.rating.late_charges import charged_late
 from billing.tests.late import billed_by, with_use
 from billing.tests.worked_cases.case import (
     Case,

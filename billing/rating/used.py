@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from billing.rating import Used
+from billing.rating.values import Used
 from telcox.common.prepared import PreparedQuery
 from usage.models import COUNTER_FIELDS, UsageCounter
 

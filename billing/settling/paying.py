@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from billing.documents import restate
+from billing.invoicing.steps import restate
 from billing.models import EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries

@@ -12,7 +12,7 @@ from django.db import Error
 from django.utils.translation import gettext as _
 
 from billing.models import BillingRun, ParkedBill, ParkReason
-from billing.sales.facts import Priced, priced
+from billing.rating.facts import Priced, priced
 from customers.models import Subscription
 from telcox.common.errors import DomainError
 from telcox.common.logs import masked

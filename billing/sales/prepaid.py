@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from billing.models import EntryKind, WalletEntry
-from billing.sales.facts import Priced
+from billing.rating.facts import Priced
 from billing.wallets import Posting, post_entries
 from customers.models import Subscription
 from telcox.common.money import cents

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from billing.rating import ONE, ZERO, LateCharge, Rated, RatedLine
+from billing.rating.rules import ONE, ZERO, Rated, RatedLine
+from billing.rating.values import LateCharge
 
 
 class Billed(NamedTuple):

@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing.models import TaxRate, Wallet
-from billing.rating import Allowance, Changes, Discount, LateUse, Pack, Rated, RatingInputs, Span, Terms
-from billing.sales.counted import UNUSED, counted
-from billing.sales.late import late_use
+from billing.rating.late_use import late_use
+from billing.rating.rules import Rated, RatingInputs
+from billing.rating.used import UNUSED, counted
+from billing.rating.values import Allowance, Changes, Discount, LateUse, Pack, Span, Terms
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError

@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.allowances import left, stopped
 from billing.rating import Allowance, included, spent
-from billing.sales.facts import Priced, priced
+from billing.rating.facts import Priced, priced
+from billing.rating.remaining import left, stopped
 from customers.models import Line, PlanChange, SoldPack
 from telcox.common.errors import NotFound
 from telcox.common.moments import one_moment
@@ -54,7 +54,7 @@ class Present:
 
     @property
     def stopped(self) -> list[str]:
-        """As billing.allowances has it; and all of what was paid in advance, once its time is over."""
+        """As billing.rating.remaining has it; and all of what was paid in advance, once its time is over."""
         if self.expired and self.bill.period.prepaid:
             return list(Resource.values)
         return stopped(self.bill.facts)

@@ -3,7 +3,8 @@
 
 from decimal import Decimal
 
-from billing.rating import ZERO, Allowance, Beyond, RatingInputs, beyond, free, spent
+from billing.rating.rules import ZERO, Beyond, RatingInputs, beyond, free, spent
+from billing.rating.values import Allowance
 from telcox.common.money import cents
 
 

@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.documents import Document, note_issued, number, restate, save_documents
+from billing.invoicing.drafting import Document
+from billing.invoicing.issuing import documents_to_mail, note_issued, number, save_documents
+from billing.invoicing.late_use import release_late_use
+from billing.invoicing.steps import restate
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
-from billing.notices.queueing import documents_to_mail
 from billing.overdue.suspending import resume_if_paid_up
-from billing.paying import post_for
-from billing.sales.late import release_late_use
+from billing.settling.paying import post_for
 from customers.lifecycle import locked
 from customers.models import Subscription
 from telcox.common.amounts import amount_refusal

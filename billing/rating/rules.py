@@ -11,17 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from billing.ratable import (
-    Allowance,
-    Changes,
-    Discount,
-    LateCharge,
-    LateUse,
-    Pack,
-    Span,
-    Terms,
-    Used,
-)
+from billing.rating.values import Allowance, Changes, Discount, LateCharge, LateUse, Pack, Span, Terms, Used
 from telcox.common.money import CENT, cents
 
 __all__ = [

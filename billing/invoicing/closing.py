@@ -8,25 +8,24 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from billing.documents import (
-    Document,
-    draft_of,
+from billing.invoicing.drafting import Document, draft_of
+from billing.invoicing.issuing import (
+    documents_to_mail,
     note_issued,
     number,
     payments_of_wallets,
     save_documents,
 )
+from billing.invoicing.late_use import note_late_use
+from billing.invoicing.parking import apart, broken, park, reckoned
 from billing.models import BillingRun, Invoice, ParkedBill, Payment
-from billing.notices.queueing import documents_to_mail
-from billing.runs.parking import apart, broken, park, reckoned
-from billing.sales.facts import Priced
-from billing.sales.late import note_late_use
-from billing.sales.periods import ALL, Share, in_chunks
-from billing.sales.settlement import paid_for, settle
+from billing.rating.facts import Priced
+from billing.sales.prepaid import paid_for, settle
 from customers.models import Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
+from telcox.common.database.batches import ALL, Share, in_chunks
 from telcox.common.patience import patiently
 
 ZERO = Decimal(0)
@@ -120,3 +119,9 @@ def _issued(documents: Sequence[Document], *, at: datetime, by: str) -> list[Inv
     documents_to_mail(invoices, at=at)
     Payment.objects.bulk_create(payments)
     return invoices
+
+
+def invoiced_periods() -> QuerySet[Subscription]:
+    """Those whose invoice in force is issued, paid or not, and that have no draft."""
+    invoices = Invoice.objects.filter(subscription=OuterRef("pk"))
+    return Subscription.objects.filter(Exists(invoices.in_force().issued()), ~Exists(invoices.drafts()))

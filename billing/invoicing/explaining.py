@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from billing.documents import facts_kept
 from billing.models import Invoice, InvoiceLine, Payment
 from billing.models.invoices import InvoiceQuerySet
 from billing.rating import Allowance, RatingInputs, included
+from billing.rating.kept import facts_kept
 from telcox.common.errors import NotFound
 from usage.models import COUNTER_FIELDS, ZERO_RATED, UsageDay
 

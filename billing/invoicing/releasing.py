@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.closing import bill_periods
+from billing.invoicing.closing import bill_periods
 from billing.models import Invoice, ParkedBill
 from customers.models import Subscription
 from telcox.common.errors import DomainError
