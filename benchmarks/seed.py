@@ -25,7 +25,8 @@ from billing.models import (
     WalletEntry,
 )
 from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
-from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
+from usage.models import UsageCounter, UsageEvent
+from usage.vocabulary import COUNTER_FIELDS, DATA_CATEGORIES, Category
 
 BALANCE = Decimal("12.75")
 PAST_PERIODS = 12

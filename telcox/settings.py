@@ -345,7 +345,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",
-        "DataCategory": "usage.models.DATA_CATEGORIES",
+        "DataCategory": "usage.vocabulary.DATA_CATEGORIES",
         "UsageCategory": "usage.ingestion.reports.CATEGORY_NAMES",
         "PaymentMethod": "billing.models.PaymentMethod",
         "WalletEntryKind": "billing.models.EntryKind",

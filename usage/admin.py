@@ -19,16 +19,9 @@ from telcox.common.admin import (
     share_used,
 )
 from telcox.common.errors import DomainError
-from usage.models import (
-    DATA_CATEGORIES,
-    Category,
-    IngestionAnswer,
-    RejectedUsage,
-    UsageAlert,
-    UsageCounter,
-    UsageEvent,
-)
+from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageEvent
 from usage.services import redrive_usage
+from usage.vocabulary import DATA_CATEGORIES, Category
 
 NOTHING_USED = UsageCounter()
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from customers.models import Subscription
 from telcox.common.prepared import PreparedQuery, Row
-from usage.models import DATA_FIELDS, ZERO_RATED
+from usage.vocabulary import DATA_FIELDS, ZERO_RATED
 
 
 @dataclass(frozen=True, slots=True)

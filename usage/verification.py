@@ -10,7 +10,7 @@ from typing import Any
 from customers.models import Subscription
 from telcox.common.calendar import LocalDates
 from telcox.common.moments import one_moment
-from usage.ingestion.statements import COLUMNS, POSITION
+from usage.ingestion.values import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 
 # Subscriptions compared at a time: memory stays the same however many there are.

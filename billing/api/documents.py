@@ -9,7 +9,7 @@ from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Pay
 from telcox.common.calendar import local_date
 from telcox.common.fields import MomentField, MoneyField
 from usage.api.serializers import AmountsOutput
-from usage.models import DATA_FIELDS
+from usage.vocabulary import DATA_FIELDS
 
 
 class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):

@@ -15,7 +15,7 @@ from telcox.common.fields import (
     StrictStringField,
 )
 from telcox.common.serializers import InputSerializer, NothingElse
-from usage.models import Resource
+from usage.vocabulary import Resource
 
 NOW, PERIOD_END = "now", "period_end"
 

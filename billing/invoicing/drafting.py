@@ -35,8 +35,6 @@ _OVERAGE = {
     Language.ES: {"DATA": "Datos adicionales", "VOICE": "Minutos adicionales", "SMS": "SMS adicionales"},
     Language.EN: {"DATA": "Additional data", "VOICE": "Additional minutes", "SMS": "Additional SMS"},
 }
-
-
 _LATE = {
     Language.ES: {
         "PLAN": "{name}, diferencia de {month} por consumo llegado tarde",
@@ -51,8 +49,6 @@ _LATE = {
         "SMS": "Additional SMS of {month}, arrived late",
     },
 }
-
-
 _PART = {Language.ES: "{days} de {all} días", Language.EN: "{days} of {all} days"}
 
 

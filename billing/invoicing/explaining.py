@@ -12,7 +12,8 @@ from billing.models.invoices import InvoiceQuerySet
 from billing.rating import Allowance, RatingInputs, included
 from billing.rating.kept import facts_kept
 from telcox.common.errors import NotFound
-from usage.models import COUNTER_FIELDS, ZERO_RATED, UsageDay
+from usage.models import UsageDay
+from usage.vocabulary import COUNTER_FIELDS, ZERO_RATED
 
 # Amounts by category, named as counters name them.
 Amounts = dict[str, int]

@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 
 from billing.rating.values import Used
 from telcox.common.prepared import PreparedQuery
-from usage.models import COUNTER_FIELDS, UsageCounter
+from usage.models import UsageCounter
+from usage.vocabulary import COUNTER_FIELDS
 
 _USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
 

@@ -11,7 +11,7 @@ from billing.rating.remaining import left, stopped
 from customers.models import Line, PlanChange, SoldPack
 from telcox.common.errors import NotFound
 from telcox.common.moments import one_moment
-from usage.models import Resource
+from usage.vocabulary import Resource
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from telcox.common.bulk import insert
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.errors import DomainError
 from telcox.common.patience import patiently
-from usage.live import broadcast
+from usage import broadcast
 
 logger = logging.getLogger(__name__)
 

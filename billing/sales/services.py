@@ -19,7 +19,7 @@ from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, S
 from customers.services import end_suspension
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
-from usage.live import broadcast
+from usage import broadcast
 
 # In the language of the customer's documents, as the names of packs are.
 LEFT_OF_PACKS = "Saldo de paquetes"

@@ -13,8 +13,8 @@ from billing.sales.services import activate_subscription
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Pack, Plan, Subscription
 from telcox.common.calendar import local_date
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 GB = 2**30
 NUMBER = "0955555555"

@@ -17,8 +17,9 @@ from billing.sales.services import (
 )
 from billing.tests.conftest import MakePack, MakePlan, fresh, moment, periods, refusal, use
 from customers.models import Line, LineEvent, Plan, PlanChange
-from usage.models import Category
-from usage.services import line_snapshot, record_usage
+from usage.reading import line_snapshot
+from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30

@@ -18,8 +18,8 @@ from billing.tests.test_paying import prepaid_invoice
 from billing.verification import faults
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.money import CENT
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 JESUS = "0969786985"

@@ -19,9 +19,10 @@ from billing.sales.services import activate_subscription, buy_pack, change_plan
 from billing.settling.paying import record_payment
 from billing.tests.conftest import moment
 from customers.models import Customer, Line, Plan
-from usage.models import COUNTER_FIELDS, UsageCounter
+from usage.models import UsageCounter
 from usage.purging import purge_events
 from usage.services import record_usage
+from usage.vocabulary import COUNTER_FIELDS
 
 pytestmark = pytest.mark.django_db
 

@@ -26,8 +26,9 @@ from billing.verification import Fault, faults
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.patience import patiently
 from telcox.testing.threads import in_threads
-from usage.models import Category, UsageCounter
+from usage.models import UsageCounter
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30

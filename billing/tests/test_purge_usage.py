@@ -19,9 +19,10 @@ from customers.models import Subscription
 from telcox.common.calendar import local_date
 from telcox.testing.databases import fresh_database, manage, manage_and_kill
 from usage.ingestion.reports import UsageReport
-from usage.models import Category, IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
+from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
 from usage.verification import differences
+from usage.vocabulary import Category
 
 JESUS, CARLA = "0969786985", "0934567890"
 

@@ -11,8 +11,8 @@ from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 JESUS = "0969786985"

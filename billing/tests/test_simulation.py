@@ -22,9 +22,10 @@ from billing.wallets import post_entries, top_up
 from billing.wallets.posting import Posting
 from customers.models import Customer, Line, LineStatus, Pack, Plan, Subscription
 from customers.services import suspend_line
-from usage.models import Category, UsageAlert
+from usage.models import UsageAlert
 from usage.services import record_usage
 from usage.verification import differences
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30

@@ -28,7 +28,7 @@ from billing.tests.orders import (
 )
 from customers.catalogue import revise_plan
 from customers.models import Line, Pack, Plan, PlanRevision, Subscription
-from usage.models import Category
+from usage.vocabulary import Category
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded", "open_api")]
 

@@ -25,8 +25,8 @@ from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription
 from telcox.testing.guards import tampering
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 JESUS, BRUNO = "0969786985", "0923456789"
 

@@ -26,8 +26,9 @@ from billing.wallets import top_up
 from customers.models import Line, LineEvent, Pack, Plan, SoldPack, Subscription, Suspension
 from customers.services import resume_line, suspend_line
 from telcox.testing.guards import tampering
-from usage.models import Category, UsageCounter
+from usage.models import UsageCounter
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30

@@ -11,8 +11,9 @@ from rest_framework.authtoken.models import Token
 
 from billing.sales.renewal import renew_subscriptions
 from customers.models import Customer
-from usage.models import Category, UsageEvent
+from usage.models import UsageEvent
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 USERNAME = "demo"

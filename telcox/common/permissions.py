@@ -26,7 +26,3 @@ class MayDo(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(settings.API_OPEN or (request.user and request.user.has_perm(self.permission)))
-
-
-class MayReportUsage(MayDo):
-    permission = "usage.report_usage"

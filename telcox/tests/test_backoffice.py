@@ -34,10 +34,11 @@ from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
 from customers.services import resume_line, suspend_line
-from usage.ingestion.answers import answer_once
+from usage.ingestion.idempotency import answer_once
 from usage.ingestion.reports import UsageReport
-from usage.models import Category, UsageDay, UsageEvent
+from usage.models import UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
+from usage.vocabulary import Category
 
 pytestmark = [pytest.mark.django_db]
 

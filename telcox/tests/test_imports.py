@@ -50,7 +50,7 @@ ROOMS = {
 DOORS = 3
 
 # What says on one screen who is told of new usage: the service calls it, and it imports pure modules only.
-SHARED_WITH_SERVICES = {"usage.live.broadcast"}
+SHARED_WITH_SERVICES = {"usage.broadcast"}
 
 TESTING = ("telcox.testing", "conftest")
 

@@ -9,7 +9,7 @@ from telcox.common.fields import StrictBooleanField, StrictChoiceField, StrictIn
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.serializers import InputSerializer
 from usage.ingestion.reports import CATEGORY_NAMES, DEFAULT_SOURCE, YEARS
-from usage.models import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
+from usage.vocabulary import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 
 
 class UsageEventInput(InputSerializer):

@@ -18,7 +18,7 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
 from telcox.common.openapi import PHONE_NUMBER, problems
 from telcox.common.parsers import BodyTooLarge, RawParser
-from telcox.common.permissions import MayReportUsage
+from usage.api.permissions import MayReportUsage
 from usage.api.serializers import (
     IDEMPOTENCY_KEY,
     LONGEST_HISTORY,
@@ -30,7 +30,6 @@ from usage.api.serializers import (
     SnapshotOutput,
     UsageEventInput,
 )
-from usage.ingestion.answers import answer_once, name_reports
 from usage.ingestion.formats import (
     Reported,
     read_binary_cloud_event,
@@ -39,8 +38,10 @@ from usage.ingestion.formats import (
     read_json,
     read_ndjson,
 )
-from usage.models import DATA_FIELDS
-from usage.services import NO_LINE, NO_PLAN, line_history, line_snapshot, record_usage, take_usage
+from usage.ingestion.idempotency import answer_once, name_reports
+from usage.reading import NO_LINE, NO_PLAN, line_history, line_snapshot
+from usage.services import record_usage, take_usage
+from usage.vocabulary import DATA_FIELDS
 
 
 class LineUsageViewSet(ViewSet):

@@ -14,22 +14,14 @@ from prometheus_client import Counter as Metric
 from telcox.common.bulk import chunks
 from telcox.common.calendar import LocalDates, local_date
 from telcox.common.patience import patiently
+from usage import broadcast
 from usage.ingestion.alerts import crossed
-from usage.ingestion.places import Place, Places
+from usage.ingestion.places import Places
 from usage.ingestion.reports import CategoryName, Outcome, Result, UsageReport
-from usage.ingestion.statements import (
-    COLUMNS,
-    POSITION,
-    Amounts,
-    Held,
-    add_to_counters,
-    add_to_days,
-    insert_events,
-    room_in_counters,
-    write_alerts,
-)
-from usage.live import broadcast
-from usage.models import COUNTER_MAX, RejectionReason, UsageAlert, UsageEvent
+from usage.ingestion.sql import add_to_counters, add_to_days, insert_events, room_in_counters, write_alerts
+from usage.ingestion.values import COLUMNS, POSITION, Amounts, Held, Place
+from usage.models import UsageAlert, UsageEvent
+from usage.vocabulary import COUNTER_MAX, RejectionReason
 
 EVENTS = Metric("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
 

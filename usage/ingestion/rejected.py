@@ -9,7 +9,8 @@ from django.db import connection
 
 from telcox.common.patience import patiently
 from usage.ingestion.reports import CategoryName, Outcome, UsageReport
-from usage.models import RejectedUsage, RejectionReason
+from usage.models import RejectedUsage
+from usage.vocabulary import RejectionReason
 
 # What another attempt can change nothing about is only said to the sender.
 KEPT = frozenset(RejectionReason) - {RejectionReason.EVENT_CONFLICT, RejectionReason.INVALID}

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from telcox.common.phone import InvalidPhoneNumber, national
-from usage.models import QUANTITY_MAX, RejectionReason
+from usage.vocabulary import QUANTITY_MAX, RejectionReason
 
-# usage.models.Category, spelled out for the decoder.
+# usage.vocabulary.Category, spelled out for the decoder.
 CategoryName = Literal["SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH", "VOICE", "SMS"]
 CATEGORY_NAMES: tuple[str, ...] = get_args(CategoryName)
 

@@ -15,10 +15,10 @@ from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
 from telcox.common.sockets import Receive, Scope, Send, user_of
 from telcox.common.stopping import retry_hint
+from usage.live.frames import NOTHING, State, alert_frame, state_of
 from usage.live.hub import TooManySockets, hub
-from usage.live.states import NOTHING, State, alert_frame, state_of
 from usage.periods import Alert
-from usage.services import NO_PLAN, WatchedLine, watched_line
+from usage.reading import NO_PLAN, WatchedLine, watched_line
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
 

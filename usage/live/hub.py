@@ -21,9 +21,9 @@ from prometheus_client import Gauge
 
 from telcox.common.bulk import chunks
 from telcox.common.errors import DATABASE_UNAVAILABLE
-from usage.live import broadcast
-from usage.live.states import NOTHING, Revision, State, state_of
-from usage.services import WatchedLine, line_states, watched_lines
+from usage import broadcast
+from usage.live.frames import NOTHING, Revision, State, state_of
+from usage.reading import WatchedLine, line_states, watched_lines
 
 logger = logging.getLogger(__name__)
 

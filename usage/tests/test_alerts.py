@@ -11,12 +11,13 @@ from telcox.testing.threads import in_threads
 from usage.ingestion import apply
 from usage.ingestion.alerts import crossed
 from usage.ingestion.apply import apply_usage
-from usage.ingestion.places import Place
 from usage.ingestion.reports import Result
-from usage.models import Resource, UsageAlert
-from usage.services import line_snapshot
+from usage.ingestion.values import Place
+from usage.models import UsageAlert
+from usage.reading import line_snapshot
 from usage.tests.batches import GIB, JESUS, add_pack, counter, counts, make_free, report, take
 from usage.verification import differences
+from usage.vocabulary import Resource
 
 MINUTE = timedelta(minutes=1)
 

@@ -14,18 +14,10 @@ from hypothesis import strategies as st
 
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Result, UsageReport
-from usage.models import (
-    ALERT_THRESHOLDS,
-    COUNTER_FIELDS,
-    ZERO_RATED,
-    Category,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.models import UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.tests.batches import CARLA, GIB, JESUS, NOBODY, add_pack, make_free, report, suspend, terminate
 from usage.verification import differences
+from usage.vocabulary import ALERT_THRESHOLDS, COUNTER_FIELDS, ZERO_RATED, Category
 
 pytestmark = pytest.mark.django_db
 

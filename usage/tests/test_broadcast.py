@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from usage.live import broadcast
-from usage.live.broadcast import GROUP, TOGETHER, Broadcaster, message
+from usage import broadcast
+from usage.broadcast import GROUP, TOGETHER, Broadcaster, message
 
 ONE, TWO, THREE = "0969786985", "0969786900", "0934567890"
 

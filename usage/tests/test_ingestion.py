@@ -9,15 +9,7 @@ from django.db import connection
 
 from customers.models import Line, LineStatus, Subscription
 from usage.ingestion.formats import Malformed
-from usage.models import (
-    COUNTER_MAX,
-    QUANTITY_MAX,
-    RejectedUsage,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.models import RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.services import redrive_usage
 from usage.tests.batches import (
     CARLA,
@@ -32,6 +24,7 @@ from usage.tests.batches import (
     take,
 )
 from usage.verification import differences
+from usage.vocabulary import COUNTER_MAX, QUANTITY_MAX
 
 pytestmark = pytest.mark.django_db
 

@@ -19,18 +19,8 @@ from telcox.testing.threads import in_threads
 from usage.ingestion import apply
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, Result, UsageReport
-from usage.ingestion.statements import add_to_counters
-from usage.models import (
-    COUNTER_FIELDS,
-    Category,
-    IngestionAnswer,
-    RejectedUsage,
-    RejectionReason,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.ingestion.sql import add_to_counters
+from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.purging import (
     old_events,
     purge_answers,
@@ -39,6 +29,7 @@ from usage.purging import (
 )
 from usage.services import record_usage
 from usage.verification import differences
+from usage.vocabulary import COUNTER_FIELDS, Category, RejectionReason
 
 pytestmark = pytest.mark.django_db
 

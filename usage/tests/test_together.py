@@ -11,9 +11,9 @@ from django.db import OperationalError
 
 from telcox.common.errors import TooBusy
 from telcox.testing.processes import wait_until
-from usage.ingestion import together
+from usage.ingestion import group_commit as together
+from usage.ingestion.group_commit import MOST, Together
 from usage.ingestion.reports import Outcome, UsageReport
-from usage.ingestion.together import MOST, Together
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 

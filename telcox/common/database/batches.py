@@ -15,8 +15,6 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
-
-
 # Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
 # locks briefly.
 CHUNK = 500

@@ -3,8 +3,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from usage.models import RejectedUsage, RejectionReason
+from usage.models import RejectedUsage
 from usage.services import redrive_usage
+from usage.vocabulary import RejectionReason
 
 
 class Command(BaseCommand):

@@ -16,10 +16,10 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from customers.models import Line, LineStatus, Subscription
-from usage.models import Category
 from usage.simulation.delivery import Door
 from usage.simulation.run import Pace, Run
 from usage.simulation.traffic import Element, Subscriber, Traffic
+from usage.vocabulary import Category
 
 # Most of the traffic is data, little of it calls.
 MIX = "SOCIAL=40,ENTERTAINMENT=20,SYSTEM_UPDATES=5,NAVIGATION_SEARCH=20,VOICE=10,SMS=5"

@@ -7,7 +7,7 @@ from functools import lru_cache
 from telcox.common.calendar import spoken
 from telcox.common.daphne import text_frame
 from usage.periods import Alert
-from usage.services import WatchedLine
+from usage.reading import WatchedLine
 
 # `version` and `expired` of a state: the greater one is newer.
 Revision = tuple[int, bool]

@@ -16,22 +16,9 @@ from itertools import chain
 from django.db import connection
 
 from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, marks, moment_literal
-from usage.models import (
-    COUNTER_FIELDS,
-    COUNTER_MAX,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
-
-COLUMNS = list(COUNTER_FIELDS.values())
-# Where each category stands among them.
-POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
-
-# The sums of what a batch adds, and what a counter holds then, in the order of COLUMNS.
-Amounts = list[int]
-Held = tuple[int, ...]
+from usage.ingestion.values import COLUMNS, Amounts, Held
+from usage.models import UsageAlert, UsageCounter, UsageDay, UsageEvent
+from usage.vocabulary import COUNTER_MAX
 
 _EVENTS = (
     f"INSERT INTO {UsageEvent._meta.db_table} "  # noqa: S608
