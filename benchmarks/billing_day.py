@@ -14,8 +14,8 @@ from benchmarks.report import Row, command_row
 from benchmarks.seed import create
 from billing.models import Invoice, InvoiceLine, InvoiceSeries
 from customers.models import Pack, SoldPack, Subscription
-from telcox.common.bulk import chunks
 from telcox.common.calendar import local_date
+from telcox.common.database.bulk import chunks
 from usage.models import UsageCounter
 from usage.vocabulary import COUNTER_FIELDS, Category
 

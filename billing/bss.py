@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from customers.bss import CustomerSummary, UnknownSubscriber
 from customers.models import Line
-from telcox.common.prepared import PreparedQuery, Row
+from telcox.common.database.prepared import PreparedQuery, Row
 from usage.vocabulary import started_minutes
 
 

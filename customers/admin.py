@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     OfficeAdmin,
@@ -24,7 +24,7 @@ from telcox.common.admin import (
     is_key,
     seen,
 )
-from telcox.common.forms import PhoneNumberField
+from telcox.common.office.forms import PhoneNumberField
 
 # What a line's running period was sold for.
 SOLD_FOR = ("product_type", "prepaid")

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 
 # What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
 OFFERED = ("name", "validity_days", *TERMS)

@@ -58,7 +58,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "telcox.common.observability.ObservabilityMiddleware",
+    "telcox.common.web.observability.ObservabilityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "telcox.common.middleware.PageMessageMiddleware",
+    "telcox.common.web.middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -316,17 +316,17 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="TelcoX <no-reply@loc
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a refused request is answered 401 with a WWW-Authenticate header.
-        "telcox.common.authentication.PreparedTokenAuthentication",
+        "telcox.common.web.authentication.PreparedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["telcox.common.web.permissions.OpenOrAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.negotiation.JSONWhateverIsAccepted",
-    "DEFAULT_PARSER_CLASSES": ["telcox.common.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.web.negotiation.JSONWhateverIsAccepted",
+    "DEFAULT_PARSER_CLASSES": ["telcox.common.web.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     # `?format=` is not for choosing a renderer: there is one.
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "telcox.common.problems.exception_handler",
+    "EXCEPTION_HANDLER": "telcox.common.web.problems.exception_handler",
 }
 # The largest JSON body that is read, in bytes.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
@@ -339,9 +339,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "SERVE_PERMISSIONS": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "SERVE_PERMISSIONS": ["telcox.common.web.permissions.OpenOrAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["telcox.common.openapi.without_trailing_slash"],
+    "PREPROCESSING_HOOKS": ["telcox.common.web.openapi.without_trailing_slash"],
     "ENUM_NAME_OVERRIDES": {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",

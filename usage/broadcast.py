@@ -17,7 +17,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from prometheus_client import Counter
 
-from telcox.common.bulk import chunks
+from telcox.common.database.bulk import chunks
 
 logger = logging.getLogger(__name__)
 

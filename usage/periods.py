@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from customers.models import Subscription
-from telcox.common.prepared import PreparedQuery, Row
+from telcox.common.database.prepared import PreparedQuery, Row
 from usage.vocabulary import DATA_FIELDS, ZERO_RATED
 
 

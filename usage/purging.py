@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from customers.models import Subscription
-from telcox.common.bulk import KEYS_AT_ONCE, chunks
 from telcox.common.calendar import local_date, midnight
+from telcox.common.database.bulk import KEYS_AT_ONCE, chunks
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 from usage.ingestion.reports import YEARS
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageEvent
 

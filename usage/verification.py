@@ -9,7 +9,7 @@ from typing import Any
 
 from customers.models import Subscription
 from telcox.common.calendar import LocalDates
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import one_moment
 from usage.ingestion.values import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 

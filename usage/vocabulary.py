@@ -81,7 +81,7 @@ def started_minutes(seconds: int) -> int:
     return -(-seconds // 60)
 
 
-# The sentence that an answer carries for a report that was read and rejected. What is no report at all has its own.
+# The sentence that an answer carries for a report that was read and rejected. What is no report has its own.
 DETAILS = {
     RejectionReason.UNKNOWN_LINE: "No line has this number",
     RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from billing.bank import ImportReport, assign_transfer, import_statement
 from billing.models import BankTransfer, Invoice, Payment
 from billing.models.invoices import OPEN
-from telcox.common.admin import CappedPaginator, NeverChanged, Search, list_of, page_of
 from telcox.common.errors import DomainError
-from telcox.common.previews import Invalid, Previewed
+from telcox.common.office.admin import CappedPaginator, NeverChanged, Search, list_of, page_of
+from telcox.common.office.previews import Invalid, Previewed
 
 
 class StatementForm(forms.Form):

@@ -16,9 +16,9 @@ from billing.admin.bills import balance_of, charged, document_shown, money
 from billing.admin.invoices import CUSTOMER, DocumentAdmin, InvoiceLineInline
 from billing.models import CreditNote, Invoice
 from billing.settling.crediting import Left, credit_invoice, left_of
-from telcox.common.admin import is_key
 from telcox.common.money import CENT
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import is_key
+from telcox.common.office.previews import TriedOut
 
 LINE = "line_"
 

@@ -31,7 +31,8 @@ from billing.models import (
 from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
 from billing.overdue.reminding import days_overdue, remind
-from telcox.common.admin import (
+from telcox.common.calendar import local_date
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     NeverChanged,
@@ -41,7 +42,6 @@ from telcox.common.admin import (
     Step,
     form_for,
 )
-from telcox.common.calendar import local_date
 
 
 class InvoiceLineInline(ReadOnlyInline):

@@ -33,7 +33,7 @@ from customers.admin import (
 )
 from customers.models import Line, LineStatus, PlanChange, SoldPack, Subscription, Suspension
 from customers.services import resume_line
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     OfficeAdmin,
     ReadOnlyInline,
@@ -43,7 +43,7 @@ from telcox.common.admin import (
     page_of,
     seen,
 )
-from telcox.common.previews import TriedOut
+from telcox.common.office.previews import TriedOut
 from usage.admin import SubscriptionInline, share_of_data
 
 

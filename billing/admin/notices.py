@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Notice, NoticeState
 from billing.notices import send_again
-from telcox.common.admin import CappedPaginator, ReadOnly, Step
+from telcox.common.office.admin import CappedPaginator, ReadOnly, Step
 
 
 @admin.register(Notice)

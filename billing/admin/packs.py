@@ -16,10 +16,10 @@ from billing.admin.bills import balance_of, bills_shown, charged
 from billing.sales.services import buy_pack
 from customers.admin import ActsOnLine, LineStepForm
 from customers.models import Line, Pack, SoldPack, Subscription
-from telcox.common.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, Search, link_to
 from telcox.common.calendar import local_date
-from telcox.common.forms import GigabytesField
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, Search, link_to
+from telcox.common.office.forms import GigabytesField
+from telcox.common.office.previews import TriedOut
 
 
 class PackForm(forms.ModelForm):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.bills import money
 from billing.models import Payment, Reversal
 from billing.settling.paying import record_payment, reverse_payment
-from telcox.common.admin import CappedPaginator, MadeByService, form_for, link_to
+from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
 
 
 class PaymentForm(forms.ModelForm):

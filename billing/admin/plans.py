@@ -18,10 +18,10 @@ from billing.rating import Used
 from billing.sales.examples import example_of
 from customers.catalogue import Changed, history_of, revise_plan
 from customers.models import PRICES, Pack, Plan, PlanRevision
-from telcox.common.admin import page_of
 from telcox.common.calendar import local_date
-from telcox.common.forms import GB, GigabytesField
-from telcox.common.previews import Invalid, Panel, Previewed
+from telcox.common.office.admin import page_of
+from telcox.common.office.forms import GB, GigabytesField
+from telcox.common.office.previews import Invalid, Panel, Previewed
 
 
 class PlanForm(forms.ModelForm):

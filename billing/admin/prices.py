@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Discount, TaxRate
-from telcox.common.admin import OfficeAdmin
 from telcox.common.calendar import local_date
+from telcox.common.office.admin import OfficeAdmin
 
 
 @admin.register(TaxRate)

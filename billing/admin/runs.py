@@ -19,8 +19,8 @@ from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, rehearsal_kept
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
 from billing.tasks import bill_run, rehearse_run
-from telcox.common.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of
 from telcox.common.background import in_background
+from telcox.common.office.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of
 
 
 def _started(run: BillingRun) -> BillingRun:

@@ -20,8 +20,8 @@ from billing.rating.facts import priced
 from billing.sales.services import activate_subscription
 from customers.admin import ActsOnLine
 from customers.models import Subscription
-from telcox.common.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of
+from telcox.common.office.previews import TriedOut
 from usage.admin import UsedMixin
 from usage.models import UsageEvent
 

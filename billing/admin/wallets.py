@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.sales.renewal import fill_up
 from billing.wallets import adjust_wallet, refund_wallet
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     OfficeAdmin,

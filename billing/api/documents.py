@@ -7,7 +7,7 @@ from rest_framework import serializers
 from billing.api.orders import AllowanceOutput
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Payment
 from telcox.common.calendar import local_date
-from telcox.common.fields import MomentField, MoneyField
+from telcox.common.web.fields import MomentField, MoneyField
 from usage.api.serializers import AmountsOutput
 from usage.vocabulary import DATA_FIELDS
 

@@ -24,10 +24,10 @@ from billing.api.settling import (
 from billing.models import Invoice, Payment
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
+from telcox.common.database.dry_run import rehearse
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import NotFound
-from telcox.common.openapi import problems
-from telcox.common.patience import patiently
-from telcox.common.rehearsal import rehearse
+from telcox.common.web.openapi import problems
 
 Row = TypeVar("Row", bound=Model)
 

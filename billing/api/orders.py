@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from billing.models.wallets import VISIBLE
 from customers.models import LineStatus
-from telcox.common.fields import (
+from telcox.common.web.fields import (
     MomentField,
     MoneyField,
     StrictBooleanField,
@@ -14,7 +14,7 @@ from telcox.common.fields import (
     StrictIntegerField,
     StrictStringField,
 )
-from telcox.common.serializers import InputSerializer, NothingElse
+from telcox.common.web.serializers import InputSerializer, NothingElse
 from usage.vocabulary import Resource
 
 NOW, PERIOD_END = "now", "period_end"

@@ -16,9 +16,9 @@ from billing.overdue.listing import Place, overdue_page
 from billing.overdue.reminding import days_overdue
 from customers.models import Customer
 from telcox.common.calendar import local_date
-from telcox.common.fields import MoneyField
-from telcox.common.openapi import problems
-from telcox.common.serializers import NothingElse
+from telcox.common.web.fields import MoneyField
+from telcox.common.web.openapi import problems
+from telcox.common.web.serializers import NothingElse
 from usage.api.serializers import CalendarDateField
 
 _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")

@@ -6,7 +6,7 @@ from django.conf import settings
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from telcox.common.permissions import MayDo
+from telcox.common.web.permissions import MayDo
 
 ADD_MONEY = "billing.add_walletentry"
 

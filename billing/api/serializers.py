@@ -5,8 +5,8 @@ from rest_framework import serializers
 from billing.invoicing.listing import CURSOR, PAGE, Bill, Place
 from billing.models import Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
-from telcox.common.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
-from telcox.common.serializers import InputSerializer
+from telcox.common.web.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
+from telcox.common.web.serializers import InputSerializer
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from billing.api.orders import OrderInput
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
 from billing.models.wallets import VISIBLE
-from telcox.common.fields import (
+from telcox.common.web.fields import (
     MomentField,
     MoneyField,
     StrictBooleanField,
@@ -16,7 +16,7 @@ from telcox.common.fields import (
     StrictMoneyField,
     StrictStringField,
 )
-from telcox.common.serializers import InputSerializer, NothingElse
+from telcox.common.web.serializers import InputSerializer, NothingElse
 
 
 class PaymentInput(OrderInput):

@@ -20,9 +20,9 @@ from billing.sales.services import cancel_plan_change
 from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
 from customers.api.offers import offer_in_body
 from customers.models import Pack, Plan
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.patience import patiently
+from telcox.common.web.openapi import PHONE_NUMBER, problems
 
 
 class SubscriptionViewSet(ViewSet):

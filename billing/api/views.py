@@ -30,8 +30,8 @@ from billing.wallets import wallet_statement
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from customers.models import Line
 from telcox.common.errors import NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.permissions import sees_everything
+from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.permissions import sees_everything
 
 # Few enough digits for a key.
 DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"

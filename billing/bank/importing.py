@@ -16,8 +16,8 @@ from billing.bank.matching import Series
 from billing.bank.statements import BadRow, Debit, Fault, File, Layout, Row, Transfer, read_statement
 from billing.bank.transfers import take_transfer
 from billing.models import BankProblem, InvoiceSeries
-from telcox.common.patience import patiently
-from telcox.common.rehearsal import rehearse
+from telcox.common.database.dry_run import rehearse
+from telcox.common.database.retrying import patiently
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.exports.selection import Selection
 from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
-from telcox.common.bulk import KEYS_AT_ONCE
-from telcox.common.moments import one_moment
+from telcox.common.database.bulk import KEYS_AT_ONCE
+from telcox.common.database.consistent_read import one_moment
 from telcox.common.money import cents
 
 Row = Sequence[Any]

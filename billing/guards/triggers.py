@@ -17,7 +17,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, Issuer, Payment, WalletEntry
-from telcox.common.frozen import Frozen
+from telcox.common.database.frozen import Frozen
 
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 PREFIX = "frozen_"

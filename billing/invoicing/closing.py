@@ -26,7 +26,7 @@ from billing.sales.prepaid import paid_for, settle
 from customers.models import Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.database.batches import ALL, Share, in_chunks
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import patiently
 
 ZERO = Decimal(0)
 

@@ -28,8 +28,8 @@ from billing.rating.facts import Priced
 from billing.rating.kept import facts_kept, rated_again
 from billing.sales.prepaid import paid_for, settle
 from customers.models import Plan
-from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
+from telcox.common.database.bulk import insert
 from telcox.common.errors import DomainError
 
 

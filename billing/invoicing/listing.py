@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from billing.models import Invoice, written_number
 from billing.models.invoices import InvoiceQuerySet
 from telcox.common.calendar import spoken
-from telcox.common.prepared import PreparedQuery, Row
+from telcox.common.database.prepared import PreparedQuery, Row
 
 # Bills of a page whose size nobody asked for.
 PAGE = 50

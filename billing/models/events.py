@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice, InvoiceStatus
-from telcox.common.frozen import Frozen
+from telcox.common.database.frozen import Frozen
 
 
 class InvoiceEvent(Frozen):

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.series import InvoiceSeries, Issuer
 from customers.models import Customer, Language, Subscription
-from telcox.common.constraints import at_least_zero
-from telcox.common.frozen import Frozen, FrozenQuerySet
+from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 
 class InvoiceKind(models.TextChoices):

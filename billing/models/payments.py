@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
 from billing.models.wallets import VISIBLE
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
-from telcox.common.frozen import Frozen, FrozenQuerySet
 
 # How the references of payments begin that a wallet made. Those from outside have no blanks.
 BY_WALLET = "wallet "

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, Plan
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
 
 class TaxRateQuerySet(models.QuerySet["TaxRate"]):

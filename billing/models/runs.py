@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
 PERIOD = RegexValidator(r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", _("A period is written 2026-11"))
 

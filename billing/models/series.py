@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from telcox.common.frozen import Frozen, FrozenQuerySet
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 NUMBER_PATTERN = "{prefix}-{number:09d}"
 

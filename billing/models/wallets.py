@@ -11,9 +11,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Line, Subscription
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
-from telcox.common.frozen import Frozen, FrozenQuerySet
 
 # Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
 VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Visible characters only, without spaces."))

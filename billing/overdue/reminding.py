@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 
 from billing.models import Channel, Invoice, Notice, NoticeKind
 from billing.overdue.ladder import Rung
-from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share, in_chunks
+from telcox.common.database.bulk import insert
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 
 # For how long the highest rung is still said, if nobody said it when it was reached.
 STILL_SAID_DAYS = 92

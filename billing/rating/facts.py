@@ -17,8 +17,8 @@ from billing.rating.used import UNUSED, counted
 from billing.rating.values import Allowance, Changes, Discount, LateUse, Pack, Span, Terms
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
 from telcox.common.calendar import local_date
+from telcox.common.database.prepared import PreparedQuery
 from telcox.common.errors import DomainError
-from telcox.common.prepared import PreparedQuery
 
 NOTHING = Allowance()
 NONE_LATE: Mapping[int, Sequence[LateUse]] = {}

@@ -21,7 +21,7 @@ from billing.rating.rules import Rated
 from billing.rating.used import counted
 from billing.rating.values import LateUse, Used
 from customers.models import Subscription
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 
 
 class _Behind(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from billing.rating.values import Used
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 from usage.models import UsageCounter
 from usage.vocabulary import COUNTER_FIELDS
 

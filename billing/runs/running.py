@@ -23,8 +23,8 @@ from billing.runs.figures import figures_of
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.batches import in_chunks
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError, Unprocessable
-from telcox.common.patience import patiently
 
 # How often it is noted that a run goes on: each time costs all who bill it a moment.
 SEEN_EVERY = timedelta(seconds=5)

@@ -9,8 +9,8 @@ from billing.rating import Allowance, included, spent
 from billing.rating.facts import Priced, priced
 from billing.rating.remaining import left, stopped
 from customers.models import Line, PlanChange, SoldPack
+from telcox.common.database.consistent_read import one_moment
 from telcox.common.errors import NotFound
-from telcox.common.moments import one_moment
 from usage.vocabulary import Resource
 
 

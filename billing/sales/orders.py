@@ -13,8 +13,8 @@ from billing.sales.renewal import renew_line
 from billing.sales.services import Sale, buy_pack, change_plan, schedule_plan_change
 from customers.lifecycle import locked
 from customers.models import Line, Pack, Plan
-from telcox.common.patience import patiently
-from telcox.common.rehearsal import rehearse
+from telcox.common.database.dry_run import rehearse
+from telcox.common.database.retrying import patiently
 
 Clock = Callable[[], datetime]
 

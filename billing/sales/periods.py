@@ -12,9 +12,9 @@ from billing.rating import Allowance, RatingInputs, included
 from billing.rating.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
-from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.bulk import insert
+from telcox.common.database.prepared import PreparedQuery
 
 # What may be used of a period in all.
 LIMITS = ("limit_bytes", "minutes_limit", "sms_limit")

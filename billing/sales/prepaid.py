@@ -12,8 +12,8 @@ from billing.models import EntryKind, WalletEntry
 from billing.rating.facts import Priced
 from billing.wallets import Posting, post_entries
 from customers.models import Subscription
+from telcox.common.database.prepared import PreparedQuery
 from telcox.common.money import cents
-from telcox.common.prepared import PreparedQuery
 
 ZERO = Decimal("0.00")
 

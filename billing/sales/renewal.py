@@ -19,10 +19,10 @@ from billing.sales.shortage import still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
-from telcox.common.bulk import insert
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
+from telcox.common.database.bulk import insert
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 from usage import broadcast
 
 logger = logging.getLogger(__name__)

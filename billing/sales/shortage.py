@@ -12,8 +12,8 @@ from billing.rating.facts import priced
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription
+from telcox.common.database.prepared import PreparedQuery
 from telcox.common.errors import DomainError
-from telcox.common.prepared import PreparedQuery
 
 
 def still_short(line_ids: Collection[int], at: datetime) -> set[int]:

@@ -18,9 +18,8 @@ from billing.overdue.suspending import resume_if_paid_up
 from billing.settling.paying import post_for
 from customers.lifecycle import locked
 from customers.models import Subscription
-from telcox.common.amounts import amount_refusal
 from telcox.common.errors import DomainError, Unprocessable
-from telcox.common.money import cents
+from telcox.common.money import amount_refusal, cents
 
 # What a credit note has from the document that it takes back.
 _MIRRORED = (

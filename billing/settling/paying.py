@@ -11,8 +11,8 @@ from billing.invoicing.steps import restate
 from billing.models import EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
-from telcox.common.amounts import amount_refusal
 from telcox.common.errors import DomainError
+from telcox.common.money import amount_refusal
 
 ZERO = Decimal(0)
 

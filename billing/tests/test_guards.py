@@ -20,7 +20,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
 from conftest import FIXTURES, NOW
 from customers.models import Subscription
-from telcox.common.frozen import FrozenRow
+from telcox.common.database.frozen import FrozenRow
 from telcox.testing.databases import fresh_database, manage
 from telcox.testing.guards import tampering
 from telcox.testing.processes import ROOT

@@ -24,7 +24,7 @@ from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
 from billing.verification import Fault, faults
 from customers.models import Customer, Line, Plan, Subscription
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import patiently
 from telcox.testing.threads import in_threads
 from usage.models import UsageCounter
 from usage.services import record_usage

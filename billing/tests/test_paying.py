@@ -29,8 +29,8 @@ from billing.verification.documents import document_faults
 from billing.verification.wallets import wallet_faults
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 from telcox.testing.threads import in_threads
 
 D = Decimal

@@ -22,7 +22,7 @@ from billing.models import (
     standing_of,
 )
 from billing.verification.faults import Fault
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import one_moment
 from telcox.common.money import cents
 
 # Numbers looked at together, as of one moment: memory stays the same however many documents there are.

@@ -13,7 +13,7 @@ from billing.models import Invoice, InvoiceLine, InvoiceSeries, written_number
 from billing.rating import RatingInputs
 from billing.verification.faults import Fault
 from billing.verification.money import money_faults, moved_on
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import one_moment
 
 # Invoices compared at a time, and numbers read at a time.
 INVOICES_AT_ONCE = 500

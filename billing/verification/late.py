@@ -8,7 +8,7 @@ from billing.rating.late_use import billed_periods, billed_so_far, rated_with
 from billing.rating.used import UNUSED, Counted, counted
 from billing.verification.faults import Fault
 from customers.models import Line
-from telcox.common.bulk import chunks
+from telcox.common.database.bulk import chunks
 
 
 def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:

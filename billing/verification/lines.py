@@ -10,7 +10,7 @@ from billing.verification.late import late_faults
 from billing.verification.periods import PeriodFacts, period_faults
 from customers.lifecycle import TRANSITIONS
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import one_moment
 
 # Lines looked at together, with all that they ever had.
 LINES_AT_ONCE = 50

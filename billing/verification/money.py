@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing.models import InvoiceKind, InvoiceLine, InvoiceStatus, Payment, WalletEntry, standing_of
 from billing.settling.crediting import entry_of_note
 from billing.settling.paying import entry_of
-from telcox.common.bulk import chunks
+from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
 # Of a line: amount, discount, tax.

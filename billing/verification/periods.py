@@ -17,8 +17,8 @@ from billing.sales.prepaid import paid_for
 from billing.verification.faults import Fault
 from customers.cycles import full_period
 from customers.models import Line, LineStatus, Subscription
-from telcox.common.bulk import chunks
 from telcox.common.calendar import add_days, local_date
+from telcox.common.database.bulk import chunks
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
 from usage.models import UsageCounter, UsageEvent

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.models import Wallet, WalletEntry
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import one_moment
 
 # Wallets compared at a time, and entries read at a time: memory stays the same however many there are.
 WALLETS_AT_ONCE = 1_000

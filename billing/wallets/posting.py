@@ -12,12 +12,11 @@ from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
 from customers.models import Line, Subscription
-from telcox.common.amounts import amount_refusal, amount_too_large
-from telcox.common.bulk import chunks
+from telcox.common.database.bulk import chunks
+from telcox.common.database.prepared import PreparedQuery
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError, NotFound
-from telcox.common.money import MONEY_MAX
-from telcox.common.patience import patiently
-from telcox.common.prepared import PreparedQuery
+from telcox.common.money import MONEY_MAX, amount_refusal, amount_too_large
 
 
 @dataclass(frozen=True)

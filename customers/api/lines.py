@@ -4,8 +4,8 @@ from rest_framework.request import Request
 
 from customers.models import Line
 from telcox.common.errors import InvalidInput, NotFound
-from telcox.common.permissions import sees_everything
 from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.web.permissions import sees_everything
 
 # A path segment of any text: what is no phone number gets an answer that says so.
 PHONE_NUMBER_SEGMENT = "[^/]+"

@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from customers.models import TERMS, Pack, Plan, ProductType
-from telcox.common.fields import MoneyField
+from telcox.common.web.fields import MoneyField
 
 
 class CustomerSummaryOutput(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from customers.api.serializers import (
 from customers.bss import UnknownSubscriber, gateway
 from customers.models import Pack, Plan
 from telcox.common.calendar import local_date
-from telcox.common.openapi import PHONE_NUMBER, problems
+from telcox.common.web.openapi import PHONE_NUMBER, problems
 
 
 class CustomerViewSet(ViewSet):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.people import ProductType
 from telcox.common.calendar import local_date
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
 
 class Allowances(models.Model):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.catalogue import Allowances, Pack, Plan, Terms, terms_are_sound
 from customers.models.people import Line, LineStatus
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 from telcox.common.fields import KeyField
 
 

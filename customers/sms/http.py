@@ -8,8 +8,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from customers.sms import SmsRefused
 from telcox.common.errors import BadGateway, GatewayTimeout
-from telcox.common.gate import stepped_out
-from telcox.common.outside import exchange
+from telcox.common.http_exchange import exchange
+from telcox.common.web.admission import stepped_out
 
 # Kept connections; a message that finds all of them busy waits for one.
 CONNECTIONS = 4

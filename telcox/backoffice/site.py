@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import BankTransfer, Invoice, InvoiceStatus, ParkedBill
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
-from telcox.common.admin import list_of
 from telcox.common.calendar import local_date
+from telcox.common.office.admin import list_of
 
 
 class Figure(NamedTuple):

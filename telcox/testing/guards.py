@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from billing.guards import lift, put_up
-from telcox.common.frozen import FrozenQuerySet
+from telcox.common.database.frozen import FrozenQuerySet
 
 
 @contextmanager

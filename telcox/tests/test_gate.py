@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from telcox.common import gate
 from telcox.common.errors import TooBusy
-from telcox.common.gate import PLACES, gated, inside, stepped_out
+from telcox.common.web import admission
+from telcox.common.web.admission import PLACES, gated, inside, stepped_out
 from telcox.testing.processes import wait_until
 
 
@@ -50,7 +50,7 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
     crowd = Crowd()
     for number in range(PLACES + 3):
         crowd.come(number)
-        until(lambda number=number: len(crowd.inside) + len(gate._places._waiting) == number + 1)
+        until(lambda number=number: len(crowd.inside) + len(admission._places._waiting) == number + 1)
     seen = [sorted(crowd.inside)]
     for number in range(3):
         crowd.let_go[number].set()
@@ -58,7 +58,7 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
         seen.append(sorted(crowd.inside))
     crowd.leave()
     assert seen == [[n + i for i in range(PLACES)] for n in range(4)]
-    assert gate._places._free == PLACES
+    assert admission._places._free == PLACES
 
 
 def test_who_steps_out_lets_another_in_and_comes_back() -> None:
@@ -70,12 +70,12 @@ def test_who_steps_out_lets_another_in_and_comes_back() -> None:
         with stepped_out():
             until(lambda: len(crowd.inside) == PLACES)
             crowd.leave()
-    assert gate._places._free == PLACES
+    assert admission._places._free == PLACES
 
 
 def test_outside_stepping_out_is_nothing() -> None:
     with stepped_out():
-        assert gate._places._free == PLACES
+        assert admission._places._free == PLACES
 
 
 def test_a_request_that_fails_gives_its_place_back() -> None:
@@ -85,7 +85,7 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
     for _ in range(PLACES + 1):
         with contextlib.suppress(ZeroDivisionError):
             gated(fail)({}, lambda: None)
-    assert gate._places._free == PLACES
+    assert admission._places._free == PLACES
 
 
 def test_never_more_inside_than_places_under_a_crowd() -> None:
@@ -122,8 +122,8 @@ def full_house(settings: Any) -> Iterator[Crowd]:
     until(lambda: len(crowd.inside) == PLACES)
     yield crowd
     crowd.leave()
-    assert gate._places._free == PLACES
-    assert not gate._places._waiting
+    assert admission._places._free == PLACES
+    assert not admission._places._waiting
 
 
 def seconds_until_refused(**given: float) -> float:
@@ -219,4 +219,4 @@ def test_an_old_request_is_refused_at_once_unless_there_is_a_place(full_house: C
 
 @pytest.mark.parametrize("start", ["", "t=", "t=soon", "t=nan", "t=99999999999", "t=1", "1"])
 def test_a_clock_that_is_wrong_makes_nobody_older(start: str) -> None:
-    assert gate._waited({"HTTP_X_REQUEST_START": start}) == 0.0
+    assert admission._waited({"HTTP_X_REQUEST_START": start}) == 0.0

@@ -7,8 +7,8 @@ import pytest
 from django.db import OperationalError, transaction
 
 from customers.models import Line
-from telcox.common import patience
-from telcox.common.patience import patiently
+from telcox.common.database import retrying
+from telcox.common.database.retrying import patiently
 from telcox.testing.threads import in_threads
 
 JESUS, CARLA = "0969786985", "0934567890"
@@ -43,7 +43,7 @@ class TestDeadlock:
     def test_control_without_patience_somebody_is(
         self, committed: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(patience, "PATIENCE", -1.0)
+        monkeypatch.setattr(retrying, "PATIENCE", -1.0)
         with pytest.raises(OperationalError, match="Deadlock"):
             self.collide(Barrier(2))
 

@@ -14,7 +14,7 @@ from billing.invoicing.listing import Bill, bills_of_number
 from billing.models import Invoice
 from customers.api.serializers import CustomerSummaryOutput
 from customers.models import Line, Subscription
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 

@@ -1,6 +1,6 @@
 """Who may report usage over REST."""
 
-from telcox.common.permissions import MayDo
+from telcox.common.web.permissions import MayDo
 
 
 class MayReportUsage(MayDo):

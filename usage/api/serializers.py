@@ -5,9 +5,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from telcox.common.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictStringField
 from telcox.common.phone import InvalidPhoneNumber, national
-from telcox.common.serializers import InputSerializer
+from telcox.common.web.fields import (
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictStringField,
+)
+from telcox.common.web.serializers import InputSerializer
 from usage.ingestion.reports import CATEGORY_NAMES, DEFAULT_SOURCE, YEARS
 from usage.vocabulary import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 

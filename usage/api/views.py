@@ -16,8 +16,8 @@ from rest_framework.viewsets import ViewSet
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.parsers import BodyTooLarge, RawParser
+from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.parsers import BodyTooLarge, RawParser
 from usage.api.permissions import MayReportUsage
 from usage.api.serializers import (
     IDEMPOTENCY_KEY,

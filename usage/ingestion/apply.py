@@ -11,9 +11,9 @@ from typing import cast
 from django.db import IntegrityError, transaction
 from prometheus_client import Counter as Metric
 
-from telcox.common.bulk import chunks
 from telcox.common.calendar import LocalDates, local_date
-from telcox.common.patience import patiently
+from telcox.common.database.bulk import chunks
+from telcox.common.database.retrying import patiently
 from usage import broadcast
 from usage.ingestion.alerts import crossed
 from usage.ingestion.places import Places

@@ -5,7 +5,7 @@ under way, what other threads of the process bring waits, and goes into the next
 when its own reports are durable, and nobody waits for company that may not come.
 
 Nor does anybody wait for long: what was not taken into a transaction within QUEUE_WAIT_SECONDS is withdrawn,
-and while one takes longer than QUEUE_BEHIND_SECONDS nothing more is let in (telcox.common.gate says why).
+and while one takes longer than QUEUE_BEHIND_SECONDS nothing more is let in (see telcox.common.web.admission).
 What was taken may be counted, so it waits for its transaction's end.
 """
 
@@ -18,8 +18,8 @@ from time import monotonic
 from django.conf import settings
 from django.db import connection
 
-from telcox.common.errors import DATABASE_UNAVAILABLE
-from telcox.common.gate import stepped_out, too_busy
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
+from telcox.common.web.admission import stepped_out, too_busy
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, UsageReport
 

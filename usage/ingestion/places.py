@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from customers.models import Line, LineStatus, Subscription
-from telcox.common.bulk import chunks, plain_literals
+from telcox.common.database.bulk import chunks, plain_literals
 from usage.ingestion.values import Place
 from usage.vocabulary import ZERO_RATED, RejectionReason
 

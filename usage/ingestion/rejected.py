@@ -7,7 +7,7 @@ from typing import cast
 
 from django.db import connection
 
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import patiently
 from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage
 from usage.vocabulary import RejectionReason

@@ -15,7 +15,7 @@ from itertools import chain
 
 from django.db import connection
 
-from telcox.common.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, marks, moment_literal
+from telcox.common.database.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, marks, moment_literal
 from usage.ingestion.values import COLUMNS, Amounts, Held
 from usage.models import UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.vocabulary import COUNTER_MAX

@@ -9,12 +9,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
-from telcox.common.daphne import outlet_of, text_frame
-from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
-from telcox.common.permissions import sees_everything
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
+from telcox.common.errors import NotFound
 from telcox.common.phone import InvalidPhoneNumber, national
-from telcox.common.sockets import Receive, Scope, Send, user_of
-from telcox.common.stopping import retry_hint
+from telcox.common.sockets.daphne import outlet_of, text_frame
+from telcox.common.sockets.stopping import retry_hint
+from telcox.common.sockets.who import Receive, Scope, Send, user_of
+from telcox.common.web.permissions import sees_everything
 from usage.live.frames import NOTHING, State, alert_frame, state_of
 from usage.live.hub import TooManySockets, hub
 from usage.periods import Alert

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from telcox.common.calendar import spoken
-from telcox.common.daphne import text_frame
+from telcox.common.sockets.daphne import text_frame
 from usage.periods import Alert
 from usage.reading import WatchedLine
 

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.utils import timezone
 from prometheus_client import Gauge
 
-from telcox.common.bulk import chunks
-from telcox.common.errors import DATABASE_UNAVAILABLE
+from telcox.common.database.bulk import chunks
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
 from usage import broadcast
 from usage.live.frames import NOTHING, Revision, State, state_of
 from usage.reading import WatchedLine, line_states, watched_lines

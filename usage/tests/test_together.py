@@ -11,7 +11,7 @@ from django.db import OperationalError
 
 from telcox.common.errors import TooBusy
 from telcox.testing.processes import wait_until
-from usage.ingestion import group_commit as together
+from usage.ingestion import group_commit
 from usage.ingestion.group_commit import MOST, Together
 from usage.ingestion.reports import Outcome, UsageReport
 
@@ -47,7 +47,7 @@ class Books:
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
     books = Books()
-    monkeypatch.setattr(together, "apply_usage", books.apply_usage)
+    monkeypatch.setattr(group_commit, "apply_usage", books.apply_usage)
     return books
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Mod
 
+from telcox.common.database.retrying import patiently
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 
 logger = logging.getLogger(__name__)
 

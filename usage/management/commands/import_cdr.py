@@ -17,7 +17,7 @@ from django.db import connection, reset_queries
 from django.utils import timezone
 from tqdm import tqdm
 
-from telcox.common.collector import spare_the_server
+from telcox.common.garbage_collector import spare_the_server
 from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Records, read_cdr, text_of
 from usage.ingestion.receipts import Receipt
 from usage.services import take_usage

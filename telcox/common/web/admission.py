@@ -25,8 +25,8 @@ from django.conf import settings
 from prometheus_client import Counter
 
 from telcox.common.errors import TooBusy
-from telcox.common.parsers import drain
-from telcox.common.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem
+from telcox.common.web.parsers import drain
+from telcox.common.web.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem
 
 REFUSED = Counter("telcox_requests_refused_total", "Requests refused because others wait", ["queue", "why"])
 

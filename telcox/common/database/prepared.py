@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet, Value
 
-from telcox.common.bulk import marks
+from telcox.common.database.bulk import marks
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 
-from telcox.common.prepared import PreparedQuery, Row
+from telcox.common.database.prepared import PreparedQuery, Row
 
 _COLUMNS = [field.attname for field in get_user_model()._meta.concrete_fields]
 

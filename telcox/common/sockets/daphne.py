@@ -13,8 +13,8 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from prometheus_client import Counter
 
-from telcox.common.bucket import TokenBucket
-from telcox.common.stopping import SERVICE_RESTART, OrderlyServer, retry_hint
+from telcox.common.sockets.stopping import SERVICE_RESTART, OrderlyServer, retry_hint
+from telcox.common.sockets.token_bucket import TokenBucket
 
 CLOSED = Counter("telcox_live_closed_total", "Sockets that we closed, by the code they were told", ["code"])
 

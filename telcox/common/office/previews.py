@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from telcox.common.admin import MadeByService, OfficeAdmin
+from telcox.common.database.dry_run import rehearse
 from telcox.common.errors import DomainError
-from telcox.common.rehearsal import rehearse
+from telcox.common.office.admin import MadeByService, OfficeAdmin
 
 
 class Invalid(Exception):

@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from prometheus_client import Counter
 
 Result = TypeVar("Result")
+
+# The database is away, restarting, or gave this transaction up: the same request may well work in a moment.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 RETRIES = Counter(
     "telcox_transaction_retries_total", "Transactions begun anew after a deadlock or lock time-out"

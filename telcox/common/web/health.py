@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from telcox.common.errors import DATABASE_UNAVAILABLE
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
 
 # Reading the migration files takes long; once nothing was left to apply, nothing will be in this process.
 _migrations_applied = False

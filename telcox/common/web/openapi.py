@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from telcox.common.problems import CONTENT_TYPE
+from telcox.common.web.problems import CONTENT_TYPE
 
 Endpoint = tuple[str, str, str, Any]
 
@@ -37,7 +37,7 @@ class Problem(serializers.Serializer[Any]):
 
 
 class PreparedTokenScheme(TokenScheme):
-    target_class = "telcox.common.authentication.PreparedTokenAuthentication"
+    target_class = "telcox.common.web.authentication.PreparedTokenAuthentication"
 
 
 def problems(*statuses: int) -> dict[Any, OpenApiResponse]:

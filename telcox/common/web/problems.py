@@ -14,7 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 
-from telcox.common.errors import DATABASE_UNAVAILABLE, DomainError, InvalidInput, TooBusy
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
+from telcox.common.errors import DomainError, InvalidInput, TooBusy
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"

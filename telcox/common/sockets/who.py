@@ -12,7 +12,7 @@ from channels.sessions import CookieMiddleware
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
-from telcox.common.authentication import user_of_token
+from telcox.common.web.authentication import user_of_token
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
