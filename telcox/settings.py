@@ -229,24 +229,18 @@ WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=20.0)
 
 CELERY_BEAT_SCHEDULER = "telcox.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 10
+_THIS_HOUR = {"expires": 55 * 60}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Periods end at any time of day, so every hour. What nobody did before the next one is sent is dropped:
     # the next one does it.
-    "run_day": {
-        "task": "billing.tasks.run_day",
-        "schedule": crontab(minute="5"),
-        "options": {"expires": 55 * 60},
-    },
-    "send_notices": {
-        "task": "billing.tasks.send_notices",
-        "schedule": crontab(),  # each minute
-        "options": {"expires": 55},
-    },
+    "run_day": {"task": "billing.tasks.run_day", "schedule": crontab("5"), "options": _THIS_HOUR},
+    # Each minute.
+    "send_notices": {"task": "billing.tasks.send_notices", "schedule": crontab(), "options": {"expires": 55}},
     # Does nothing where periods are billed as they end. Past the hour at which run_day begins the next ones.
     "bill_last_month": {
         "task": "billing.tasks.bill_last_month",
-        "schedule": crontab(minute="20"),
-        "options": {"expires": 55 * 60},
+        "schedule": crontab("20"),
+        "options": _THIS_HOUR,
     },
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import models
+from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 # The most one event may report (1 PiB): far beyond any session, and far from where sums overflow.
@@ -11,7 +11,7 @@ QUANTITY_MAX = 2**50
 COUNTER_MAX = 2**62
 
 
-class Category(models.TextChoices):
+class Category(TextChoices):
     """What was used. Data categories are counted in bytes, VOICE in seconds, SMS in messages."""
 
     SOCIAL = "SOCIAL", _("Social networks")
@@ -47,7 +47,7 @@ ZERO_RATED = {
 }
 
 
-class Resource(models.TextChoices):
+class Resource(TextChoices):
     """What a plan has an allowance of."""
 
     DATA = "DATA", _("Data")
@@ -59,7 +59,7 @@ class Resource(models.TextChoices):
 ALERT_THRESHOLDS = (50, 80, 100)
 
 
-class RejectionReason(models.TextChoices):
+class RejectionReason(TextChoices):
     """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
     again. What happened while its line was suspended is refused as long as the suspension says so, and what
     happened after it was terminated, for good. One that is too late is kept to be looked at, as long as other
