@@ -179,10 +179,8 @@ else:
 # How often a live process compares what its sockets were sent with the database, in seconds. It is what
 # makes the feed right again after messages were lost (Redis restarted, a process killed after its commit).
 LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
-
 # A socket whose reader takes nothing for so long, in seconds, is cut off.
 LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
-
 # The most sockets of one process, and of one line in it. More are told to come back later.
 LIVE_SOCKETS_MAX = env.int("LIVE_SOCKETS_MAX", default=10_000)
 LIVE_SOCKETS_PER_LINE = env.int("LIVE_SOCKETS_PER_LINE", default=2_000)
