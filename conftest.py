@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from hypothesis import settings as hypothesis_settings
 
-from telcox.testing.guards import flushed_past_guards
+from telcox.testing.databases import remember_migrated
+from telcox.testing.rows import Contents
 
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 
@@ -34,10 +35,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="needs Redis: second half of make test"))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def flushing() -> Iterator[None]:
-    with flushed_past_guards():
-        yield
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Contents | None]:
+    """Create the test database as pytest-django does, and return what it contains: so it is again after each
+    test whose work was committed. None where no test asks for the database, so that there is none."""
+    if not connection.settings_dict["NAME"].startswith((TEST_DATABASE_PREFIX, "file:memorydb_")):
+        yield None
+        return
+    with django_db_blocker.unblock():
+        remember_migrated()
+        contents = Contents.take(FIXTURES)
+    with contents.flushed_after_commits():
+        yield contents
 
 
 @pytest.fixture
@@ -46,9 +55,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def seeded(db: Any) -> None:
+def seeded(db: Any, django_db_setup: Contents) -> None:
     """The original's customers, lines and invoices, and the catalogue."""
-    call_command("loaddata", *FIXTURES, verbosity=0)
+    django_db_setup.insert_fixtures()
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +77,8 @@ def closed_api(settings: Any) -> None:
 
 
 @pytest.fixture
-def committed(transactional_db: Any) -> Iterator[None]:
-    """As `seeded`, really committed: for tests in which other threads must see it. With the series that
-    migrations made, and a test before this one has flushed."""
-    from billing.models import InvoiceSeries
-
-    call_command("loaddata", *FIXTURES, verbosity=0)
-    for prefix in ("001-001", "001-002"):
-        InvoiceSeries.objects.get_or_create(prefix=prefix)
+def committed(transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
+    """As `seeded`, really committed: for tests in which other threads must see it."""
+    django_db_setup.insert_fixtures()
     yield
     connection.close()
