@@ -136,9 +136,7 @@ def test_guarantees_name_tests_that_exist() -> None:
         file = path or file
         named.append((file, test))
     assert named
-    assert not [
-        (path, test) for path, test in named if f"def {test}(" not in (ROOT / path).read_text()
-    ]
+    assert not [(path, test) for path, test in named if f"def {test}(" not in (ROOT / path).read_text()]
 
 
 def test_no_file_of_python_is_longer_than_can_be_read_at_once() -> None:
