@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from billing.invoicing.closing import bills, periods_to_bill
-from billing.overdue.reminding import reminders, reminders_due
-from billing.overdue.suspending import suspensions, to_suspend
-from billing.sales.renewal import ends, lines_due, lines_ending, renewals
+from billing.invoicing.closing import bill_ended_periods, periods_to_bill
+from billing.overdue.reminding import make_reminders, reminders_due
+from billing.overdue.suspending import invoices_to_suspend_for, suspend_overdue_lines
+from billing.sales.renewal import end_due_lines, lines_due, lines_ending, renew_due_lines
 from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share
 
@@ -33,7 +33,7 @@ class DayRun:
         return DayRun(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
 
-class Step(NamedTuple):
+class DayStep(NamedTuple):
     """How much more of one kind of work is done (the keys of `work_due`)."""
 
     work: str
@@ -48,7 +48,7 @@ def run_day(*, at: datetime) -> DayRun:
     return run
 
 
-def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
+def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[DayStep]:
     """Does all that is due by `at`, of all lines or a share of them, noting it in `run`; each committed
     transaction is one step.
 
@@ -56,23 +56,23 @@ def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[Step]:
     left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
     killed and run again, it comes to the same.
     """
-    for begun in renewals(at=at, share=share):
+    for begun in renew_due_lines(at=at, share=share):
         run.begun += begun
-        yield Step("begun", begun)
-    for ended in ends(at=at, share=share):
+        yield DayStep("begun", begun)
+    for ended in end_due_lines(at=at, share=share):
         run.ended += ended
-        yield Step("ended", ended)
-    for billed in bills(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
+        yield DayStep("ended", ended)
+    for billed in bill_ended_periods(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
         run.invoices += billed.invoices
         run.total += billed.total
         run.parked += billed.parked
-        yield Step("invoices", billed.invoices + billed.parked)
-    for reminded in reminders(at=at, share=share):
+        yield DayStep("invoices", billed.invoices + billed.parked)
+    for reminded in make_reminders(at=at, share=share):
         run.reminders += reminded
-        yield Step("reminders", reminded)
-    for suspended in suspensions(at=at, share=share):
+        yield DayStep("reminders", reminded)
+    for suspended in suspend_overdue_lines(at=at, share=share):
         run.suspended += suspended
-        yield Step("suspended", suspended)
+        yield DayStep("suspended", suspended)
 
 
 def work_due(*, at: datetime) -> dict[str, int]:
@@ -84,5 +84,5 @@ def work_due(*, at: datetime) -> dict[str, int]:
         "ended": lines_ending(at).count(),
         "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
-        "suspended": to_suspend(day).values("subscription__line").distinct().count(),
+        "suspended": invoices_to_suspend_for(day).values("subscription__line").distinct().count(),
     }

@@ -22,7 +22,7 @@ from telcox.common.office.admin import (
     ReadOnlyInline,
     as_seen,
     is_key,
-    seen,
+    row_version,
 )
 from telcox.common.office.forms import PhoneNumberField
 
@@ -126,7 +126,7 @@ class ActsOnLine(MadeByService):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         key = initial.pop("line", None)
         line = Line.objects.filter(pk=key).first() if is_key(key) else None
-        return {"line": key, "seen": seen(line), **initial} if line else initial
+        return {"line": key, "seen": row_version(line), **initial} if line else initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from customers.lifecycle import complete, lock_for
+from customers.lifecycle import complete_step, lock_for
 from customers.models import Line, LineStep, Suspension, SuspensionReason
 from telcox.common.errors import DomainError
 
@@ -21,7 +21,7 @@ def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by
     if line.resumed_at and at < line.resumed_at:
         raise DomainError(_("The line was suspended then already"), reason="in_the_past")
     suspension = Suspension.objects.create(line=line, reason=reason, start_at=at)
-    complete(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=suspension.reason)
+    complete_step(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=suspension.reason)
     return suspension
 
 
@@ -31,7 +31,7 @@ def resume_line(*, line: Line, at: datetime, by: str = "") -> Line:
     was not yet at `at`."""
     line = lock_for(line=line, step=LineStep.RESUME)
     end_suspension(line, at)
-    complete(line=line, step=LineStep.RESUME, at=at, by=by)
+    complete_step(line=line, step=LineStep.RESUME, at=at, by=by)
     return line
 
 

@@ -15,5 +15,5 @@ class Scheduler(beat.Scheduler):
     def tick(self, *args: Any, **options: Any) -> float:
         """Called at the latest CELERY_BEAT_MAX_LOOP_INTERVAL seconds after the last time."""
         seconds: float = super().tick(*args, **options)
-        heartbeat.show("beat")
+        heartbeat.beat("beat")
         return seconds

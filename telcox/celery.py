@@ -29,18 +29,18 @@ def keep_our_logging(**_: Any) -> None:
 
 @worker_init.connect
 def worker_begins(**_: Any) -> None:
-    heartbeat.forget("worker")
+    heartbeat.clear("worker")
 
 
 @heartbeat_sent.connect
 def worker_works(**_: Any) -> None:
     """Every few seconds while it is connected to Redis (`bin/worker` says how many)."""
-    heartbeat.show("worker")
+    heartbeat.beat("worker")
 
 
 @beat_init.connect
 def beat_begins(**_: Any) -> None:
-    heartbeat.forget("beat")  # how it goes on: telcox/beat.py
+    heartbeat.clear("beat")  # how it goes on: telcox/beat.py
 
 
 @worker_shutting_down.connect

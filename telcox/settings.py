@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from billing.overdue.ladder import ladder, suspension_limit
+from billing.overdue.ladder import parse_ladder, suspension_limit
 from telcox.common.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -268,7 +268,7 @@ CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
 # From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 # How many days after an invoice was due its customer is reminded of it, and by what (docs/overdue.md).
-REMINDER_LADDER = ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
+REMINDER_LADDER = parse_ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
 # How many days after that its line is suspended; 0 is never.
 SUSPEND_AFTER_DAYS = suspension_limit(env.int("SUSPEND_AFTER_DAYS", default=0))
 # For how long after its end a period's use, arriving after it was billed, is charged with a later one.

@@ -34,7 +34,7 @@ GATHERED = 0.005
 TOGETHER = 5_000
 
 
-def message(phone_numbers: Iterable[str]) -> dict[str, Any]:
+def changed_message(phone_numbers: Iterable[str]) -> dict[str, Any]:
     return {"type": "usage.changed", "phone_numbers": list(phone_numbers)}
 
 
@@ -78,7 +78,7 @@ class Broadcaster:
         await asyncio.sleep(GATHERED)
         while changed := self._take():
             for phone_numbers in chunks(changed, TOGETHER):
-                await self._send(message(phone_numbers))
+                await self._send(changed_message(phone_numbers))
             await asyncio.sleep(GATHERED)
 
     def _take(self) -> list[str]:

@@ -18,7 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from customers.models import Subscription
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.bulk import KEYS_AT_ONCE, chunks
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from usage.ingestion.reports import YEARS
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageEvent
@@ -88,7 +88,7 @@ def purge_events(
     for period, _ in _with_old_events(before):
         deleted = chunk
         while deleted == chunk:
-            deleted = patiently(partial(_purge_some, period, of, before, chunk))
+            deleted = retry_lost_locks(partial(_purge_some, period, of, before, chunk))
             if deleted:
                 yield period, deleted
 
@@ -109,7 +109,7 @@ def purge_answers(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator
     require_old_enough(before=before, at=at)
     old = answers_to_purge(before=before).order_by("answered_at")
     while pks := list(old.values_list("pk", flat=True)[:chunk]):
-        yield patiently(partial(_delete, IngestionAnswer.objects.all(), pks))
+        yield retry_lost_locks(partial(_delete, IngestionAnswer.objects.all(), pks))
 
 
 def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator[int]:
@@ -118,7 +118,7 @@ def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterato
     # By the primary key and past those that stay, so that the table is gone through once.
     old, last = rejected_to_purge(before=before).order_by("pk"), 0
     while pks := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
-        yield patiently(partial(_delete, RejectedUsage.objects.all(), pks))
+        yield retry_lost_locks(partial(_delete, RejectedUsage.objects.all(), pks))
         last = pks[-1]
 
 

@@ -13,7 +13,7 @@ from usage.ingestion.apply import apply_usage
 from usage.ingestion.formats import Malformed, Reported
 from usage.ingestion.group_commit import apply_together
 from usage.ingestion.receipts import Receipt, receipt_of
-from usage.ingestion.rejected import keep_rejected, report_of, settle
+from usage.ingestion.rejected import keep_rejected, report_of, resolve_rejected
 from usage.ingestion.reports import CategoryName, Result, UsageReport
 from usage.models import RejectedUsage
 from usage.reading import NO_PLAN, line_snapshot
@@ -103,7 +103,7 @@ def redrive_usage(*, rejected: QuerySet[RejectedUsage], at: datetime) -> Redrive
     waiting = rejected.filter(unresolved=True).order_by("pk")
     while rows := list(waiting.filter(pk__gt=last)[:REDRIVEN_AT_ONCE]):
         outcomes = apply_usage(reports=[report_of(row) for row in rows], at=at)
-        settle(rows, outcomes, at)
+        resolve_rejected(rows, outcomes, at)
         results = Counter(outcome.result for outcome in outcomes)
         redriven.applied += results[Result.APPLIED]
         redriven.duplicates += results[Result.DUPLICATE]

@@ -19,7 +19,7 @@ from billing.bank import ImportReport, assign_transfer, import_statement
 from billing.models import BankTransfer, Invoice, Payment
 from billing.models.invoices import OPEN
 from telcox.common.errors import DomainError
-from telcox.common.office.admin import CappedPaginator, NeverChanged, Search, list_of, page_of
+from telcox.common.office.admin import CappedPaginator, NeverChanged, Search, change_page_of, list_page_of
 from telcox.common.office.previews import Invalid, Previewed
 
 
@@ -140,7 +140,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
             else:
                 self.log_change(request, transfer, gettext("Assign to an invoice"))
                 messages.success(request, gettext("Assigned to %s") % payment.invoice)
-                return redirect(page_of(transfer))
+                return redirect(change_page_of(transfer))
         shown = {
             "title": gettext("Assign to an invoice"),
             "submit": gettext("Assign"),
@@ -152,8 +152,8 @@ class BankTransferAdmin(NeverChanged, Previewed):
     def _page(
         self, request: HttpRequest, template: str, form: forms.Form, shown: dict[str, Any]
     ) -> HttpResponse:
-        trail = [(self.opts.verbose_name_plural, list_of(self.model))]
+        trail = [(self.opts.verbose_name_plural, list_page_of(self.model))]
         if transfer := shown.pop("trail_of", None):
-            trail.append((str(transfer), page_of(transfer)))
+            trail.append((str(transfer), change_page_of(transfer)))
         context = {**self.admin_site.each_context(request), "form": form, "media": self.media + form.media}
         return render(request, template, {**context, "trail": trail, **shown})

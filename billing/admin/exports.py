@@ -78,7 +78,7 @@ def may_export(request: HttpRequest) -> bool:
     return request.user.has_perm("billing.view_invoice")
 
 
-def page(request: HttpRequest) -> HttpResponse:
+def exports_page(request: HttpRequest) -> HttpResponse:
     if not may_export(request):
         raise PermissionDenied
     last_month = local_date(timezone.now()).replace(day=1) - timedelta(days=1)
@@ -114,7 +114,7 @@ def _totals(request: HttpRequest, selection: Selection) -> dict[str, Any]:
     return {"totals": totals, "selected": selection, "rows": rows, "downloads": downloads}
 
 
-def download(request: HttpRequest, what: str, file_format: str) -> HttpResponseBase:
+def download_export(request: HttpRequest, what: str, file_format: str) -> HttpResponseBase:
     if what not in TABLES or file_format not in FORMATS:
         raise Http404
     permission, table_of, _label = TABLES[what]
@@ -122,7 +122,7 @@ def download(request: HttpRequest, what: str, file_format: str) -> HttpResponseB
         raise PermissionDenied
     form = SelectionForm(request.GET)
     if not form.is_valid():
-        return page(request)
+        return exports_page(request)
     table = table_of(form.selection())
     return _as_csv(table) if file_format == "csv" else _as_xlsx(table)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money
+from billing.admin.bills import format_usd
 from billing.admin.printing import Printed
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
@@ -30,7 +30,7 @@ from billing.models import (
 )
 from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
-from billing.overdue.reminding import days_overdue, remind
+from billing.overdue.reminding import days_overdue, remind_by_hand
 from telcox.common.calendar import local_date
 from telcox.common.office.admin import (
     CappedPaginator,
@@ -98,7 +98,7 @@ def _is_overdue(invoice: Invoice) -> bool:
 
 
 def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoice:
-    remind(invoice=invoice, channel=channel, at=at)
+    remind_by_hand(invoice=invoice, channel=channel, at=at)
     return invoice
 
 
@@ -235,23 +235,23 @@ class InvoiceAdmin(DocumentAdmin):
 
     @admin.display(description=_("paid"))
     def paid(self, invoice: Invoice) -> str:
-        return money(invoice.paid)
+        return format_usd(invoice.paid)
 
     @admin.display(description=_("credited"))
     def credited(self, invoice: Invoice) -> str:
-        return money(invoice.credited)
+        return format_usd(invoice.credited)
 
     @admin.display(description=_("of that back on the wallet"))
     def refunded(self, invoice: Invoice) -> str:
-        return money(invoice.refunded)
+        return format_usd(invoice.refunded)
 
     @admin.display(description=_("outstanding"))
     def outstanding(self, invoice: Invoice) -> str:
-        return money(invoice.outstanding)
+        return format_usd(invoice.outstanding)
 
     @admin.display(description=_("outstanding"), ordering="owed")
     def owed(self, invoice: Any) -> str:
-        return money(invoice.owed)
+        return format_usd(invoice.owed)
 
     @admin.display(description=_("days overdue"), ordering="-due_on")
     def days_overdue(self, invoice: Invoice) -> int:

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bills_shown, charged, money
+from billing.admin.bills import balance_of, bills_shown, format_usd, wallet_movement
 from billing.models import Discount
 from billing.sales.services import (
     cancel_end,
@@ -38,10 +38,10 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnlyInline,
     Step,
+    change_page_of,
     form_for,
-    list_of,
-    page_of,
-    seen,
+    list_page_of,
+    row_version,
 )
 from telcox.common.office.previews import TriedOut
 from usage.admin import SubscriptionInline, share_of_data
@@ -190,8 +190,8 @@ class LineAdmin(OfficeAdmin):
             obj.save()
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        links = [(_("All subscriptions"), list_of(Subscription, line__id__exact=obj.pk))]
-        of_line = {"line": obj.pk, "seen": seen(obj)}
+        links = [(_("All subscriptions"), list_page_of(Subscription, line__id__exact=obj.pk))]
+        of_line = {"line": obj.pk, "seen": row_version(obj)}
         active, runs = obj.status == LineStatus.ACTIVE, _runs(obj)
         offers: list[tuple[bool, str, Any, str]] = [
             (
@@ -225,7 +225,7 @@ class LineAdmin(OfficeAdmin):
     def plan(self, line: Any) -> str:
         if not line.current:
             return "—"
-        return format_html('<a href="{}">{}</a>', page_of(line.current[0]), line.current[0].plan_name)
+        return format_html('<a href="{}">{}</a>', change_page_of(line.current[0]), line.current[0].plan_name)
 
     @admin.display(description=_("expiration"))
     def until(self, line: Any) -> str:
@@ -240,7 +240,7 @@ class LineAdmin(OfficeAdmin):
     @admin.display(description=_("balance"))
     def balance(self, line: Line) -> str:
         balance = balance_of(line)
-        return "—" if balance is None else money(balance)
+        return "—" if balance is None else format_usd(balance)
 
 
 # --- Another plan ---
@@ -297,4 +297,4 @@ class PlanChangeAdmin(TriedOut, ActsOnLine):
         before = balance_of(line)
         service = schedule_plan_change if given["at_period_end"] else change_plan
         sale = service(line=line, plan=given["plan"], at=at, by=by)
-        return {"bills": bills_shown(sale.bills), "charged": charged(line, before)}
+        return {"bills": bills_shown(sale.bills), "charged": wallet_movement(line, before)}

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bills_shown, charged
+from billing.admin.bills import balance_of, bills_shown, wallet_movement
 from billing.sales.services import buy_pack
 from customers.admin import ActsOnLine, LineStepForm
 from customers.models import Line, Pack, SoldPack, Subscription
@@ -109,7 +109,7 @@ class SoldPackAdmin(TriedOut, ActsOnLine):
         line = given["line"]
         before = balance_of(line)
         sale = buy_pack(line=line, pack=given["pack"], reference=given["reference"], at=at, by=by)
-        return {"bills": bills_shown(sale.bills), "charged": charged(line, before)}
+        return {"bills": bills_shown(sale.bills), "charged": wallet_movement(line, before)}
 
     @admin.display(description=_("line"), ordering="subscription__line__phone_number")
     def line(self, sold: SoldPack) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money
+from billing.admin.bills import format_usd
 from billing.models import Payment, Reversal
 from billing.settling.paying import record_payment, reverse_payment
 from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
@@ -74,7 +74,7 @@ class PaymentAdmin(MoneyAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if obj.to_wallet > 0:
-            told = {"invoice": money(obj.amount), "wallet": money(obj.to_wallet)}
+            told = {"invoice": format_usd(obj.amount), "wallet": format_usd(obj.to_wallet)}
             self.message_user(
                 request,
                 gettext("%(invoice)s were owed; %(wallet)s more went to the line's wallet.") % told,

@@ -12,14 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import bill_shown, money, plain
+from billing.admin.bills import bill_shown, format_decimal, format_usd
 from billing.rating import Pack as BoughtPack
 from billing.rating import Used
 from billing.sales.examples import example_of
 from customers.catalogue import Changed, history_of, revise_plan
 from customers.models import PRICES, Pack, Plan, PlanRevision
 from telcox.common.calendar import local_date
-from telcox.common.office.admin import page_of
+from telcox.common.office.admin import change_page_of
 from telcox.common.office.forms import GB, GigabytesField
 from telcox.common.office.previews import Invalid, Panel, Previewed
 
@@ -237,7 +237,7 @@ def history_shown(plan: Plan) -> list[dict[str, Any]]:
         {
             "at": revised.revision.replaced_at,
             "by": revised.revision.replaced_by,
-            "address": page_of(revised.revision),
+            "address": change_page_of(revised.revision),
             "changes": [
                 {
                     "label": PlanRevision._meta.get_field(change.field).verbose_name,  # type: ignore[union-attr]
@@ -253,11 +253,11 @@ def history_shown(plan: Plan) -> list[dict[str, Any]]:
 
 def _term_shown(change: Changed, value: Any) -> str:
     if change.field == "data_bytes":
-        return f"{plain(Decimal(value) / GB)} GB"
+        return f"{format_decimal(Decimal(value) / GB)} GB"
     if change.field == "validity_days":
         return gettext("%d days") % value if value else gettext("calendar month")
     if change.field == "price":
-        return money(value)
+        return format_usd(value)
     if isinstance(value, Decimal):
-        return plain(value, least=2 if change.field in PRICES else 0)
+        return format_decimal(value, least=2 if change.field in PRICES else 0)
     return str(yesno(value)) if isinstance(value, bool) else str(value)

@@ -12,15 +12,15 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money, plain
+from billing.admin.bills import format_decimal, format_usd
 from billing.invoicing.releasing import bill_parked, release_parked
 from billing.models import BillingRun, Invoice, ParkedBill, RunState, Unit
 from billing.runs.figures import figures_of
-from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, rehearsal_kept
+from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, stored_rehearsal
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
 from billing.tasks import bill_run, rehearse_run
 from telcox.common.background import in_background
-from telcox.common.office.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of
+from telcox.common.office.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_page_of
 
 
 def _started(run: BillingRun) -> BillingRun:
@@ -116,14 +116,14 @@ class BillingRunAdmin(MadeByService):
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
         links = []
         if request.user.has_perm("billing.view_invoice"):
-            links.append((_("Invoices of the period"), list_of(Invoice, period=obj.period)))
+            links.append((_("Invoices of the period"), list_page_of(Invoice, period=obj.period)))
         if request.user.has_perm("billing.view_parkedbill"):
-            links.append((_("Bills set aside"), list_of(ParkedBill, run__id__exact=obj.pk)))
+            links.append((_("Bills set aside"), list_page_of(ParkedBill, run__id__exact=obj.pk)))
         return links
 
     @admin.display(description=_("progress"))
     def progress(self, run: BillingRun) -> str:
-        figures, rehearsal = figures_of(run), rehearsal_kept(run)
+        figures, rehearsal = figures_of(run), stored_rehearsal(run)
         going_on = run.state == RunState.RUNNING
         return render_to_string(
             "admin/billing_run.html",
@@ -133,14 +133,14 @@ class BillingRunAdmin(MadeByService):
                 "left": going_on and not is_under_way(run),
                 "figures": figures,
                 "amounts": _amounts(figures),
-                "time_left": None if figures.seconds_left is None else duration(figures.seconds_left),
-                "time_taken": duration(figures.seconds),
+                "time_left": None if figures.seconds_left is None else format_duration(figures.seconds_left),
+                "time_taken": format_duration(figures.seconds),
                 "rehearsal": rehearsal and _rehearsal_shown(rehearsal),
             },
         )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -152,10 +152,10 @@ def duration(seconds: float) -> str:
 def _amounts(of: Any) -> list[tuple[str, str]]:
     """Of a run, or of a dry run."""
     return [
-        (gettext("subtotal"), money(of.subtotal)),
-        (gettext("discount"), money(of.discount)),
-        (gettext("tax"), money(of.tax)),
-        (gettext("total"), money(of.total)),
+        (gettext("subtotal"), format_usd(of.subtotal)),
+        (gettext("discount"), format_usd(of.discount)),
+        (gettext("tax"), format_usd(of.tax)),
+        (gettext("total"), format_usd(of.total)),
     ]
 
 
@@ -171,7 +171,7 @@ def _rehearsal_shown(rehearsal: Rehearsal) -> dict[str, Any]:
                     (
                         _period_address(each.subscription),
                         each,
-                        "" if each.total is None else money(each.total),
+                        "" if each.total is None else format_usd(each.total),
                     )
                     for each in rehearsal.named.get(oddity, [])
                 ],
@@ -189,17 +189,17 @@ def _sample_shown(sample: Sample) -> dict[str, Any]:
         "lines": [
             {
                 "label": line.description,
-                "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
-                "unit_price": plain(line.unit_price, least=2),
-                "amount": money(line.amount),
-                "discount": money(line.discount) if line.discount else "—",
-                "tax": money(line.tax),
-                "total": money(line.amount - line.discount + line.tax),
+                "quantity": f"{format_decimal(line.quantity)} {Unit(line.unit).label}",
+                "unit_price": format_decimal(line.unit_price, least=2),
+                "amount": format_usd(line.amount),
+                "discount": format_usd(line.discount) if line.discount else "—",
+                "tax": format_usd(line.tax),
+                "total": format_usd(line.amount - line.discount + line.tax),
             }
             for line in sample.lines
         ],
-        "tax_rate": f"{plain(sample.tax_rate * 100)} %",
-        **{name: money(getattr(sample, name)) for name in ("subtotal", "discount", "tax", "total")},
+        "tax_rate": f"{format_decimal(sample.tax_rate * 100)} %",
+        **{name: format_usd(getattr(sample, name)) for name in ("subtotal", "discount", "tax", "total")},
     }
 
 

@@ -12,15 +12,22 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bill_so_far, bills_shown, charged, money, plain
+from billing.admin.bills import (
+    balance_of,
+    bill_so_far,
+    bills_shown,
+    format_decimal,
+    format_usd,
+    wallet_movement,
+)
 from billing.admin.packs import SoldPackInline
 from billing.invoicing.drafting import draft_invoice
 from billing.models import Invoice
-from billing.rating.facts import priced
+from billing.rating.facts import price_periods
 from billing.sales.services import activate_subscription
 from customers.admin import ActsOnLine
 from customers.models import Subscription
-from telcox.common.office.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of
+from telcox.common.office.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_page_of
 from telcox.common.office.previews import TriedOut
 from usage.admin import UsedMixin
 from usage.models import UsageEvent
@@ -141,10 +148,10 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
         line = given["line"]
         before = balance_of(line)
         sold = activate_subscription(line=line, plan=given["plan"], at=at, by=by)
-        return {"bills": bills_shown(priced([sold], at=at)), "charged": charged(line, before)}
+        return {"bills": bills_shown(price_periods([sold], at=at)), "charged": wallet_movement(line, before)}
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        return [(_("Usage events"), list_of(UsageEvent, subscription__id__exact=obj.pk))]
+        return [(_("Usage events"), list_page_of(UsageEvent, subscription__id__exact=obj.pk))]
 
     @admin.display(description=_("bill so far"))
     def bill_so_far(self, subscription: Subscription) -> str:
@@ -178,5 +185,5 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
 def _discount_shown(sold: dict[str, str]) -> str:
     """As a subscription keeps it."""
     percent, amount = Decimal(sold["percent"]), Decimal(sold["amount"])
-    off = [f"{plain(percent)} %"] * bool(percent) + [money(amount)] * bool(amount)
+    off = [f"{format_decimal(percent)} %"] * bool(percent) + [format_usd(amount)] * bool(amount)
     return f"{sold['name']} ({' + '.join(off)})"

@@ -24,17 +24,17 @@ from billing.api.settling import (
 from billing.models import Invoice, Payment
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
-from telcox.common.database.dry_run import rehearse
-from telcox.common.database.retrying import patiently
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import NotFound
-from telcox.common.web.openapi import problems
+from telcox.common.web.openapi import problem_responses
 
 Row = TypeVar("Row", bound=Model)
 
 # A path segment that may be a row's key: no more digits than a column holds.
 KEY_SEGMENT = "[0-9]{1,18}"
 KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
-REFUSALS = problems(404, 409, 413, 415, 422)
+REFUSALS = problem_responses(404, 409, 413, 415, 422)
 
 
 class InvoiceOfficeViewSet(ViewSet):
@@ -132,6 +132,6 @@ def _given(
 
 def _answer(work: Callable[[], Any], dry_run: bool) -> Response:
     """What `work` answers, which asks the database for nothing any more; 201 if something happened."""
-    answer = patiently(lambda: rehearse(work, dry_run=dry_run))
+    answer = retry_lost_locks(lambda: commit_unless_dry_run(work, dry_run=dry_run))
     nothing_happened = dry_run or answer.get("repeated")
     return Response(answer, status.HTTP_200_OK if nothing_happened else status.HTTP_201_CREATED)

@@ -17,7 +17,7 @@ from billing.overdue.reminding import days_overdue
 from customers.models import Customer
 from telcox.common.calendar import local_date
 from telcox.common.web.fields import MoneyField
-from telcox.common.web.openapi import problems
+from telcox.common.web.openapi import problem_responses
 from telcox.common.web.serializers import NothingElse
 from usage.api.serializers import CalendarDateField
 
@@ -87,7 +87,7 @@ class OverdueViewSet(ViewSet):
         operation_id="get_overdue_invoices",
         tags=["billing"],
         parameters=[OverdueQuery],
-        responses={200: OverduePageOutput, **problems(422)},
+        responses={200: OverduePageOutput, **problem_responses(422)},
     )
     def list(self, request: Request) -> Response:
         """Invoices that were due before a day and are not wholly paid, the longest overdue first."""

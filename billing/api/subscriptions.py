@@ -20,9 +20,9 @@ from billing.sales.services import cancel_plan_change
 from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
 from customers.api.offers import offer_in_body
 from customers.models import Pack, Plan
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import NotFound
-from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
 class SubscriptionViewSet(ViewSet):
@@ -35,7 +35,7 @@ class SubscriptionViewSet(ViewSet):
         operation_id="get_subscription",
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
-        responses={200: SubscriptionOutput, **problems(404, 409, 422)},
+        responses={200: SubscriptionOutput, **problem_responses(404, 409, 422)},
     )
     @action(detail=True, methods=["get"])
     def subscription(self, request: Request, phone_number: str) -> Response:
@@ -51,7 +51,11 @@ class SubscriptionViewSet(ViewSet):
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PlanChangeInput,
-        responses={200: PlanChangeOutput, 201: PlanChangeOutput, **problems(404, 409, 413, 415, 422)},
+        responses={
+            200: PlanChangeOutput,
+            201: PlanChangeOutput,
+            **problem_responses(404, 409, 413, 415, 422),
+        },
     )
     @action(detail=True, methods=["post"], url_path="plan-change")
     def plan_change(self, request: Request, phone_number: str) -> Response:
@@ -80,14 +84,14 @@ class SubscriptionViewSet(ViewSet):
         operation_id="delete_plan_change",
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
-        responses={204: None, **problems(404, 409, 422)},
+        responses={204: None, **problem_responses(404, 409, 422)},
     )
     @plan_change.mapping.delete
     def cancel_plan_change(self, request: Request, phone_number: str) -> Response:
         """Calls off the change that waits for the period's end."""
         line = line_in_path(request, phone_number)
         by = request.user.get_username()
-        patiently(lambda: cancel_plan_change(line=line, at=timezone.now(), by=by))
+        retry_lost_locks(lambda: cancel_plan_change(line=line, at=timezone.now(), by=by))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -95,7 +99,7 @@ class SubscriptionViewSet(ViewSet):
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PackInput,
-        responses={200: PackOrderOutput, 201: PackOrderOutput, **problems(404, 409, 413, 415, 422)},
+        responses={200: PackOrderOutput, 201: PackOrderOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
     @action(detail=True, methods=["post"])
     def packs(self, request: Request, phone_number: str) -> Response:

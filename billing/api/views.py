@@ -20,17 +20,17 @@ from billing.api.serializers import (
     WalletOutput,
     WalletQuery,
 )
-from billing.invoicing.explaining import documents_of, explained, usage_behind
+from billing.invoicing.explaining import documents_of_number, explain_document, usage_behind
 from billing.invoicing.listing import bills_of_number, page_of_bills
 from billing.models.invoices import InvoiceQuerySet
 from billing.printing import to_print
 from billing.printing.answers import pdf_answer
-from billing.sales.renewal import fill_up
+from billing.sales.renewal import top_up_and_renew
 from billing.wallets import wallet_statement
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from customers.models import Line
 from telcox.common.errors import NotFound
-from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 from telcox.common.web.permissions import sees_everything
 
 # Few enough digits for a key.
@@ -48,7 +48,7 @@ class BillingViewSet(ViewSet):
         operation_id="get_billing",
         tags=["billing"],
         parameters=[PHONE_NUMBER, BillsQuery],
-        responses={200: InvoiceListOutput, **problems(404, 422)},
+        responses={200: InvoiceListOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def billing(self, request: Request, phone_number: str) -> Response:
@@ -63,7 +63,7 @@ class BillingViewSet(ViewSet):
             raise NotFound("Not Found")
         user = _own(request)
         if query.validated_data:
-            page = page_of_bills(documents_of(phone_number, user), **query.validated_data)
+            page = page_of_bills(documents_of_number(phone_number, user), **query.validated_data)
             return Response(page._asdict())
         return Response({"items": bills_of_number(phone_number, user)})
 
@@ -71,19 +71,19 @@ class BillingViewSet(ViewSet):
         operation_id="get_invoice",
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={200: DocumentOutput, **problems(404, 422)},
+        responses={200: DocumentOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=DOCUMENT_PATH)
     def invoice(self, request: Request, phone_number: str, invoice_id: str) -> Response:
         """The document with its lines, payments and credit notes, and what the lines were reckoned from."""
         documents = _documents_in_path(request, phone_number)
-        return Response(DocumentOutput(explained(documents=documents, pk=int(invoice_id))).data)
+        return Response(DocumentOutput(explain_document(documents=documents, pk=int(invoice_id))).data)
 
     @extend_schema(
         operation_id="get_invoice_usage",
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={200: UsageBehindOutput, **problems(404, 422)},
+        responses={200: UsageBehindOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/usage")
     def invoice_usage(self, request: Request, phone_number: str, invoice_id: str) -> Response:
@@ -95,7 +95,7 @@ class BillingViewSet(ViewSet):
         operation_id="get_invoice_pdf",
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problems(404, 422)},
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/pdf")
     def invoice_pdf(self, request: Request, phone_number: str, invoice_id: str) -> HttpResponse:
@@ -115,7 +115,7 @@ def _documents_in_path(request: Request, text: str) -> InvoiceQuerySet:
     phone_number = number_in_path(text)
     if not may_see(request, phone_number):
         raise NotFound("Not Found", reason="unknown_line")
-    return documents_of(phone_number, _own(request))
+    return documents_of_number(phone_number, _own(request))
 
 
 class WalletViewSet(ViewSet):
@@ -128,7 +128,7 @@ class WalletViewSet(ViewSet):
         operation_id="get_wallet",
         tags=["wallet"],
         parameters=[PHONE_NUMBER, WalletQuery],
-        responses={200: WalletOutput, **problems(404, 422)},
+        responses={200: WalletOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def wallet(self, request: Request, phone_number: str) -> Response:
@@ -149,7 +149,7 @@ class WalletViewSet(ViewSet):
         responses={
             200: WalletEntryOutput,
             201: WalletEntryOutput,
-            **problems(402, 404, 409, 413, 415, 422, 502, 504),
+            **problem_responses(402, 404, 409, 413, 415, 422, 502, 504),
         },
     )
     @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp])
@@ -163,7 +163,7 @@ class WalletViewSet(ViewSet):
         body = TopUpInput(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
-        entry, repeated = fill_up(
+        entry, repeated = top_up_and_renew(
             line=line,
             amount=given["amount"],
             method=given["payment_method"],

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from billing.bank.matching import Clues, Owed, Series, choose, clues_in
+from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.statements import Transfer
 from billing.models import BankProblem, BankTransfer, Invoice, Payment, PaymentMethod
 from billing.models.invoices import OPEN
@@ -110,7 +110,7 @@ def _invoice_for(transfer: Transfer, series: Iterable[Series]) -> Invoice | Bank
     clues = clues_in(f"{transfer.concept} {transfer.payer}", series)
     named = {invoice.pk: invoice for invoice in _named(clues)}
     there = {} if named else {invoice.pk: invoice for invoice in _open_of(clues)}
-    chosen = choose(transfer.amount, _owed(named.values()), _owed(there.values()))
+    chosen = choose_invoice(transfer.amount, _owed(named.values()), _owed(there.values()))
     return chosen if isinstance(chosen, BankProblem) else (named or there)[chosen.key]
 
 

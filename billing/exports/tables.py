@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.exports.selection import Selection
 from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
 from telcox.common.database.bulk import KEYS_AT_ONCE
-from telcox.common.database.consistent_read import one_moment
+from telcox.common.database.consistent_read import consistent_read
 from telcox.common.money import cents
 
 Row = Sequence[Any]
@@ -68,7 +68,7 @@ def payments_table(selection: Selection) -> Table:
 
 def _at_one_moment(rows: Iterator[Row]) -> Iterator[Row]:
     """However long the reader takes, so that the rows belong together."""
-    with one_moment():
+    with consistent_read():
         yield from rows
 
 

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 
-from billing.guards.triggers import GUARDS, lift, missing, put_up
+from billing.guards.triggers import GUARDS, create_guards, drop_guards, missing_guards
 
 APP = "billing"
 WITHOUT = (
@@ -34,7 +34,7 @@ def put_aside(
 ) -> None:
     """Before migrations."""
     if any(migration.app_label == APP for migration, _backwards in plan):
-        lift(connections[using])
+        drop_guards(connections[using])
 
 
 def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwar
     if not _is_present(apps):
         return
     try:
-        put_up(connections[using])
+        create_guards(connections[using])
     except DatabaseError as error:
         sys.stderr.write(f"\nThe database refuses triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
 
@@ -67,7 +67,7 @@ def check_guards(
     """A warning for each database that is migrated and has no guards, or not all of them."""
     warnings: list[CheckMessage] = []
     for name in databases or ():
-        if is_migrated(name) and (gone := missing(connections[name])):
+        if is_migrated(name) and (gone := missing_guards(connections[name])):
             told = f"{len(gone)} of the triggers that guard documents are missing. {WITHOUT}"
             warnings.append(Warning(told, hint=REMEDY, id="billing.W001"))
     return warnings

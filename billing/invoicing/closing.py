@@ -12,26 +12,26 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.invoicing.drafting import Document, draft_of
 from billing.invoicing.issuing import (
-    documents_to_mail,
-    note_issued,
-    number,
-    payments_of_wallets,
+    number_documents,
+    queue_documents,
+    record_issued,
     save_documents,
+    wallet_payments,
 )
 from billing.invoicing.late_use import note_late_use
-from billing.invoicing.parking import apart, broken, park, reckoned
+from billing.invoicing.parking import assess_bills, doubt_from_error, park_bills, split_out_failures
 from billing.models import BillingRun, Invoice, ParkedBill, Payment
-from billing.rating.facts import Priced
-from billing.sales.prepaid import paid_for, settle
+from billing.rating.facts import PricedPeriod
+from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from customers.models import Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.database.batches import ALL, Share, in_chunks
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 
 ZERO = Decimal(0)
 
 
-class Billed(NamedTuple):
+class BillingResult(NamedTuple):
     """What came of some periods: how many invoices were issued and what they are in all, in dollars, and how
     many bills were set aside."""
 
@@ -49,18 +49,20 @@ def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
     return Subscription.objects.to_bill().ended(at).filter(~Exists(waiting))
 
 
-def bills(*, at: datetime, share: Share = ALL) -> Iterator[Billed]:
+def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingResult]:
     """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
     one step.
 
     Safe to run twice, late, or in several places at once, and to be killed.
     """
     for keys in in_chunks(share.among(periods_to_bill(at)), "pk"):
-        yield patiently(partial(bill_periods, keys=keys, at=at))
+        yield retry_lost_locks(partial(bill_periods, keys=keys, at=at))
 
 
 @transaction.atomic
-def bill_periods(*, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = "") -> Billed:
+def bill_periods(
+    *, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = ""
+) -> BillingResult:
     """Issues the invoices of these periods, as of `at`; those that have one, or were set aside, are left out.
 
     Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
@@ -68,12 +70,12 @@ def bill_periods(*, keys: Sequence[int], at: datetime, run: BillingRun | None = 
     DomainError if nothing can be numbered.
     """
     periods = _locked(keys)
-    bills, doubts = reckoned(periods, at=at)
-    documents, failed = apart(partial(_charged, at=at), bills)
-    doubts += [broken(bill.period, problem) for bill, problem in failed]
-    park(doubts, at=at, run=run)
+    bills, doubts = assess_bills(periods, at=at)
+    documents, failed = split_out_failures(partial(_charged, at=at), bills)
+    doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
+    park_bills(doubts, at=at, run=run)
     invoices = _issued(documents, at=at, by=by)
-    return Billed(
+    return BillingResult(
         len(invoices),
         len(doubts),
         *(
@@ -92,10 +94,10 @@ def _locked(keys: Sequence[int]) -> list[Subscription]:
 
 
 @transaction.atomic
-def _charged(bills: Sequence[Priced], *, at: datetime) -> list[Document]:
+def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
     """Drafts of these, once wallets have paid, or got back, what is due for what was prepaid."""
     earlier = note_late_use(bills)
-    settle(bills, at=at)
+    settle_prepaid(bills, at=at)
     lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})
     documents = []
     for bill in bills:
@@ -109,14 +111,14 @@ def _issued(documents: Sequence[Document], *, at: datetime, by: str) -> list[Inv
     if not invoices:
         return []
     periods = [invoice.subscription for invoice in invoices if invoice.subscription]
-    paid = paid_for([period for period in periods if period.prepaid])
+    paid = paid_by_wallet([period for period in periods if period.prepaid])
     Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
     # From here on nobody else issues anything, so what needs no number is done before.
-    number(documents, prefix=settings.INVOICE_SERIES, at=at)
-    payments = payments_of_wallets(invoices, paid, at)
+    number_documents(documents, prefix=settings.INVOICE_SERIES, at=at)
+    payments = wallet_payments(invoices, paid, at)
     save_documents(documents)
-    note_issued(invoices, at=at, by=by)
-    documents_to_mail(invoices, at=at)
+    record_issued(invoices, at=at, by=by)
+    queue_documents(invoices, at=at)
     Payment.objects.bulk_create(payments)
     return invoices
 

@@ -16,7 +16,7 @@ from billing.models import (
     InvoiceLine,
 )
 from billing.rating import RatedLine, Span
-from billing.rating.facts import Priced, priced
+from billing.rating.facts import PricedPeriod, price_periods
 from customers.models import Customer, Language, Line, Subscription
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
@@ -52,7 +52,7 @@ _LATE = {
 _PART = {Language.ES: "{days} de {all} días", Language.EN: "{days} of {all} days"}
 
 
-def draft_of(bill: Priced, *, line: Line, customer: Customer, earlier: Earlier) -> Document:
+def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Earlier) -> Document:
     """An unsaved draft, with copies of all that may change after it was sent. `earlier` has the periods whose
     late use is charged with it (`note_late_use`)."""
     period, facts, rated = bill
@@ -116,11 +116,11 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
     if not subscription.unbilled:
         raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
-    [bill] = priced([subscription], at=at)
+    [bill] = price_periods([subscription], at=at)
     if discount:
         changes = replace(bill.facts.changes, extra_discount=cents(discount))
         facts = replace(bill.facts, changes=changes)
-        bill = Priced(subscription, facts, facts.rate())
+        bill = PricedPeriod(subscription, facts, facts.rate())
     line, earlier = subscription.line, note_late_use([bill])
     invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
     invoice.save(force_insert=True)

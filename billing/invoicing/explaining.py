@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine, Payment
 from billing.models.invoices import InvoiceQuerySet
-from billing.rating import Allowance, RatingInputs, included
-from billing.rating.kept import facts_kept
+from billing.rating import Allowance, RatingInputs, included_allowance
+from billing.rating.kept import kept_inputs
 from telcox.common.errors import NotFound
 from usage.models import UsageDay
 from usage.vocabulary import COUNTER_FIELDS, ZERO_RATED
 
 # Amounts by category, named as counters name them.
-Amounts = dict[str, int]
+UsedAmounts = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Reckoning:
 
     @property
     def included(self) -> Allowance:
-        return included(self.facts.terms, self.facts.span)
+        return included_allowance(self.facts.terms, self.facts.span)
 
     @property
     def granted(self) -> Allowance:
         return self.facts.granted()
 
     @property
-    def used(self) -> Amounts:
+    def used(self) -> UsedAmounts:
         return _amounts(self.facts)
 
     @property
@@ -43,7 +43,7 @@ class Reckoning:
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explanation:
     """A document, and what it was reckoned from if it is a bill that was reckoned here."""
 
     invoice: Invoice
@@ -56,19 +56,19 @@ class UsageBehind:
     what the `days` have. `late` are the invoices of earlier periods whose late use is charged with it."""
 
     invoice: Invoice
-    rated: Amounts
-    arrived_later: Amounts
-    days: dict[date, Amounts]
+    rated: UsedAmounts
+    arrived_later: UsedAmounts
+    days: dict[date, UsedAmounts]
     late: list[Invoice]
 
 
-def documents_of(phone_number: str, user: Any = None) -> InvoiceQuerySet:
+def documents_of_number(phone_number: str, user: Any = None) -> InvoiceQuerySet:
     """The number's documents, or those of them that are this user's own."""
     documents: InvoiceQuerySet = Invoice.objects.issued().of_number(phone_number)
     return documents if user is None else documents.of_user(user.pk)
 
 
-def explained(*, documents: QuerySet[Invoice], pk: int) -> Explained:
+def explain_document(*, documents: QuerySet[Invoice], pk: int) -> Explanation:
     """One of these, with its lines, payments and credit notes, in four queries. Raises NotFound."""
     invoice = _found(
         documents.select_related("series", "corrects__series").prefetch_related(
@@ -78,7 +78,7 @@ def explained(*, documents: QuerySet[Invoice], pk: int) -> Explained:
         ),
         pk,
     )
-    return Explained(invoice, Reckoning(facts_kept(invoice)) if invoice.rated_from else None)
+    return Explanation(invoice, Reckoning(kept_inputs(invoice)) if invoice.rated_from else None)
 
 
 def usage_behind(*, documents: QuerySet[Invoice], pk: int) -> UsageBehind:
@@ -86,7 +86,7 @@ def usage_behind(*, documents: QuerySet[Invoice], pk: int) -> UsageBehind:
     invoice = _found(documents, pk)
     if invoice.rated_from is None:
         raise NotFound(_("The document was not reckoned from usage"), reason="not_from_usage")
-    rated = _amounts(facts_kept(invoice))
+    rated = _amounts(kept_inputs(invoice))
     fields = COUNTER_FIELDS.values()
     rows = UsageDay.objects.filter(subscription=invoice.subscription_id).order_by("day")
     days = {day: dict(zip(fields, sums, strict=True)) for day, *sums in rows.values_list("day", *fields)}
@@ -108,7 +108,7 @@ def _found(documents: QuerySet[Invoice], pk: int) -> Invoice:
     return found
 
 
-def _amounts(facts: RatingInputs) -> Amounts:
+def _amounts(facts: RatingInputs) -> UsedAmounts:
     return {field: getattr(facts.used, field.removeprefix("used_")) for field in COUNTER_FIELDS.values()}
 
 

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document
-from billing.invoicing.sealing import seal
-from billing.invoicing.steps import event_of, no_transition
+from billing.invoicing.sealing import seal_document
+from billing.invoicing.steps import refused_transition, status_event
 from billing.models import (
     BY_WALLET,
     Channel,
@@ -24,16 +24,16 @@ from billing.models import (
     Payment,
     PaymentMethod,
 )
-from billing.rating.facts import Priced
-from billing.rating.kept import facts_kept, rated_again
-from billing.sales.prepaid import paid_for, settle
+from billing.rating.facts import PricedPeriod
+from billing.rating.kept import kept_inputs, rate_again
+from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from customers.models import Plan
 from telcox.common.calendar import local_date
-from telcox.common.database.bulk import insert
+from telcox.common.database.bulk import bulk_insert
 from telcox.common.errors import DomainError
 
 
-def number(documents: Sequence[Document], *, prefix: str, at: datetime) -> None:
+def number_documents(documents: Sequence[Document], *, prefix: str, at: datetime) -> None:
     """Makes documents of drafts: numbers them in the series `prefix` and seals them. The caller saves them in
     the same transaction.
 
@@ -56,7 +56,7 @@ def number(documents: Sequence[Document], *, prefix: str, at: datetime) -> None:
         invoice.due_on = day + timedelta(days=_due_days(invoice, days_of_plans))
         invoice.line_count = len(lines)
         invoice.previous_hash = series.last_hash
-        invoice.content_hash = series.last_hash = seal(
+        invoice.content_hash = series.last_hash = seal_document(
             invoice,
             lines,
             number=series.written(series.last_number),
@@ -79,11 +79,11 @@ def _due_days(invoice: Invoice, days_of_plans: Mapping[int, int]) -> int:
     return days_of_plans.get(plan_id, settings.INVOICE_DUE_DAYS)
 
 
-def payments_of_wallets(
+def wallet_payments(
     invoices: Sequence[Invoice], paid: Mapping[int, tuple[Decimal, int]], at: datetime
 ) -> list[Payment]:
-    """What wallets paid in advance for the invoices' periods (`paid_for`), as payments of the invoices, whose
-    status says so; unsaved, like them."""
+    """Return what wallets paid in advance for the invoices' periods (`paid_by_wallet`), as unsaved payments
+    of the invoices; set the invoices' status accordingly."""
     payments = []
     for invoice in invoices:
         in_advance, entries = paid.get(invoice.subscription_id or 0, (Decimal(0), 0))
@@ -108,13 +108,13 @@ def save_documents(documents: Sequence[Document]) -> None:
     """Saves numbered documents, all of one series, at once. A database that does not tell their keys (MySQL)
     is asked for them."""
     invoices = [document.invoice for document in documents]
-    insert(invoices)
+    bulk_insert(invoices)
     if any(invoice.pk is None for invoice in invoices):
         by_number = {invoice.number: invoice for invoice in invoices}
         found = Invoice.objects.filter(series=invoices[0].series, number__in=by_number)
         for pk, of_it in found.values_list("pk", "number"):
             by_number[of_it].pk = pk
-    insert(_of_their_invoices(documents))
+    bulk_insert(_of_their_invoices(documents))
 
 
 def _of_their_invoices(documents: Sequence[Document]) -> list[InvoiceLine]:
@@ -126,22 +126,22 @@ def _of_their_invoices(documents: Sequence[Document]) -> list[InvoiceLine]:
     return lines
 
 
-def note_issued(invoices: Iterable[Invoice], *, at: datetime, by: str = "", why: str = "") -> None:
+def record_issued(invoices: Iterable[Invoice], *, at: datetime, by: str = "", why: str = "") -> None:
     """The first steps of documents that were just issued: issued, and paid where that is what they are."""
     events = []
     for invoice in invoices:
-        events.append(event_of(invoice, InvoiceStatus.DRAFT, InvoiceStatus.ISSUED, at, by, why))
+        events.append(status_event(invoice, InvoiceStatus.DRAFT, InvoiceStatus.ISSUED, at, by, why))
         if invoice.status != InvoiceStatus.ISSUED:
-            events.append(event_of(invoice, InvoiceStatus.ISSUED, invoice.status, at, by, why))
-    insert(events)
+            events.append(status_event(invoice, InvoiceStatus.ISSUED, invoice.status, at, by, why))
+    bulk_insert(events)
 
 
-def documents_to_mail(invoices: Iterable[Invoice], *, at: datetime) -> None:
+def queue_documents(invoices: Iterable[Invoice], *, at: datetime) -> None:
     """That customers get these documents, just issued, by e-mail: those who have an address, if documents are
     mailed at all (MAIL_DOCUMENTS)."""
     if not settings.MAIL_DOCUMENTS:
         return
-    insert(
+    bulk_insert(
         [
             Notice(invoice=invoice, kind=NoticeKind.DOCUMENT, channel=Channel.MAIL, created_at=at)
             for invoice in invoices
@@ -160,16 +160,18 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     """
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if not invoice.is_draft:
-        raise no_transition(invoice.status, InvoiceStatus.ISSUED)
+        raise refused_transition(invoice.status, InvoiceStatus.ISSUED)
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
     if prepaid and invoice.rated_from is not None:
-        settle([Priced(each, facts_kept(invoice), rated_again(invoice)) for each in prepaid], at=at)
+        settle_prepaid(
+            [PricedPeriod(each, kept_inputs(invoice), rate_again(invoice)) for each in prepaid], at=at
+        )
     lines = list(invoice.lines.select_related("late_for").order_by("position"))
-    number([Document(invoice, lines)], prefix=settings.INVOICE_SERIES, at=at)
-    payments = payments_of_wallets([invoice], paid_for(prepaid), at)
+    number_documents([Document(invoice, lines)], prefix=settings.INVOICE_SERIES, at=at)
+    payments = wallet_payments([invoice], paid_by_wallet(prepaid), at)
     invoice.save()
     Payment.objects.bulk_create(payments)
-    note_issued([invoice], at=at, by=by)
-    documents_to_mail([invoice], at=at)
+    record_issued([invoice], at=at, by=by)
+    queue_documents([invoice], at=at)
     return invoice

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine
 from billing.rating import Rated, RatingInputs
-from billing.rating.kept import facts_of_invoice
+from billing.rating.kept import inputs_from
 from billing.rating.late_use import billed_periods
 from customers.models import Subscription
 from telcox.common.errors import DomainError
@@ -57,11 +57,11 @@ def release_late_use(invoice: Invoice) -> None:
             % later.invoice,
             reason="late_use_charged",
         )
-    late = facts_of_invoice(invoice.rated_from).changes.late
+    late = inputs_from(invoice.rated_from).changes.late
     periods = _periods({(period.line_id, each.sequence) for each in late})
     kept = billed_periods().filter(subscription__in=periods.values())
     rows = kept.values_list("subscription", "rated_from")
-    _save_versions({pk: facts_of_invoice(rated_from).usage_version for pk, rated_from in rows})
+    _save_versions({pk: inputs_from(rated_from).usage_version for pk, rated_from in rows})
 
 
 def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:

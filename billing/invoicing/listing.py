@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from billing.models import Invoice, written_number
 from billing.models.invoices import InvoiceQuerySet
-from telcox.common.calendar import spoken
+from telcox.common.calendar import local_iso
 from telcox.common.database.prepared import PreparedQuery, Row
 
 # Bills of a page whose size nobody asked for.
@@ -129,7 +129,7 @@ def _bill(rows: list[Row]) -> Bill:
         tax=float(row["tax"]),
         discount=float(row["discount"]),
         payment_method=payment["payments__payment_method"] if payment else None,
-        payment_date=spoken(payment["payments__paid_at"]) if payment else None,
+        payment_date=local_iso(payment["payments__paid_at"]) if payment else None,
         status=row["status"],
         number=written_number(row["series__prefix"], row["series__pattern"], row["number"]),
     )

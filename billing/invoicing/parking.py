@@ -12,10 +12,10 @@ from django.db import Error
 from django.utils.translation import gettext as _
 
 from billing.models import BillingRun, ParkedBill, ParkReason
-from billing.rating.facts import Priced, priced
+from billing.rating.facts import PricedPeriod, price_periods
 from customers.models import Subscription
 from telcox.common.errors import DomainError
-from telcox.common.logs import masked
+from telcox.common.logs import mask_numbers
 from telcox.common.money import MONEY_MAX
 
 logger = logging.getLogger(__name__)
@@ -37,20 +37,20 @@ class Doubt(NamedTuple):
     total: Decimal | None = None
 
 
-class Reckoned(NamedTuple):
-    bills: list[Priced]
+class Assessed(NamedTuple):
+    bills: list[PricedPeriod]
     doubts: list[Doubt]
 
 
-def reckoned(periods: Sequence[Subscription], *, at: datetime) -> Reckoned:
+def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
     """What each of these costs; and those whose bill is over BILLING_SUSPICIOUS_USD and was not approved, or
     that cannot be reckoned."""
-    found, failed = apart(partial(priced, at=at), periods)
-    doubts = [broken(period, problem) for period, problem in failed]
+    found, failed = split_out_failures(partial(price_periods, at=at), periods)
+    doubts = [doubt_from_error(period, problem) for period, problem in failed]
     limit = Decimal(settings.BILLING_SUSPICIOUS_USD) or MONEY_MAX
     large = [bill.period.pk for bill in found if bill.rated.total > limit]
     if not large:
-        return Reckoned(found, doubts)
+        return Assessed(found, doubts)
     approved = ParkedBill.objects.filter(subscription__in=large, approved=True)
     suspicious = set(large) - set(approved.values_list("subscription_id", flat=True))
     bills = []
@@ -60,10 +60,10 @@ def reckoned(periods: Sequence[Subscription], *, at: datetime) -> Reckoned:
             doubts.append(_suspicious(bill, limit))
         else:
             bills.append(bill)
-    return Reckoned(bills, doubts)
+    return Assessed(bills, doubts)
 
 
-def apart(
+def split_out_failures(
     work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
 ) -> tuple[list[Result], list[tuple[Item, Exception]]]:
     """What `work` returns for these; and those that it fails for, found by halving, each with what it raised.
@@ -78,26 +78,26 @@ def apart(
         if len(items) == 1:
             return [], [(items[0], problem)]
     half = len(items) // 2
-    first, failed_first = apart(work, items[:half])
-    second, failed_second = apart(work, items[half:])
+    first, failed_first = split_out_failures(work, items[:half])
+    second, failed_second = split_out_failures(work, items[half:])
     return first + second, failed_first + failed_second
 
 
-def broken(period: Subscription, problem: Exception) -> Doubt:
+def doubt_from_error(period: Subscription, problem: Exception) -> Doubt:
     if isinstance(problem, DomainError):
         logger.warning("no. %d not billed: %s", period.pk, problem.reason)
         return Doubt(period, ParkReason.BROKEN, problem.detail)
     logger.error("no. %d not billed", period.pk, exc_info=problem)
-    return Doubt(period, ParkReason.BROKEN, masked(f"{type(problem).__name__}: {problem}"))
+    return Doubt(period, ParkReason.BROKEN, mask_numbers(f"{type(problem).__name__}: {problem}"))
 
 
-def _suspicious(bill: Priced, limit: Decimal) -> Doubt:
+def _suspicious(bill: PricedPeriod, limit: Decimal) -> Doubt:
     detail = _("More than %(limit)s dollars") % {"limit": limit}
     total = bill.rated.total if bill.rated.total <= MONEY_MAX else None
     return Doubt(bill.period, ParkReason.SUSPICIOUS, detail, total)
 
 
-def park(doubts: Sequence[Doubt], *, at: datetime, run: BillingRun | None) -> None:
+def park_bills(doubts: Sequence[Doubt], *, at: datetime, run: BillingRun | None) -> None:
     """Sets these aside. The periods are locked and not set aside yet."""
     ParkedBill.objects.bulk_create(
         ParkedBill(

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Line(Protocol):
+class SealedLine(Protocol):
     """What is read of an InvoiceLine."""
 
     position: Any
@@ -30,7 +30,9 @@ class Line(Protocol):
     late_for: Any
 
 
-def seal(invoice: Any, lines: Sequence[Line], *, number: str, corrects: str, before: str) -> str:
+def seal_document(
+    invoice: Any, lines: Sequence[SealedLine], *, number: str, corrects: str, before: str
+) -> str:
     """The seal of a document whose number is written `number`, which corrects the one written `corrects`,
     after the one whose seal is `before` (both empty if there is none): 64 hexadecimal digits.
 
@@ -74,7 +76,7 @@ def _issuer(*printed: str) -> str:
     return hashlib.sha256(msgspec.json.encode(printed)).hexdigest()
 
 
-def _line(line: Line) -> list[Any]:
+def _line(line: SealedLine) -> list[Any]:
     sealed = [
         line.position,
         line.description,

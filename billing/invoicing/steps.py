@@ -12,24 +12,24 @@ from billing.models import (
 from telcox.common.errors import DomainError
 
 
-def note_step(invoice: Invoice, before: str, *, at: datetime, by: str = "", why: str = "") -> None:
+def record_step(invoice: Invoice, before: str, *, at: datetime, by: str = "", why: str = "") -> None:
     """That the invoice has become what its status says, and was `before`."""
-    event_of(invoice, before, invoice.status, at, by, why).save(force_insert=True)
+    status_event(invoice, before, invoice.status, at, by, why).save(force_insert=True)
 
 
-def restate(invoice: Invoice, *, at: datetime, by: str = "", why: str = "") -> None:
+def update_status(invoice: Invoice, *, at: datetime, by: str = "", why: str = "") -> None:
     """Gives a locked invoice the status that its payments and credit notes make it, and notes the step. A
     void one makes room for another of its period."""
     before, invoice.status = invoice.status, invoice.standing
     if before != invoice.status and not InvoiceStatus(before).may_become(invoice.status):
-        raise no_transition(before, invoice.status)
+        raise refused_transition(before, invoice.status)
     if invoice.status == InvoiceStatus.VOID:
         invoice.in_force = None
     invoice.save(update_fields=["status", "in_force"])
-    note_step(invoice, before, at=at, by=by, why=why)
+    record_step(invoice, before, at=at, by=by, why=why)
 
 
-def no_transition(before: str, after: str) -> DomainError:
+def refused_transition(before: str, after: str) -> DomainError:
     present, status = InvoiceStatus(before), InvoiceStatus(after)
     return DomainError(
         _("An invoice that is “%(present)s” cannot become “%(status)s”")
@@ -38,5 +38,5 @@ def no_transition(before: str, after: str) -> DomainError:
     )
 
 
-def event_of(invoice: Invoice, before: str, after: str, at: datetime, by: str, why: str) -> InvoiceEvent:
+def status_event(invoice: Invoice, before: str, after: str, at: datetime, by: str, why: str) -> InvoiceEvent:
     return InvoiceEvent(invoice=invoice, from_status=before, to_status=after, at=at, by=by, why=why)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from billing.models.runs import PERIOD
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -21,7 +21,7 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def period(text: str) -> str:
+def parse_period(text: str) -> str:
     try:
         PERIOD(text)
     except ValidationError as error:

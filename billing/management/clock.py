@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from billing.management.arguments import day
+from billing.management.arguments import parse_day
 from telcox.common.calendar import local_date, midnight
 from usage.ingestion.reports import YEARS
 
@@ -26,7 +26,7 @@ def add_arguments(parser: CommandParser) -> None:
     )
 
 
-def moment(of: date | None, *, ahead: bool) -> datetime:
+def moment_for(of: date | None, *, ahead: bool) -> datetime:
     """The end of that day, as far as it has come; now, if there is none."""
     now = timezone.now()
     if of is None:
@@ -40,7 +40,7 @@ def moment(of: date | None, *, ahead: bool) -> datetime:
 
 
 def _day_of_our_times(text: str) -> date:
-    found = day(text)
+    found = parse_day(text)
     if found.year not in YEARS:
         raise ArgumentTypeError(f"{text} is no day of these times")
     return found

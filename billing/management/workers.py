@@ -25,13 +25,13 @@ def add_arguments(parser: CommandParser) -> None:
     )
 
 
-def number(wanted: int | None) -> int:
+def worker_count(wanted: int | None) -> int:
     """SQLite has one writer at a time, and within somebody's transaction there is nobody else at all."""
     alone = connection.vendor != "mysql" or connection.in_atomic_block
     return 1 if alone else wanted or os.cpu_count() or 1
 
 
-def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:
+def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:
     """What the work yields for each share of the lines, as it comes. Raises CommandError if a process of it
     failed; what the others did stays done."""
     if workers == 1:

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from django.db import migrations
 
-from billing.invoicing.sealing import seal
+from billing.invoicing.sealing import seal_document
 
 DOCUMENTS_AT_ONCE = 1_000
 
@@ -33,7 +33,7 @@ def _seal_series(apps, series):
         for invoice in invoices:
             of_it = lines.get(invoice.pk, [])
             invoice.line_count, invoice.previous_hash = len(of_it), series.last_hash
-            invoice.content_hash = series.last_hash = seal(
+            invoice.content_hash = series.last_hash = seal_document(
                 invoice,
                 of_it,
                 number=series.pattern.format(prefix=series.prefix, number=invoice.number),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Channel, Notice, NoticeKind, NoticeState
 from billing.models.invoices import OPEN
-from billing.notices.carriers import CARRIERS, Prepare, Refused
+from billing.notices.carriers import CARRIERS, NoticeRefused, Prepare
 from customers.models import LineStatus
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _claimed(channel: Channel, until: float) -> Iterator[Notice]:
 
 def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
     """What has become of it, and what was wrong. A reason may name people, so it is not logged."""
-    if why := overtaken(notice):
+    if why := reason_to_drop(notice):
         return NoticeState.DROPPED, why
     try:
         hand_over = prepare(notice)
@@ -94,7 +94,7 @@ def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
         return NoticeState.FAILED, _problem(error)
     try:
         hand_over()
-    except Refused as error:
+    except NoticeRefused as error:
         logger.warning("notice %d refused", notice.pk)
         return NoticeState.FAILED, _problem(error)
     except Exception as error:
@@ -107,7 +107,7 @@ def _problem(error: Exception) -> str:
     return (str(error) or type(error).__name__)[:200]
 
 
-def overtaken(notice: Notice) -> str:
+def reason_to_drop(notice: Notice) -> str:
     """Why the notice need not be sent any more; empty if it is to be. Of a document nothing is known here."""
     if notice.kind == NoticeKind.DOCUMENT:
         return ""

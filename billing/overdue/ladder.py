@@ -19,7 +19,7 @@ class Rung(NamedTuple):
     channels: tuple[str, ...]
 
 
-def ladder(text: str) -> tuple[Rung, ...]:
+def parse_ladder(text: str) -> tuple[Rung, ...]:
     """The rungs of `3:mail,10:mail+sms,20:sms`, from the lowest to the highest; of an empty text none.
 
     Raises ImproperlyConfigured for anything else.

@@ -27,9 +27,11 @@ TEMPLATE = Path(__file__).with_name("document.typ")
 _one_at_a_time = Lock()
 
 
-def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
-    """The PDF of a page (`page_of`), which says that it was made `at`. Raises RuntimeError in a process that
-    was forked off after its parent had printed."""
+def typeset_page(page: Mapping[str, Any], *, at: datetime) -> bytes:
+    """Return the PDF of a page (`printed_page`), whose metadata says that it was made `at`.
+
+    Raise RuntimeError in a process that was forked after its parent had printed.
+    """
     if _home() != os.getpid():
         raise RuntimeError("Forked off a process that has printed: typst would wait for ever")
     source = _source(page)

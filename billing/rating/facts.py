@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from billing.models import TaxRate, Wallet
 from billing.rating.late_use import late_use
 from billing.rating.rules import Rated, RatingInputs
-from billing.rating.used import UNUSED, counted
+from billing.rating.used import UNUSED, usage_of_periods
 from billing.rating.values import Allowance, Changes, Discount, LateUse, Pack, Span, Terms
 from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
 from telcox.common.calendar import local_date
@@ -48,7 +48,7 @@ def carried_in(period: Subscription) -> Allowance:
     return Allowance(period.carried_in_bytes, period.carried_in_minutes, period.carried_in_sms)
 
 
-class Priced(NamedTuple):
+class PricedPeriod(NamedTuple):
     """A period, what it is rated from, and what it costs."""
 
     period: Subscription
@@ -56,10 +56,10 @@ class Priced(NamedTuple):
     rated: Rated
 
 
-def priced(periods: Sequence[Subscription], *, at: datetime) -> list[Priced]:
+def price_periods(periods: Sequence[Subscription], *, at: datetime) -> list[PricedPeriod]:
     """Each of these, as `facts_of` has them and with the late use it is charged for."""
     facts = facts_of(periods, at=at, late=late_use(periods, at=at))
-    return [Priced(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
+    return [PricedPeriod(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
 
 
 def facts_of(
@@ -72,7 +72,7 @@ def facts_of(
     A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
     day of one.
     """
-    used = counted(_saved(periods))
+    used = usage_of_periods(_saved(periods))
     packs = _packs(periods)
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)

@@ -8,16 +8,16 @@ from billing.models import Invoice
 from billing.rating.rules import Rated, RatingInputs
 
 
-def facts_kept(invoice: Invoice) -> RatingInputs:
+def kept_inputs(invoice: Invoice) -> RatingInputs:
     """What the invoice's lines were reckoned from."""
-    return facts_of_invoice(invoice.rated_from)
+    return inputs_from(invoice.rated_from)
 
 
-def rated_again(invoice: Invoice) -> Rated:
+def rate_again(invoice: Invoice) -> Rated:
     """What the invoice's lines were made of, reckoned again from what it keeps."""
-    return facts_kept(invoice).rate()
+    return kept_inputs(invoice).rate()
 
 
-def facts_of_invoice(rated_from: Any) -> RatingInputs:
+def inputs_from(rated_from: Any) -> RatingInputs:
     """As an invoice keeps them."""
     return msgspec.convert(rated_from, RatingInputs, strict=False)

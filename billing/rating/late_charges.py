@@ -10,34 +10,34 @@ from billing.rating.rules import ONE, ZERO, Rated, RatedLine
 from billing.rating.values import LateCharge
 
 
-class Billed(NamedTuple):
+class BilledUnit(NamedTuple):
     """What was billed so far for a period's fee, for all of its packs, or for its use in one unit."""
 
     quantity: Decimal = ZERO
     amount: Decimal = ZERO
     discount: Decimal = ZERO
 
-    def with_(self, *more: Decimal) -> "Billed":
-        return Billed(*(mine + others for mine, others in zip(self, more, strict=True)))
+    def with_(self, *more: Decimal) -> "BilledUnit":
+        return BilledUnit(*(mine + others for mine, others in zip(self, more, strict=True)))
 
 
-NOT_BILLED = Billed()
+NOT_BILLED = BilledUnit()
 
 
-def growth(again: Rated, billed: Mapping[str, Billed]) -> Decimal:
+def price_difference(again: Rated, billed: Mapping[str, BilledUnit]) -> Decimal:
     """By how much a period that was `billed`, by unit, costs more, before tax, when it is rated `again`."""
     net = sum((each.amount - each.discount for each in billed.values()), ZERO)
     return sum((line.amount - line.discount for line in again.lines), ZERO) - net
 
 
-def charged_late(again: Rated, billed: Mapping[str, Billed]) -> tuple[LateCharge, ...]:
+def charged_late(again: Rated, billed: Mapping[str, BilledUnit]) -> tuple[LateCharge, ...]:
     """What is charged for that, by what has grown; nothing if the period costs no more, because nothing is
     ever given back.
 
     Discounts, and at the spend limit amounts, move from one line to another. So it is the sum that is kept
     to: what the lines that have grown come to beyond it is taken off them.
     """
-    due = growth(again, billed)
+    due = price_difference(again, billed)
     if due <= 0:
         return ()
     grown = [
@@ -48,7 +48,7 @@ def charged_late(again: Rated, billed: Mapping[str, Billed]) -> tuple[LateCharge
     return tuple(_coming_to(due, grown))
 
 
-def _difference(line: RatedLine, before: Billed) -> LateCharge:
+def _difference(line: RatedLine, before: BilledUnit) -> LateCharge:
     amount = line.amount - before.amount
     fee = line.kind == "PLAN"
     return LateCharge(

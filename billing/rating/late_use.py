@@ -15,10 +15,10 @@ from django.db.models import F, QuerySet
 from msgspec.structs import replace
 
 from billing.models import Invoice, InvoiceLine
-from billing.rating.kept import facts_of_invoice
-from billing.rating.late_charges import NOT_BILLED, Billed, charged_late
+from billing.rating.kept import inputs_from
+from billing.rating.late_charges import NOT_BILLED, BilledUnit, charged_late
 from billing.rating.rules import Rated
-from billing.rating.used import counted
+from billing.rating.used import usage_of_periods
 from billing.rating.values import LateUse, Used
 from customers.models import Subscription
 from telcox.common.database.prepared import PreparedQuery
@@ -51,11 +51,11 @@ def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list
     if not charged:
         return {}
     # In this order: who bills them at the same time is done before it is read what was billed.
-    used = counted([each.pk for _bearer, each in charged])
+    used = usage_of_periods([each.pk for _bearer, each in charged])
     billed = billed_so_far({each.line_id for _bearer, each in charged}, since=_since(at))
     late = defaultdict(list)
     for bearer, each in charged:
-        charges = charged_late(rated_with(used[each.pk].amounts, each.rated_from), billed[each.pk])
+        charges = charged_late(rate_with_use(used[each.pk].amounts, each.rated_from), billed[each.pk])
         late[bearer].append(LateUse(each.sequence, each.month, used[each.pk].version, charges))
     return late
 
@@ -109,13 +109,15 @@ def _with_bearers(found: Sequence[_Behind]) -> Iterable[tuple[int | None, _Behin
 
 def billed_so_far(
     lines: Collection[int], *, since: datetime | None = None
-) -> defaultdict[int, defaultdict[str, Billed]]:
+) -> defaultdict[int, defaultdict[str, BilledUnit]]:
     """What was billed for each period of these lines, or for those that ended after that, by unit: by its own
     invoice in force, and as late use by those of later periods."""
     rows = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line__in=lines)
     if since:
         rows = rows.filter(invoice__subscription__expiration_at__gt=since)
-    billed: defaultdict[int, defaultdict[str, Billed]] = defaultdict(lambda: defaultdict(lambda: NOT_BILLED))
+    billed: defaultdict[int, defaultdict[str, BilledUnit]] = defaultdict(
+        lambda: defaultdict(lambda: NOT_BILLED)
+    )
     for late_for, own, unit, *amounts in rows.order_by().values_list(
         "late_for", "invoice__subscription", "unit", "quantity", "amount", "discount"
     ):
@@ -124,8 +126,8 @@ def billed_so_far(
     return billed
 
 
-def rated_with(used: Used, rated_from: Any) -> Rated:
+def rate_with_use(used: Used, rated_from: Any) -> Rated:
     """The period that an invoice keeps, rated again with this use; without what was charged with it of the
     periods before."""
-    facts = facts_of_invoice(rated_from)
+    facts = inputs_from(rated_from)
     return replace(facts, used=used, changes=replace(facts.changes, late=())).rate()

@@ -3,17 +3,17 @@
 
 from decimal import Decimal
 
-from billing.rating.rules import ZERO, Beyond, RatingInputs, beyond, free, spent
+from billing.rating.rules import ZERO, Overage, RatingInputs, overage, usable_allowance, used_allowance
 from billing.rating.values import Allowance
 from telcox.common.money import cents
 
 
-def left(facts: RatingInputs) -> Allowance:
+def remaining_allowance(facts: RatingInputs) -> Allowance:
     """What may still be used without paying more."""
-    return free(facts.terms, facts.span, facts.changes) - spent(facts.terms, facts.used)
+    return usable_allowance(facts.terms, facts.span, facts.changes) - used_allowance(facts.terms, facts.used)
 
 
-def stopped(facts: RatingInputs) -> list[str]:
+def stopped_resources(facts: RatingInputs) -> list[str]:
     """Of "DATA", "VOICE" and "SMS" those that are used up and of which no more is sold: the plan stops them,
     or the line is prepaid, or any more of them would pass the spend limit.
 
@@ -28,7 +28,7 @@ def stopped(facts: RatingInputs) -> list[str]:
     }
     room = _room(facts)
     found = []
-    for each in beyond(terms, facts.used, free(terms, facts.span, changes)):
+    for each in overage(terms, facts.used, usable_allowance(terms, facts.span, changes)):
         if each.quantity < 0:
             continue
         others = sum((amount for kind, amount in charged.items() if kind != each.kind), ZERO)
@@ -49,7 +49,7 @@ def _room(facts: RatingInputs) -> Decimal | None:
     return max(ZERO, limit - sum(cents(pack.price) for pack in facts.changes.packs))
 
 
-def _passes(each: Beyond, room: Decimal) -> bool:
+def _passes(each: Overage, room: Decimal) -> bool:
     """Whether any more of it would cost more than there is room for."""
     units, unit_price = each.units, each.unit_price
     if each.quantity < units * each.per and each.whole:  # the last one was only started

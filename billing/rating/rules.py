@@ -11,26 +11,8 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from billing.rating.values import Allowance, Changes, Discount, LateCharge, LateUse, Pack, Span, Terms, Used
+from billing.rating.values import Allowance, Changes, LateUse, Span, Terms, Used
 from telcox.common.money import CENT, cents
-
-__all__ = [
-    "Allowance",
-    "Changes",
-    "Discount",
-    "LateCharge",
-    "LateUse",
-    "Pack",
-    "Rated",
-    "RatedLine",
-    "RatingInputs",
-    "Span",
-    "Terms",
-    "Used",
-    "granted",
-    "included",
-    "rate_period",
-]
 
 GB = 2**30
 MILLION = 10**6
@@ -97,7 +79,7 @@ class RatingInputs(Struct, frozen=True):
         return rate_period(self.terms, self.used, self.span, self.changes, self.tax_rate)
 
     def granted(self) -> Allowance:
-        return granted(self.terms, self.span, self.changes)
+        return granted_allowance(self.terms, self.span, self.changes)
 
     def carried_over(self, *, cut: bool) -> Allowance:
         """What goes to the next period: a share of what is left of the plan's allowance.
@@ -106,8 +88,8 @@ class RatingInputs(Struct, frozen=True):
         of plan: then all that is left of them goes along.
         """
         terms = self.terms
-        own = included(terms, self.span) + self.changes.carried_in
-        gone = spent(terms, self.used)
+        own = included_allowance(terms, self.span) + self.changes.carried_in
+        gone = used_allowance(terms, self.used)
         unused = own - gone
 
         def part(unused: int, full: int) -> int:
@@ -143,13 +125,13 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
         room = None
         if changes.spend_limit is not None and not terms.overage_beyond_spend_limit:
             room = max(ZERO, changes.spend_limit - sum(pack.amount for pack in packs))
-        allowed = free(terms, _as_sold(span), changes)
-        charges += _overage(beyond(terms, used, allowed), terms.plan_name, room)
+        allowed = usable_allowance(terms, _as_sold(span), changes)
+        charges += _overage(overage(terms, used, allowed), terms.plan_name, room)
     own = _discounted_and_taxed(charges, span, changes, tax_rate)
     return Rated((*own, *_late_lines(changes.late, tax_rate)))
 
 
-def included(terms: Terms, span: Span) -> Allowance:
+def included_allowance(terms: Terms, span: Span) -> Allowance:
     """The plan's allowance for these days; lost days do not make it smaller."""
     first, last, days = span.offset(span.start), span.offset(span.end), span.days
 
@@ -159,17 +141,17 @@ def included(terms: Terms, span: Span) -> Allowance:
     return Allowance(part(terms.data_bytes), part(terms.voice_minutes), part(terms.sms))
 
 
-def granted(terms: Terms, span: Span, changes: Changes) -> Allowance:
+def granted_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
     """What may be used: of the plan, of the period before, of packs."""
-    return included(terms, span) + changes.carried_in + _of_packs(changes)
+    return included_allowance(terms, span) + changes.carried_in + _of_packs(changes)
 
 
-def free(terms: Terms, span: Span, changes: Changes) -> Allowance:
+def usable_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
     """What of it is still here: what has gone to the next period is not."""
-    return granted(terms, span, changes) - changes.carried_out
+    return granted_allowance(terms, span, changes) - changes.carried_out
 
 
-def spent(terms: Terms, used: Used) -> Allowance:
+def used_allowance(terms: Terms, used: Used) -> Allowance:
     """What was used of what may be used; a minute that was started is used."""
     return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
 
@@ -210,9 +192,9 @@ def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Dec
     if paid <= 0:
         return ZERO
     # Packs are for what passes the days' share.
-    packs, gone = _of_packs(changes), spent(terms, used)
-    of_packs = packs - (packs - (gone - (included(terms, span) + changes.carried_in)))
-    share = _used_share(included(terms, sold) + changes.carried_in, gone - of_packs)
+    packs, gone = _of_packs(changes), used_allowance(terms, used)
+    of_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
+    share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - of_packs)
     if not share:
         return ZERO
     return ((paid * share + _off(changes, span)[1]) / kept).quantize(CENT, rounding=ROUND_DOWN)
@@ -257,7 +239,7 @@ def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tup
         yield begin, span.end
 
 
-class Beyond(NamedTuple):
+class Overage(NamedTuple):
     """What was used of something beyond what was free, in bytes, seconds or messages: less than nothing while
     some of that is left. `per` of them are a unit, which is charged by whole ones or to the millionth."""
 
@@ -279,18 +261,18 @@ class Beyond(NamedTuple):
         return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
 
 
-def beyond(terms: Terms, used: Used, free: Allowance) -> Iterator[Beyond]:
+def overage(terms: Terms, used: Used, free: Allowance) -> Iterator[Overage]:
     """In the order in which they take their room in the spend limit."""
     data = _rated_bytes(terms, used) - free.data_bytes
     voice = used.voice_seconds - free.voice_minutes * 60
     sms = used.sms - free.sms
     per_gb, per_minute = terms.overage_per_started_gb, terms.overage_per_started_minute
-    yield Beyond("DATA", "GB", terms.data_stops, data, GB, per_gb, terms.overage_price_per_gb)
-    yield Beyond("VOICE", "MINUTE", terms.voice_stops, voice, 60, per_minute, terms.overage_price_per_minute)
-    yield Beyond("SMS", "SMS", terms.sms_stops, sms, 1, True, terms.overage_price_per_sms)
+    yield Overage("DATA", "GB", terms.data_stops, data, GB, per_gb, terms.overage_price_per_gb)
+    yield Overage("VOICE", "MINUTE", terms.voice_stops, voice, 60, per_minute, terms.overage_price_per_minute)
+    yield Overage("SMS", "SMS", terms.sms_stops, sms, 1, True, terms.overage_price_per_sms)
 
 
-def _overage(used: Iterator[Beyond], plan_name: str, room: Decimal | None) -> Iterator[_Charge]:
+def _overage(used: Iterator[Overage], plan_name: str, room: Decimal | None) -> Iterator[_Charge]:
     """What was used beyond what was free; with `room`, no more than there is room for in the spend limit."""
     for each in used:
         unit_price = each.unit_price

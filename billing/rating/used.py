@@ -13,21 +13,22 @@ from usage.vocabulary import COUNTER_FIELDS
 _USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
 
 
-class Counted(NamedTuple):
+class CountedUsage(NamedTuple):
     """What a counter says, and as of which of its versions."""
 
     amounts: Used
     version: int
 
 
-UNUSED = Counted(Used(), 0)
+UNUSED = CountedUsage(Used(), 0)
 
 
-def counted(keys: Sequence[int]) -> dict[int, Counted]:
+def usage_of_periods(keys: Sequence[int]) -> dict[int, CountedUsage]:
     """What was used of these periods, where anything was."""
     rows = (row.values() for row in _counters(periods=keys))
     return {
-        pk: Counted(Used(**dict(zip(_USED, amounts, strict=True))), version) for pk, version, *amounts in rows
+        pk: CountedUsage(Used(**dict(zip(_USED, amounts, strict=True))), version)
+        for pk, version, *amounts in rows
     }
 
 

@@ -23,7 +23,7 @@ from billing.runs.figures import figures_of
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.batches import in_chunks
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
 
 # How often it is noted that a run goes on: each time costs all who bill it a moment.
@@ -64,13 +64,13 @@ def start_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
 
     Raises DomainError (`run_under_way`) if somebody does it just now, and if there is no such period.
     """
-    return patiently(partial(_start, period, at, by))
+    return retry_lost_locks(partial(_start, period, at, by))
 
 
 def resume_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
     """The same, and takes the run over from whoever may be at it: two do no more than one. Raises DomainError
     if it was never started."""
-    return patiently(partial(_resume, period, at, by))
+    return retry_lost_locks(partial(_resume, period, at, by))
 
 
 def start_if_due(*, at: datetime) -> BillingRun | None:
@@ -142,7 +142,7 @@ def bill_open_chunks(*, run: BillingRun) -> Iterator[BillingChunk]:
 def bill_chunk(*, chunk_id: int) -> BillingChunk | None:
     """Bills a chunk: all of it, or nothing. Returns None if there was nothing to do: it is done, somebody
     else is at it, or the run is not under way any more."""
-    chunk = patiently(partial(_bill, chunk_id))
+    chunk = retry_lost_locks(partial(_bill, chunk_id))
     if chunk is not None:
         _come_forward(chunk.run_id)
         _finish(chunk.run_id)

@@ -5,11 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.rating import Allowance, included, spent
-from billing.rating.facts import Priced, priced
-from billing.rating.remaining import left, stopped
+from billing.rating import Allowance, included_allowance, used_allowance
+from billing.rating.facts import PricedPeriod, price_periods
+from billing.rating.remaining import remaining_allowance, stopped_resources
 from customers.models import Line, PlanChange, SoldPack
-from telcox.common.database.consistent_read import one_moment
+from telcox.common.database.consistent_read import consistent_read
 from telcox.common.errors import NotFound
 from usage.vocabulary import Resource
 
@@ -18,7 +18,7 @@ from usage.vocabulary import Resource
 class Present:
     """A line's last period, which may have run out (`expired`), priced as it is billed."""
 
-    bill: Priced
+    bill: PricedPeriod
     packs: list[SoldPack]
     expired: bool
 
@@ -26,7 +26,7 @@ class Present:
     def used(self) -> dict[str, int]:
         """`data_bytes` counts against the allowance, `zero_rated_bytes` does not."""
         terms, used = self.bill.facts.terms, self.bill.facts.used
-        counted = spent(terms, used).data_bytes
+        counted = used_allowance(terms, used).data_bytes
         total = (
             used.social_bytes
             + used.entertainment_bytes
@@ -42,7 +42,7 @@ class Present:
 
     @property
     def included(self) -> Allowance:
-        return included(self.bill.facts.terms, self.bill.facts.span)
+        return included_allowance(self.bill.facts.terms, self.bill.facts.span)
 
     @property
     def carried_in(self) -> Allowance:
@@ -50,14 +50,14 @@ class Present:
 
     @property
     def left(self) -> Allowance:
-        return left(self.bill.facts)
+        return remaining_allowance(self.bill.facts)
 
     @property
     def stopped(self) -> list[str]:
         """As billing.rating.remaining has it; and all of what was paid in advance, once its time is over."""
         if self.expired and self.bill.period.prepaid:
             return list(Resource.values)
-        return stopped(self.bill.facts)
+        return stopped_resources(self.bill.facts)
 
     @property
     def spend_limit(self) -> Decimal | None:
@@ -85,14 +85,14 @@ class Holding:
 def line_holding(*, phone_number: str, at: datetime) -> Holding:
     """As of one moment, in a handful of queries however long the line's past. Raises NotFound if no line has
     the number."""
-    with one_moment():
+    with consistent_read():
         line = Line.objects.filter(phone_number=phone_number).first()
         if line is None:
             raise NotFound("Not Found", reason="unknown_line")
         period = line.subscriptions.current().select_related("plan").first()
         if period is None:
             return Holding(line, None, None)
-        [bill] = priced([period], at=at)
+        [bill] = price_periods([period], at=at)
         packs = period.packs.select_related("pack").order_by("pk")
         present = Present(bill, list(packs), period.is_expired(at))
         change = line.plan_changes.pending().select_related("plan").first()

@@ -8,12 +8,12 @@ from django.db.models import QuerySet
 from msgspec.structs import replace
 
 from billing.models import Discount
-from billing.rating import Allowance, RatingInputs, included
+from billing.rating import Allowance, RatingInputs, included_allowance
 from billing.rating.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
 from telcox.common.calendar import local_date
-from telcox.common.database.bulk import insert
+from telcox.common.database.bulk import bulk_insert
 from telcox.common.database.prepared import PreparedQuery
 
 # What may be used of a period in all.
@@ -75,11 +75,11 @@ def new_period(
         renewed_from=after,
         **{field: getattr(offered, field) for field in TERMS},
     )
-    _set_limits(period, included(terms_of(offered, offered.name), span_of(period)) + carried)
+    _set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)) + carried)
     return period
 
 
-def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
+def cut_period(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
     """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
     period.expiration_at = at
     period.changes += 1
@@ -95,11 +95,11 @@ def _set_limits(period: Subscription, allowance: Allowance) -> None:
     period.sms_limit = allowance.sms
 
 
-def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
+def append_periods(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
     """Saves each as its line's last, in the place of the one before it. The lines are locked."""
     superseded = [period.pk for period in after if period is not None]
     Subscription.objects.filter(pk__in=superseded).update(is_last=None)
-    insert(periods)
+    bulk_insert(periods)
     if any(period.pk is None for period in periods):  # MySQL does not tell
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}
         last = Subscription.objects.current().filter(line__in=lines)

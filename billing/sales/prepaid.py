@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from billing.models import EntryKind, WalletEntry
-from billing.rating.facts import Priced
+from billing.rating.facts import PricedPeriod
 from billing.wallets import Posting, post_entries
 from customers.models import Subscription
 from telcox.common.database.prepared import PreparedQuery
@@ -18,7 +18,7 @@ from telcox.common.money import cents
 ZERO = Decimal("0.00")
 
 
-def paid_for(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
+def paid_by_wallet(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
     """By primary key, what the wallet paid for each period, and by how many entries."""
     rows = (row.values() for row in _entries(periods=[period.pk for period in periods]))
     # SQLite adds up binary fractions.
@@ -31,14 +31,14 @@ def _entries(periods: Any) -> QuerySet[WalletEntry, Any]:
     return entries.values("subscription").annotate(amount=Sum("amount"), number=Count("pk"))
 
 
-def settle(bills: Sequence[Priced], *, at: datetime, by: str = "") -> Decimal:
+def settle_prepaid(bills: Sequence[PricedPeriod], *, at: datetime, by: str = "") -> Decimal:
     """Charges, or gives back, what is due for each of these periods that is prepaid; returns what that is in
     all, less than nothing if more is given back.
 
     What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
     """
     prepaid = [bill for bill in bills if bill.period.prepaid]
-    paid = paid_for([bill.period for bill in prepaid])
+    paid = paid_by_wallet([bill.period for bill in prepaid])
     postings = []
     for period, _, rated in prepaid:
         before, number = paid.get(period.pk, (ZERO, 0))

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from billing.rating.facts import priced
+from billing.rating.facts import price_periods
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription
@@ -43,7 +43,7 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
                 line=line, plan_id=plan_id, offered=offered.of(plan_id, at), start_at=at, discounts=given
             )
     try:
-        bills = priced([*periods.values()], at=at)
+        bills = price_periods([*periods.values()], at=at)
     except DomainError:
         return set()
     costs = {kind: bill.rated.total for kind, bill in zip(periods, bills, strict=True)}

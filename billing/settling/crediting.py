@@ -10,13 +10,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document
-from billing.invoicing.issuing import documents_to_mail, note_issued, number, save_documents
+from billing.invoicing.issuing import number_documents, queue_documents, record_issued, save_documents
 from billing.invoicing.late_use import release_late_use
-from billing.invoicing.steps import restate
+from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
-from billing.settling.paying import post_for
-from customers.lifecycle import locked
+from billing.settling.paying import post_to_wallet_of
+from customers.lifecycle import lock_line
 from customers.models import Subscription
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.money import amount_refusal, cents
@@ -36,44 +36,44 @@ _MIRRORED = (
 _MILLIONTH = Decimal("0.000001")
 
 
-class Amounts(NamedTuple):
+class LineAmounts(NamedTuple):
     """Of a line, in dollars."""
 
     amount: Decimal
     discount: Decimal
     tax: Decimal
 
-    def less(self, part: "Amounts") -> "Amounts":
-        return Amounts(self.amount - part.amount, self.discount - part.discount, self.tax - part.tax)
+    def less(self, part: "LineAmounts") -> "LineAmounts":
+        return LineAmounts(self.amount - part.amount, self.discount - part.discount, self.tax - part.tax)
 
-    def part(self, amount: Decimal) -> "Amounts":
+    def part(self, amount: Decimal) -> "LineAmounts":
         """What goes with this much of the amount: the same share of discount and tax, in whole cents. Taken
         of what is left each time, the parts come to the whole, in whatever order and of whatever size."""
         if not self.amount:
             return self
-        return Amounts(
+        return LineAmounts(
             amount, cents(self.discount * amount / self.amount), cents(self.tax * amount / self.amount)
         )
 
 
-class Left(NamedTuple):
+class RemainingLine(NamedTuple):
     """What no credit note has taken back yet of a line; `untouched`: none has taken anything."""
 
     line: InvoiceLine
-    amounts: Amounts
+    amounts: LineAmounts
     untouched: bool = True
 
 
-def left_of(invoice: Invoice) -> dict[int, Left]:
+def remaining_lines(invoice: Invoice) -> dict[int, RemainingLine]:
     """By the position of the invoice's lines."""
     left = {
-        line.position: Left(line, Amounts(line.amount, line.discount, line.tax))
+        line.position: RemainingLine(line, LineAmounts(line.amount, line.discount, line.tax))
         for line in invoice.lines.order_by("position")
     }
     taken = InvoiceLine.objects.filter(invoice__corrects=invoice).order_by("pk")
-    for position, *amounts in taken.values_list("credits", *Amounts._fields):
+    for position, *amounts in taken.values_list("credits", *LineAmounts._fields):
         line, before, _untouched = left[position]
-        left[position] = Left(line, before.less(Amounts(*amounts)), untouched=False)
+        left[position] = RemainingLine(line, before.less(LineAmounts(*amounts)), untouched=False)
     return left
 
 
@@ -98,8 +98,8 @@ def credit_invoice(
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     _require_creditable(invoice)
     if invoice.subscription:
-        locked(invoice.subscription.line)  # before its wallet: the line may be resumed in the end
-    left = left_of(invoice)
+        lock_line(invoice.subscription.line)  # before its wallet: the line may be resumed in the end
+    left = remaining_lines(invoice)
     lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
     if not lines:
         raise Unprocessable(_("There is nothing to take back"), reason="nothing_to_credit")
@@ -116,7 +116,7 @@ def credit_invoice(
     if bill_again:
         _bill_again(invoice, wholly=note.subtotal == sum(of_it.amounts.amount for of_it in left.values()))
     if (paid_of_it := note.total - invoice.outstanding) > 0:
-        post_for(
+        post_to_wallet_of(
             invoice,
             EntryKind.REFUND,
             paid_of_it,
@@ -126,11 +126,11 @@ def credit_invoice(
             by=by,
         )
     document = Document(note, lines)
-    number([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
+    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
     save_documents([document])
-    note_issued([note], at=at, by=by, why=why)
-    documents_to_mail([note], at=at)
-    restate(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
+    record_issued([note], at=at, by=by, why=why)
+    queue_documents([note], at=at)
+    update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
         release_late_use(invoice)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
@@ -158,13 +158,13 @@ def _bill_again(invoice: Invoice, *, wholly: bool) -> None:
         raise DomainError(_("The invoice is of no period that could be billed again"), reason="no_period")
 
 
-def _lines_of_all(left: Mapping[int, Left]) -> list[InvoiceLine]:
+def _lines_of_all(left: Mapping[int, RemainingLine]) -> list[InvoiceLine]:
     """Those that cost nothing as well, once."""
     rest = [of_it for of_it in left.values() if of_it.amounts.amount or of_it.untouched]
     return [_line(nth, of_it.line, of_it.amounts) for nth, of_it in enumerate(rest, start=1)]
 
 
-def _lines_of(left: Mapping[int, Left], amounts: Mapping[int, Decimal]) -> list[InvoiceLine]:
+def _lines_of(left: Mapping[int, RemainingLine], amounts: Mapping[int, Decimal]) -> list[InvoiceLine]:
     lines = []
     for nth, (position, amount) in enumerate(sorted(amounts.items()), start=1):
         if refusal := amount_refusal(amount):
@@ -182,7 +182,7 @@ def _lines_of(left: Mapping[int, Left], amounts: Mapping[int, Decimal]) -> list[
     return lines
 
 
-def _line(position: int, line: InvoiceLine, part: Amounts) -> InvoiceLine:
+def _line(position: int, line: InvoiceLine, part: LineAmounts) -> InvoiceLine:
     share = part.amount / line.amount if line.amount else Decimal(1)
     return InvoiceLine(
         position=position,

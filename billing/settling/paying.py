@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from billing.invoicing.steps import restate
+from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
@@ -69,10 +69,10 @@ def receive_payment(
             payment.save(force_insert=True)
     except IntegrityError as error:  # of another invoice, at the same moment
         raise _reference_used() from error
-    restate(invoice, at=at, by=by)
+    update_status(invoice, at=at, by=by)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
     if payment.to_wallet:
-        post_for(
+        post_to_wallet_of(
             invoice,
             EntryKind.TOP_UP,
             payment.to_wallet,
@@ -139,7 +139,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
     reversal.save(force_insert=True)
     on_wallet = payment.to_wallet + refunded - invoice.refunded
     if on_wallet:
-        post_for(
+        post_to_wallet_of(
             invoice,
             EntryKind.CHARGE,
             on_wallet,
@@ -148,7 +148,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
             at=at,
             by=by,
         )
-    restate(invoice, at=at, by=by, why=why)
+    update_status(invoice, at=at, by=by, why=why)
     return reversal
 
 
@@ -157,7 +157,7 @@ def entry_of(payment_id: int) -> str:
     return f"payment {payment_id}"
 
 
-def post_for(
+def post_to_wallet_of(
     invoice: Invoice,
     kind: EntryKind,
     amount: Decimal,

@@ -20,7 +20,7 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.settling.crediting import credit_invoice, left_of
+from billing.settling.crediting import credit_invoice, remaining_lines
 from billing.settling.paying import record_payment, reverse_payment
 from billing.simulation.world import KnownLine, World
 from billing.wallets import adjust_wallet, top_up
@@ -250,7 +250,7 @@ class Office:
             return
         amounts = {
             position: (left.amounts.amount * self._random.choice([1, 3, 10]) / 10).quantize(Decimal("0.01"))
-            for position, left in left_of(invoice).items()
+            for position, left in remaining_lines(invoice).items()
             if left.amounts.amount and self._random.random() < 0.8
         }
         credit_invoice(invoice=invoice, why="Reclamo", amounts=amounts, at=at, by=self._by())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from billing.daily import DayRun, run_day
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
-from billing.sales.renewal import fill_up
+from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
 from billing.tests.conftest import moment
 from billing.tests.outcome import outcome
@@ -196,7 +196,7 @@ class TestPrepaid:
         assert len(periods(sold)) == 2
         refused = LineEvent.objects.filter(line=sold, step="RENEWAL_REFUSED")
         assert [event.at for event in refused] == [moment("2027-01-01")]
-        fill_up(
+        top_up_and_renew(
             line=sold, amount=D("34.00"), method=PaymentMethod.TARJETA, reference="more", staff=True,
             at=moment("2027-01-10 09:00"),
         )  # fmt: skip

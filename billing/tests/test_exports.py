@@ -17,7 +17,7 @@ from django.utils import translation
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
 from billing.invoicing.drafting import Document, draft_invoice
-from billing.invoicing.issuing import issue_invoice, number, save_documents
+from billing.invoicing.issuing import issue_invoice, number_documents, save_documents
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
 from billing.settling.paying import record_payment
 from customers.models import Customer, Subscription
@@ -79,7 +79,7 @@ def note(invoice: Invoice, at: datetime) -> None:
             )
         ],
     )
-    number([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
+    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
     save_documents([document])
 
 

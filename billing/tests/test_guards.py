@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from billing.checks import check_issuer
-from billing.guards import lift, missing, put_up
+from billing.guards import create_guards, drop_guards, missing_guards
 from billing.guards.upkeep import check_guards
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
@@ -127,10 +127,10 @@ def test_triggers_of_another_version_are_replaced_and_others_left_alone() -> Non
     with connection.cursor() as cursor:
         for name in ("frozen_billing_payment_delete_0", "somebodys"):
             cursor.execute(own.format(name) + nothing)
-        lift(connection, "INSERT")
-        assert len(missing(connection)) == 2
-        put_up(connection)
-        assert not missing(connection)
+        drop_guards(connection, "INSERT")
+        assert len(missing_guards(connection)) == 2
+        create_guards(connection)
+        assert not missing_guards(connection)
         cursor.execute("DROP TRIGGER somebodys")
         with pytest.raises(Exception, match=r"frozen_billing_payment_delete_0|not exist"):
             cursor.execute("DROP TRIGGER frozen_billing_payment_delete_0")

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 
-from billing.invoicing.closing import bills
+from billing.invoicing.closing import bill_ended_periods
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, NoticeState
@@ -149,13 +149,13 @@ class TestMailing:
         assert not Notice.objects.exists()
         settings.MAIL_DOCUMENTS = True
         Customer.objects.update(email="")
-        list(bills(at=add_days(now, 60)))
+        list(bill_ended_periods(at=add_days(now, 60)))
         assert not Notice.objects.exists()
 
     def test_a_day_of_bills_is_mailed_as_well(self, seeded: None, mailing: None, now: datetime) -> None:
         Customer.objects.update(email=ADDRESS)
         later = add_days(now, 60)
-        billed = sum(step.invoices for step in bills(at=later))
+        billed = sum(step.invoices for step in bill_ended_periods(at=later))
         assert billed
         assert Notice.objects.filter(invoice__issued_at=later).count() == billed
 

@@ -24,12 +24,12 @@ from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import record_payment, reverse_payment
 from billing.tests.conftest import refusal
-from billing.verification import faults
+from billing.verification import find_faults
 from billing.verification.documents import document_faults
 from billing.verification.wallets import wallet_faults
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Plan, Subscription
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
 
@@ -156,7 +156,7 @@ def test_a_reversal_takes_the_payment_back(invoice: Invoice, now: datetime) -> N
     assert state(invoice) == ("ISSUED", D("25.30"))
     assert [step[1] for step in steps(invoice)] == ["ISSUED", "PARTLY_PAID", "PAID", "PARTLY_PAID", "ISSUED"]
     assert InvoiceEvent.objects.latest("pk").why == "Another customer's"
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_a_payment_is_reversed_once_and_a_reversal_never(invoice: Invoice, now: datetime) -> None:
@@ -202,7 +202,7 @@ def test_a_payment_reversed_after_a_credit_note_takes_back_what_that_gave(
     assert (state(invoice), balance()) == (("VOID", D(0)), D("26.55"))
     reverse_payment(payment=again, why="x", at=now)
     assert (state(invoice), balance()) == (("VOID", D(0)), D("12.75"))
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 @pytest.mark.mariadb
@@ -234,7 +234,7 @@ class TestAtOnce:
                 return refused.reason
             return ""
 
-        done = in_threads(lambda number: patiently(lambda: one(number)), range(160), threads=16)
+        done = in_threads(lambda number: retry_lost_locks(lambda: one(number)), range(160), threads=16)
         assert set(done) <= {"", "nothing_owed", "already_reversed", "is_reversal", "reference_used"}
         assert done.count("") > 60
         assert [str(fault) for fault in (*document_faults(), *wallet_faults())] == []

@@ -21,7 +21,7 @@ from telcox.testing.databases import fresh_database, manage, manage_and_kill
 from usage.ingestion.reports import UsageReport
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
-from usage.verification import differences
+from usage.verification import find_differences
 from usage.vocabulary import Category
 
 JESUS, CARLA = "0969786985", "0934567890"
@@ -86,7 +86,7 @@ class TestPurging:
             "82 events of 2 periods kept: these are not invoiced",
         ]
         assert (events_of(JESUS), events_of(CARLA)) == (0, 41)
-        assert not list(differences())
+        assert not list(find_differences())
         assert "0 events of 0 periods" in purged()[0]
 
     def test_a_dry_run_says_the_same_and_deletes_nothing(self) -> None:

@@ -24,7 +24,7 @@ from billing.models import (
 )
 from billing.runs import running
 from billing.runs.figures import figures_of
-from billing.runs.rehearsing import Oddity, Rehearsal, rehearsal_kept, rehearsals, rehearse_run
+from billing.runs.rehearsing import Oddity, Rehearsal, rehearse_period, rehearse_run, stored_rehearsal
 from billing.runs.running import bill_chunk, bill_open_chunks, resume_run, start_if_due, start_run, stop_run
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import MakePlan, moment, refusal, use
@@ -260,7 +260,7 @@ class TestSetAside:
 
 class TestRehearsed:
     def rehearsed(self) -> Rehearsal:
-        *_, last = rehearsals(period="2026-11", at=AT)
+        *_, last = rehearse_period(period="2026-11", at=AT)
         return last
 
     def test_it_comes_to_what_the_run_comes_to_and_writes_nothing(self, lines: Lines) -> None:
@@ -319,7 +319,7 @@ class TestRehearsed:
         run = BillingRun.objects.create(period="2026-11")
         rehearse_run(run=run, at=AT)
         run.refresh_from_db()
-        assert rehearsal_kept(run) == self.rehearsed()
+        assert stored_rehearsal(run) == self.rehearsed()
 
 
 class TestTheCommand:

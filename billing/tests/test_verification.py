@@ -21,7 +21,7 @@ from billing.models import (
 )
 from billing.sales.services import activate_subscription, buy_pack
 from billing.tests.conftest import moment
-from billing.verification import faults
+from billing.verification import find_faults
 from billing.wallets import top_up
 from customers.models import Line, LineEvent, Pack, Plan, SoldPack, Subscription, Suspension
 from customers.services import resume_line, suspend_line
@@ -271,7 +271,7 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
 
 def test_what_is_well_is_said_to_be(sold: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert Invoice.objects.filter(rated_from__isnull=False).count() == 7
-    assert list(faults()) == []
+    assert list(find_faults()) == []
     call_command("verify_billing")
     assert "as they have to be" in capsys.readouterr().out
 
@@ -282,7 +282,7 @@ def test_what_is_wrong_is_found_and_named(sold: None, damage: str) -> None:
     tamper, named = DAMAGE[damage]
     with tampering():
         tamper()
-    found = [str(fault) for fault in faults()]
+    found = [str(fault) for fault in find_faults()]
     assert [text for text in found if named in text], found
 
 
@@ -302,12 +302,12 @@ def test_more_lines_than_are_looked_at_together_are_all_looked_at(
     monkeypatch.setattr("billing.verification.lines.LINES_AT_ONCE", 1)
     monkeypatch.setattr("billing.verification.documents.INVOICES_AT_ONCE", 1)
     monkeypatch.setattr("billing.verification.documents.NUMBERS_AT_ONCE", 1)
-    assert list(faults()) == []
+    assert list(find_faults()) == []
     with tampering():
         Subscription.objects.update(sms_limit=F("sms_limit") + 1)
         InvoiceLine.objects.update(unit_price=F("unit_price") + 1)
         invoice(PREPAID, 3).update(number=900)
-    named = {fault.of for fault in faults()}
+    named = {fault.of for fault in find_faults()}
     assert {f"period {number}/1" for number in ("0969786985", "0923456789", POSTPAID, PREPAID)} <= named
     assert len([of for of in named if of.startswith("invoice 001-001")]) == 7
     assert "series 001-001" in named

@@ -9,7 +9,7 @@ from itertools import chain
 
 from django.db.models import Count, Min, Sum
 
-from billing.invoicing.sealing import seal
+from billing.invoicing.sealing import seal_document
 from billing.models import (
     Invoice,
     InvoiceEvent,
@@ -22,7 +22,7 @@ from billing.models import (
     standing_of,
 )
 from billing.verification.faults import Fault
-from telcox.common.database.consistent_read import one_moment
+from telcox.common.database.consistent_read import consistent_read
 from telcox.common.money import cents
 
 # Numbers looked at together, as of one moment: memory stays the same however many documents there are.
@@ -110,7 +110,7 @@ class Chain:
             yield page
 
     def _page(self) -> int:
-        with one_moment():
+        with consistent_read():
             self.series.refresh_from_db()
             of_it = Invoice.objects.filter(series=self.series)
             first = of_it.filter(number__gt=self.last).aggregate(Min("number"))["number__min"]
@@ -150,7 +150,9 @@ class Chain:
         if invoice.line_count != len(lines):
             yield f"it has {len(lines)} lines, and had {invoice.line_count}"
         corrects = _written(invoice.corrects) if invoice.corrects else ""
-        if invoice.content_hash != seal(invoice, lines, number=written, corrects=corrects, before=before):
+        if invoice.content_hash != seal_document(
+            invoice, lines, number=written, corrects=corrects, before=before
+        ):
             yield "it is not what was sealed"
         if invoice.content_hash != noted:
             yield "its seal is another than was noted"

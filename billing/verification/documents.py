@@ -12,8 +12,8 @@ from django.db.models import Count, Max, Min
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, written_number
 from billing.rating import RatingInputs
 from billing.verification.faults import Fault
-from billing.verification.money import money_faults, moved_on
-from telcox.common.database.consistent_read import one_moment
+from billing.verification.money import money_faults, money_moved
+from telcox.common.database.consistent_read import consistent_read
 
 # Invoices compared at a time, and numbers read at a time.
 INVOICES_AT_ONCE = 500
@@ -40,14 +40,14 @@ _OF_A_LINE = ("unit", "quantity", "unit_price", "amount", "discount", "tax")
 def document_faults() -> Iterator[Fault]:
     last = 0
     while True:
-        with one_moment():
+        with consistent_read():
             chunk = Invoice.objects.filter(pk__gt=last).order_by("pk")[:INVOICES_AT_ONCE]
             rows = list(chunk.values_list(*_COLUMNS))
             if not rows:
                 return
             keys = [row[0] for row in rows]
             lines = _lines(keys)
-            moved = moved_on(keys)
+            moved = money_moved(keys)
         for (
             pk,
             prefix,
@@ -115,7 +115,7 @@ def _rating_faults(rated_from: Any, tax_rate: Decimal, lines: Sequence[tuple[Any
 def series_faults() -> Iterator[Fault]:
     """Numbers go from 1 to the last that the series gave."""
     for series in InvoiceSeries.objects.order_by("pk"):
-        with one_moment():
+        with consistent_read():
             series.refresh_from_db()
             of_it = Invoice.objects.filter(series=series).order_by()
             counted = of_it.aggregate(first=Min("number"), last=Max("number"), count=Count("number"))

@@ -12,12 +12,12 @@ from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
 # Of a line: amount, discount, tax.
-Amounts = tuple[Decimal, Decimal, Decimal]
-_NOTHING: Amounts = (ZERO, ZERO, ZERO)
+LineSums = tuple[Decimal, Decimal, Decimal]
+_NOTHING: LineSums = (ZERO, ZERO, ZERO)
 
 
 @dataclass
-class Moved:
+class MoneyMoved:
     """What happened to the money of one document: paid, taken back of each of its lines, brought to the
     wallet by its payments, and what the wallet's entries say of that."""
 
@@ -25,13 +25,13 @@ class Moved:
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
     notes: set[int] = field(default_factory=set)
-    credited: defaultdict[int, Amounts] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
+    credited: defaultdict[int, LineSums] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
     wrong_reversals: list[str] = field(default_factory=list)
 
 
-def moved_on(invoices: Sequence[int]) -> defaultdict[int, Moved]:
+def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
     """By primary key of these documents; those on which nothing happened have no place in it yet."""
-    moved: defaultdict[int, Moved] = defaultdict(Moved)
+    moved: defaultdict[int, MoneyMoved] = defaultdict(MoneyMoved)
     entries: dict[str, int] = {}
     payments = Payment.objects.filter(invoice__in=invoices).order_by("pk")
     rows = payments.values_list(
@@ -58,7 +58,7 @@ def moved_on(invoices: Sequence[int]) -> defaultdict[int, Moved]:
     return moved
 
 
-def money_faults(kind: str, status: str, lines: Sequence[Amounts], moved: Moved) -> Iterator[str]:
+def money_faults(kind: str, status: str, lines: Sequence[LineSums], moved: MoneyMoved) -> Iterator[str]:
     """Of a document with these lines, in the order of their positions."""
     for position, taken in moved.credited.items():
         line = lines[position - 1] if 0 < position <= len(lines) else _NOTHING
@@ -83,5 +83,5 @@ def money_faults(kind: str, status: str, lines: Sequence[Amounts], moved: Moved)
         yield f"{over} of its money went to the wallet, by the wallet's entries {moved.on_wallet}"
 
 
-def _total(lines: Sequence[Amounts]) -> Decimal:
+def _total(lines: Sequence[LineSums]) -> Decimal:
     return sum((amount - discount + tax for amount, discount, tax in lines), ZERO)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.models import Wallet, WalletEntry
-from telcox.common.database.consistent_read import one_moment
+from telcox.common.database.consistent_read import consistent_read
 
 # Wallets compared at a time, and entries read at a time: memory stays the same however many there are.
 WALLETS_AT_ONCE = 1_000
@@ -15,7 +15,7 @@ ENTRIES_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
-class Fault:
+class WalletFault:
     """The first thing that is wrong with a wallet."""
 
     phone_number: str
@@ -47,14 +47,14 @@ class _Wallet:
         return self.fault
 
 
-def wallet_faults() -> Iterator[Fault]:
+def wallet_faults() -> Iterator[WalletFault]:
     """Of each wallet the first fault: a gap in the positions, a balance that is not the sum of the entries up
     to it, or the wallet's own that is not the last entry's. Each thousand wallets are read as of one moment,
     while entries may go on coming."""
     last = 0
     wallets = Wallet.objects.order_by("pk").values_list("pk", "line__phone_number", "balance_usd")
     while True:
-        with one_moment():
+        with consistent_read():
             chunk = {
                 pk: _Wallet(number, held)
                 for pk, number, held in wallets.filter(pk__gt=last)[:WALLETS_AT_ONCE]
@@ -66,7 +66,7 @@ def wallet_faults() -> Iterator[Fault]:
                 chunk[wallet_id].read(position, amount, balance_after)
         for wallet in chunk.values():
             if fault := wallet.close():
-                yield Fault(wallet.phone_number, fault)
+                yield WalletFault(wallet.phone_number, fault)
 
 
 def _entries(first: int, last: int) -> Iterator[tuple[int, int, Decimal, Decimal]]:

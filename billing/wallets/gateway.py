@@ -1,7 +1,7 @@
 """The port to whoever collects the money of a top-up.
 
-The adapter that is here, `LocalGateway`, stands for money that the operator's own staff took. A payment
-provider's implements `Gateway` and is named by PAYMENT_GATEWAY, its dotted path, as Django's caches are.
+`LocalGateway` stands for money that the operator's own staff took. The adapter of a payment provider
+implements `PaymentGateway`; PAYMENT_GATEWAY names it by its dotted path, as Django's caches are named.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from telcox.common.errors import PaymentDeclined
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Collected:
     """Money was collected under our reference. `confirmation` is what the provider calls it, if it does."""
 
     reference: str
     confirmation: str = ""
 
 
-class Gateway(Protocol):
+class PaymentGateway(Protocol):
     def collect(
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool
-    ) -> Receipt:
+    ) -> Collected:
         """Collects `amount` dollars for the line; `staff`: one of the operator's, who may, asks for it.
 
         Asked again under the same reference, it collects nothing more and gives the same receipt. Raises
@@ -38,14 +38,14 @@ class Gateway(Protocol):
         ...
 
 
-def gateway() -> Gateway:
+def payment_gateway() -> PaymentGateway:
     """The adapter in use; one for the life of the process."""
     return _gateway(settings.PAYMENT_GATEWAY)
 
 
 @cache
-def _gateway(path: str) -> Gateway:
-    return cast(Gateway, import_string(path)())
+def _gateway(path: str) -> PaymentGateway:
+    return cast(PaymentGateway, import_string(path)())
 
 
 class LocalGateway:
@@ -54,7 +54,7 @@ class LocalGateway:
 
     def collect(
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool
-    ) -> Receipt:
+    ) -> Collected:
         if not (staff or settings.API_OPEN):
             raise PaymentDeclined(_("No payment provider is set up: please pay at one of our shops"))
-        return Receipt(reference)
+        return Collected(reference)

@@ -14,7 +14,7 @@ from billing.models import EntryKind, Wallet, WalletEntry
 from customers.models import Line, Subscription
 from telcox.common.database.bulk import chunks
 from telcox.common.database.prepared import PreparedQuery
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, NotFound
 from telcox.common.money import MONEY_MAX, amount_refusal, amount_too_large
 
@@ -61,12 +61,12 @@ def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> 
     wallet's balance is not what its entries say. The same posting again is `repeated`, and nothing happens.
     The wallets stay locked until the transaction ends: this one, or the caller's.
     """
-    return patiently(lambda: _post(postings, at, by))
+    return retry_lost_locks(lambda: _post(postings, at, by))
 
 
 def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     """What would become of it now; nothing is written but the wallet itself, if it was missing."""
-    return patiently(lambda: _foresee(posting, at))
+    return retry_lost_locks(lambda: _foresee(posting, at))
 
 
 def charge_wallet(

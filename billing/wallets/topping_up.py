@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, PaymentMethod, WalletEntry
-from billing.wallets.gateway import gateway
+from billing.wallets.gateway import payment_gateway
 from billing.wallets.posting import Posting, foresee_entry, post_entries
 from customers.models import Line, LineStatus
 from telcox.common.errors import DomainError, Unprocessable
@@ -59,7 +59,7 @@ def top_up(
         )
     if line.status == LineStatus.TERMINATED:
         raise DomainError(_("The line is terminated"), reason="line_terminated")
-    receipt = gateway().collect(
+    receipt = payment_gateway().collect(
         phone_number=line.phone_number, amount=amount, method=method, reference=reference, staff=staff
     )
     if receipt.confirmation:

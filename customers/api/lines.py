@@ -4,7 +4,7 @@ from rest_framework.request import Request
 
 from customers.models import Line
 from telcox.common.errors import InvalidInput, NotFound
-from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.phone import InvalidPhoneNumber, national_number
 from telcox.common.web.permissions import sees_everything
 
 # A path segment of any text: what is no phone number gets an answer that says so.
@@ -14,7 +14,7 @@ PHONE_NUMBER_SEGMENT = "[^/]+"
 def number_in_path(text: str) -> str:
     """The national number. Raises InvalidInput for what cannot be a phone number."""
     try:
-        return national(text)
+        return national_number(text)
     except InvalidPhoneNumber as error:
         raise InvalidInput(str(error), loc=("path", "phone_number")) from error
 

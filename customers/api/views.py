@@ -16,7 +16,7 @@ from customers.api.serializers import (
 from customers.bss import UnknownSubscriber, gateway
 from customers.models import Pack, Plan
 from telcox.common.calendar import local_date
-from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
 class CustomerViewSet(ViewSet):
@@ -29,7 +29,7 @@ class CustomerViewSet(ViewSet):
         operation_id="get_customer_summary",
         tags=["customers"],
         parameters=[PHONE_NUMBER],
-        responses={200: CustomerSummaryOutput, **problems(404, 422, 502, 504)},
+        responses={200: CustomerSummaryOutput, **problem_responses(404, 422, 502, 504)},
     )
     @action(detail=True, methods=["get"])
     def summary(self, request: Request, phone_number: str) -> Response:
@@ -43,7 +43,9 @@ class CustomerViewSet(ViewSet):
 class PlanViewSet(ViewSet):
     """The catalogue."""
 
-    @extend_schema(operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problems()})
+    @extend_schema(
+        operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problem_responses()}
+    )
     def list(self, request: Request) -> Response:
         """The plans on sale."""
         plans = Plan.objects.on_sale(local_date(timezone.now()))
@@ -53,7 +55,9 @@ class PlanViewSet(ViewSet):
 class PackViewSet(ViewSet):
     """The catalogue's additions."""
 
-    @extend_schema(operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problems()})
+    @extend_schema(
+        operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problem_responses()}
+    )
     def list(self, request: Request) -> Response:
         """The packs on sale."""
         packs = Pack.objects.on_sale(local_date(timezone.now()))

@@ -25,7 +25,7 @@ class Login(NamedTuple):
     token: str
 
 
-def seed(*, at: datetime) -> bool:
+def seed_demo(*, at: datetime) -> bool:
     """Loads the fixtures into a database without customers; tells whether it did.
 
     A database with customers keeps what it has: loading again would set counters and wallets back.

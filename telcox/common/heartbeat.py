@@ -17,17 +17,17 @@ def _file(kind: str, folder: Path | None) -> Path:
     return (folder or Path(tempfile.gettempdir())) / f"telcox-{kind}-{os.getuid()}"
 
 
-def show(kind: str) -> None:
+def beat(kind: str) -> None:
     """This process, a `worker` or `beat`, works."""
     _file(kind, None).touch()
 
 
-def forget(kind: str, folder: Path | None = None) -> None:
+def clear(kind: str, folder: Path | None = None) -> None:
     """What an earlier process showed does not count."""
     _file(kind, folder).unlink(missing_ok=True)
 
 
-def is_felt(kind: str, folder: Path | None = None) -> bool:
+def is_alive(kind: str, folder: Path | None = None) -> bool:
     """Whether the process whose TMPDIR is `folder`, or ours, has shown lately that it works."""
     try:
         return time.time() - _file(kind, folder).stat().st_mtime < SILENT_SECONDS

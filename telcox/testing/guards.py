@@ -9,7 +9,7 @@ from unittest.mock import patch
 from django.db import connection
 from django.test import TransactionTestCase
 
-from billing.guards import lift, put_up
+from billing.guards import create_guards, drop_guards
 from telcox.common.database.frozen import FrozenQuerySet
 
 
@@ -18,12 +18,12 @@ def tampering() -> Iterator[None]:
     """No guards meanwhile, neither the database's nor the ORM's. Under MariaDB only in a test whose work is
     committed: it ends the transaction."""
     assert connection.vendor == "sqlite" or not connection.in_atomic_block
-    lift(connection)
+    drop_guards(connection)
     try:
         with patch.object(FrozenQuerySet, "frozen", FrozenQuerySet.none):
             yield
     finally:
-        put_up(connection)
+        create_guards(connection)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def flushed_past_guards() -> Iterator[None]:
     teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def without_guards(self: Any) -> None:
-        lift(connection, "DELETE")
+        drop_guards(connection, "DELETE")
         teardown(self)
 
     TransactionTestCase._fixture_teardown = without_guards  # type: ignore[attr-defined]

@@ -73,11 +73,11 @@ class Background(Service):
         self.env = _environment(env, self.folder)
 
     def start(self) -> Self:
-        heartbeat.forget(self.name, self.folder)
+        heartbeat.clear(self.name, self.folder)
         return super().start()
 
     def is_ready(self) -> bool:
-        return heartbeat.is_felt(self.name, self.folder)
+        return heartbeat.is_alive(self.name, self.folder)
 
 
 class Proxy(Server):

@@ -257,7 +257,7 @@ def test_a_process_is_well_as_long_as_it_shows_so(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(heartbeat.tempfile, "gettempdir", lambda: str(tmp_path))
     assert not is_healthy("worker")
-    heartbeat.show("worker")
+    heartbeat.beat("worker")
     assert is_healthy("worker")
     assert not is_healthy("beat")
     [file] = tmp_path.iterdir()

@@ -12,7 +12,7 @@ import pytest
 
 from telcox.common.errors import TooBusy
 from telcox.common.web import admission
-from telcox.common.web.admission import PLACES, gated, inside, stepped_out
+from telcox.common.web.admission import PLACES, admitted, stepped_out, with_admission
 from telcox.testing.processes import wait_until
 
 
@@ -31,7 +31,7 @@ class Crowd:
 
     def come(self, number: int) -> None:
         def run() -> None:
-            with inside():
+            with admitted():
                 self.inside.append(number)
                 self.let_go[number].wait(10)
                 self.inside.remove(number)
@@ -63,7 +63,7 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
 
 def test_who_steps_out_lets_another_in_and_comes_back() -> None:
     crowd = Crowd()
-    with inside():
+    with admitted():
         for number in range(PLACES):
             crowd.come(number)
         until(lambda: len(crowd.inside) == PLACES - 1)
@@ -84,7 +84,7 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
 
     for _ in range(PLACES + 1):
         with contextlib.suppress(ZeroDivisionError):
-            gated(fail)({}, lambda: None)
+            with_admission(fail)({}, lambda: None)
     assert admission._places._free == PLACES
 
 
@@ -100,7 +100,7 @@ def test_never_more_inside_than_places_under_a_crowd() -> None:
         with lock:
             now -= 1
 
-    call = gated(request)
+    call = with_admission(request)
     threads = [threading.Thread(target=lambda: [call({}, None) for _ in range(20)]) for _ in range(16)]
     for thread in threads:
         thread.start()
@@ -128,7 +128,7 @@ def full_house(settings: Any) -> Iterator[Crowd]:
 
 def seconds_until_refused(**given: float) -> float:
     began = time.monotonic()
-    with pytest.raises(TooBusy), inside(**given):
+    with pytest.raises(TooBusy), admitted(**given):
         pass
     return time.monotonic() - began
 
@@ -155,13 +155,13 @@ def test_when_a_place_was_given_who_comes_may_wait_again(full_house: Crowd) -> N
     full_house.come(PLACES)
     until(lambda: len(full_house.inside) == PLACES)
     full_house.let_go[PLACES].set()
-    with inside():
+    with admitted():
         pass
 
 
 def test_who_comes_back_is_never_refused(full_house: Crowd) -> None:
     full_house.let_go[0].set()
-    with inside():
+    with admitted():
         with stepped_out():
             full_house.come(PLACES)
             until(lambda: full_house.inside == list(range(1, PLACES + 1)))
@@ -191,7 +191,7 @@ class Asked:
             start_response("200 OK", [])
             return []
 
-        self.answer = gated(application)(environ, start_response)
+        self.answer = with_admission(application)(environ, start_response)
 
 
 def test_a_refusal_is_a_problem_that_says_when_to_come_again(full_house: Crowd) -> None:

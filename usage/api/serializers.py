@@ -5,7 +5,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.phone import InvalidPhoneNumber, national_number
 from telcox.common.web.fields import (
     StrictBooleanField,
     StrictChoiceField,
@@ -35,7 +35,7 @@ class UsageEventInput(InputSerializer):
 
     def validate_phone_number(self, value: str) -> str:
         try:
-            return national(value)
+            return national_number(value)
         except InvalidPhoneNumber as error:
             raise serializers.ValidationError(str(error), code="value_error") from error
 

@@ -16,7 +16,7 @@ from rest_framework.viewsets import ViewSet
 from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
 from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
-from telcox.common.web.openapi import PHONE_NUMBER, problems
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 from telcox.common.web.parsers import BodyTooLarge, RawParser
 from usage.api.permissions import MayReportUsage
 from usage.api.serializers import (
@@ -54,7 +54,7 @@ class LineUsageViewSet(ViewSet):
         operation_id="get_usage",
         tags=["usage"],
         parameters=[PHONE_NUMBER],
-        responses={200: SnapshotOutput, **problems(404, 422)},
+        responses={200: SnapshotOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
@@ -75,7 +75,7 @@ class LineUsageHistoryViewSet(ViewSet):
         operation_id="get_usage_history",
         tags=["usage"],
         parameters=[PHONE_NUMBER, HistoryQuery],
-        responses={200: HistoryOutput, **problems(404, 422)},
+        responses={200: HistoryOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path="usage/history")
     def history(self, request: Request, phone_number: str) -> Response:
@@ -137,7 +137,7 @@ class UsageEventsViewSet(ViewSet):
         tags=["usage"],
         parameters=[IDEMPOTENCY_KEY],
         request=USAGE_BODIES,
-        responses={200: ReceiptOutput, **problems(413, 415, 422)},
+        responses={200: ReceiptOutput, **problem_responses(413, 415, 422)},
     )
     def create(self, request: Request) -> HttpResponse:
         """Counts each report once, and says what became of each.
@@ -196,7 +196,7 @@ class DevUsageEventViewSet(ViewSet):
         operation_id="post_usage_event",
         tags=["dev"],
         request=UsageEventInput,
-        responses={202: RecordedUsageOutput, **problems(404, 409, 413, 415, 422)},
+        responses={202: RecordedUsageOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
     def create(self, request: Request) -> Response:
         """Counts one event, and answers the state after it."""

@@ -15,7 +15,7 @@ _DRAWN = [
 Crossing = tuple[Resource, int]
 
 
-def crossed(place: Place, held: Held, added: Amounts) -> list[Crossing]:
+def crossed_thresholds(place: Place, held: Held, added: Amounts) -> list[Crossing]:
     """The thresholds (percent) that a counter passed when `added` made it what it holds now.
 
     Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut

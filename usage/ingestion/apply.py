@@ -13,9 +13,9 @@ from prometheus_client import Counter as Metric
 
 from telcox.common.calendar import LocalDates, local_date
 from telcox.common.database.bulk import chunks
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from usage import broadcast
-from usage.ingestion.alerts import crossed
+from usage.ingestion.alerts import crossed_thresholds
 from usage.ingestion.places import Places
 from usage.ingestion.reports import CategoryName, Outcome, Result, UsageReport
 from usage.ingestion.sql import add_to_counters, add_to_days, insert_events, room_in_counters, write_alerts
@@ -146,7 +146,7 @@ def _write_once(items: list[_Item], at: datetime) -> None:
     baffled = False
     while items:
         try:
-            patiently(partial(_write, items, at))
+            retry_lost_locks(partial(_write, items, at))
             return
         except IntegrityError:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
@@ -199,7 +199,7 @@ def _alerts(
     crossings = [
         (key, resource, threshold)
         for key, place in places.items()
-        for resource, threshold in crossed(place, held[key], added[key])
+        for resource, threshold in crossed_thresholds(place, held[key], added[key])
     ]
     # In the order of their keys, as everything that is written.
     return [

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.phone import InvalidPhoneNumber, national_number
 from usage.vocabulary import QUANTITY_MAX, RejectionReason
 
 # usage.vocabulary.Category, spelled out for the decoder.
@@ -52,7 +52,7 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
         """Itself, with the number in its national form and the key without blanks around it (MySQL compares
         keys without those at the end). Raises InvalidReport."""
         try:
-            self.phone_number = national(self.phone_number)
+            self.phone_number = national_number(self.phone_number)
         except InvalidPhoneNumber as error:
             raise InvalidReport(f"{error} - at `$.phone_number`") from error
         if self.occurred_at is not None and self.occurred_at.year not in YEARS:

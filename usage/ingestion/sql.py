@@ -15,7 +15,14 @@ from itertools import chain
 
 from django.db import connection
 
-from telcox.common.database.bulk import ROWS_AT_ONCE, chunks, date_literal, is_plain, marks, moment_literal
+from telcox.common.database.bulk import (
+    ROWS_AT_ONCE,
+    chunks,
+    date_literal,
+    is_plain,
+    moment_literal,
+    placeholders,
+)
 from usage.ingestion.values import COLUMNS, Amounts, Held
 from usage.models import UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.vocabulary import COUNTER_MAX
@@ -87,7 +94,7 @@ def add_to_counters(
             cursor.execute(f"{head}{values}{tail}{f' RETURNING {_HELD}' if answers else ''}")
             if not answers:
                 cursor.execute(
-                    f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {marks(len(chunk))}",  # noqa: S608
+                    f"SELECT {_HELD} FROM {table} WHERE subscription_id IN {placeholders(len(chunk))}",  # noqa: S608
                     chunk,
                 )
             for row in cursor.fetchall():

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from telcox.common.calendar import spoken
+from telcox.common.calendar import local_iso
 from telcox.common.sockets.daphne import text_frame
 from usage.periods import Alert
 from usage.reading import WatchedLine
@@ -40,7 +40,7 @@ def alert_frame(phone_number: str, alert: Alert) -> bytes:
             "plan_id": alert.plan_id,
             "resource": alert.resource,
             "threshold": alert.threshold,
-            "crossed_at": spoken(alert.crossed_at),
+            "crossed_at": local_iso(alert.crossed_at),
         }
     )
 

@@ -173,7 +173,7 @@ class Hub:
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
-def hub() -> Hub:
+def current_hub() -> Hub:
     """The running loop's hub; a process has one loop, a test suite many."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from telcox.testing.databases import fresh_database, manage, manage_and_kill
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
-from usage.verification import differences
+from usage.verification import find_differences
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_each_record_is_counted_once_however_often_the_file_is_read(seeded: None
     assert imported(file) == f"{file}: 2500 records: 2500 counted, 0 counted before, 0 rejected"
     assert imported(file) == f"{file}: 2500 records: 0 counted, 2500 counted before, 0 rejected"
     assert used() == before + 250_000
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_gzip_standard_input_and_several_files(

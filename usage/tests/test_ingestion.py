@@ -23,7 +23,7 @@ from usage.tests.batches import (
     report,
     take,
 )
-from usage.verification import differences
+from usage.verification import find_differences
 from usage.vocabulary import COUNTER_MAX, QUANTITY_MAX
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) 
     assert counter().used_social_bytes == before[0].used_social_bytes + 105
     assert counter().version == before[0].version + 2
     assert counter(CARLA).used_voice_seconds == before[1].used_voice_seconds + 100
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_the_same_batch_again_is_all_duplicates_and_changes_nothing(seeded: None, now: datetime) -> None:
@@ -55,7 +55,7 @@ def test_a_batch_of_known_and_new_counts_the_new(seeded: None, now: datetime) ->
     take(now, report("2"), report("4"))
     receipt = take(now, *(report(str(number)) for number in range(1, 6)))
     assert counts(receipt) == (5, 3, 2, 0)
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_a_key_twice_in_a_batch_is_counted_once(seeded: None, now: datetime) -> None:

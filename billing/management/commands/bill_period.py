@@ -13,10 +13,10 @@ from django.utils import translation
 
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared, wait_for_processes
+from billing.management.workers import run_shared, wait_for_processes, worker_count
 from billing.models import BillingRun, RunState
 from billing.runs.figures import Figures, figures_of
-from billing.runs.rehearsing import Rehearsal, rehearsals
+from billing.runs.rehearsing import Rehearsal, rehearse_period
 from billing.runs.running import bill_open_chunks, resume_run, start_run, stop_run
 from billing.tasks import bill_run
 from telcox.common.database.batches import Share
@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, period: str, date: date | None, ahead: bool, workers: int | None, **options: Any
     ) -> None:
-        at = clock.moment(date, ahead=ahead)
+        at = clock.moment_for(date, ahead=ahead)
         try:
             if options["dry_run"]:
                 self._rehearse(period, at)
@@ -65,7 +65,9 @@ class Command(BaseCommand):
         here = workers or not settings.CELERY_BROKER_URL
         try:
             with Bars({"invoices": figures.size - figures.done}) as bars:
-                for done in shared(partial(_share, run), number(workers)) if here else _by_workers(run):
+                for done in (
+                    run_shared(partial(_share, run), worker_count(workers)) if here else _by_workers(run)
+                ):
                     bars.update("invoices", done)
         except KeyboardInterrupt:
             with suppress(DomainError):  # it has just been done
@@ -86,7 +88,7 @@ class Command(BaseCommand):
         )
 
     def _rehearse(self, period: str, at: datetime) -> None:
-        steps = rehearsals(period=period, at=at)
+        steps = rehearse_period(period=period, at=at)
         found, done = next(steps), 0
         with Bars({"looked at": found.size}) as bars:
             for found in steps:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, what: str, period: str, output: Path | None, **options: Any) -> None:
         table = TABLES[what](Selection(period))
         path = output or Path(f"{table.name}.{options['format']}")
-        rows = Counted(table.rows)
+        rows = CountedRows(table.rows)
         table = table._replace(rows=iter(rows))
         try:
             with path.open("wb") as file:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{path}: {rows.number} rows")
 
 
-class Counted:
+class CountedRows:
     """Rows, with a bar on a terminal while they pass."""
 
     def __init__(self, rows: Iterator[Row]) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.invoicing.closing import invoiced_periods
-from billing.management.arguments import at_least_one, day
+from billing.management.arguments import at_least_one, parse_day
 from telcox.common.errors import DomainError
 from usage.purging import (
     CHUNK,
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--before",
-            type=day,
+            type=parse_day,
             required=True,
             metavar="DATE",
             help="2026-07-01: the first day that is kept",

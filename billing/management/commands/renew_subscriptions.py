@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared
-from billing.sales.renewal import lines_due, renewals
+from billing.management.workers import run_shared, worker_count
+from billing.sales.renewal import lines_due, renew_due_lines
 
 
 class Command(BaseCommand):
@@ -17,9 +17,9 @@ class Command(BaseCommand):
         workers.add_arguments(parser)
 
     def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
-        at, begun = clock.moment(date, ahead=ahead), 0
+        at, begun = clock.moment_for(date, ahead=ahead), 0
         with Bars({"begun": lines_due(at).count()}) as bars:
-            for step in shared(lambda share: renewals(at=at, share=share), number(workers)):
+            for step in run_shared(lambda share: renew_due_lines(at=at, share=share), worker_count(workers)):
                 begun += step
                 bars.update("begun", step)
         self.stdout.write(f"{begun} period(s) begun")

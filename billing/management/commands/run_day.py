@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.daily import DayRun, Step, day_run, work_due
+from billing.daily import DayRun, DayStep, day_run, work_due
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared
+from billing.management.workers import run_shared, worker_count
 from telcox.common.database.batches import Share
 
 
@@ -24,10 +24,10 @@ class Command(BaseCommand):
         workers.add_arguments(parser)
 
     def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
-        at = clock.moment(date, ahead=ahead)
+        at = clock.moment_for(date, ahead=ahead)
         run = DayRun()
         with Bars(work_due(at=at)) as bars:
-            for result in shared(partial(_share, at), number(workers)):
+            for result in run_shared(partial(_share, at), worker_count(workers)):
                 if isinstance(result, DayRun):
                     run += result
                 else:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError(f"{run.parked} bill(s) set aside: the back-office says why")
 
 
-def _share(at: datetime, share: Share) -> Iterator[Step | DayRun]:
+def _share(at: datetime, share: Share) -> Iterator[DayStep | DayRun]:
     """The steps, and at the end what they came to."""
     run = DayRun()
     yield from day_run(run, at=at, share=share)

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.simulation.days import Setup, Tally, simulate
-from billing.simulation.outcome import digest, sums
-from billing.verification import faults
+from billing.simulation.days import Setup, Tally, simulate_operator
+from billing.simulation.outcome import operator_digest, operator_sums
+from billing.verification import find_faults
 from telcox.common.errors import DomainError
-from usage.verification import differences
+from usage.verification import find_differences
 
 MOST = 20
 
@@ -38,15 +38,15 @@ class Command(BaseCommand):
         setup = Setup(options["lines"], options["months"], options["seed"], options["steps"])
         clock = _Clock()
         try:
-            tally = simulate(setup, tell=self._tell)
+            tally = simulate_operator(setup, tell=self._tell)
         except DomainError as refusal:
             raise CommandError(refusal.detail) from refusal
         self.stdout.write(f"{setup.months} months of {setup.lines} lines in {clock.lap()}")
         for line in _summary(tally):
             self.stdout.write(line)
-        wrong = list(_first(chain(differences(), faults())))
+        wrong = list(_first(chain(find_differences(), find_faults())))
         self.stdout.write(f"verified in {clock.lap()}")
-        self.stdout.write(f"digest {digest()} ({clock.lap()})")
+        self.stdout.write(f"digest {operator_digest()} ({clock.lap()})")
         if wrong:
             raise CommandError("\n".join(["It does not add up:", *wrong]))
         self.stdout.write("Everything adds up.")
@@ -77,7 +77,7 @@ def _summary(tally: Tally) -> Iterator[str]:
     yield f"refused: {_listed((' '.join(key), number) for key, number in tally.refused.items())}"
     yield f"usage: {_listed(tally.usage.items())}"
     yield f"{tally.runs} runs of what is due; {tally.calendar.parked} bills were set aside"
-    for name, value in sums().items():
+    for name, value in operator_sums().items():
         yield f"{name}: {_listed(value.items()) if isinstance(value, dict) else value}"
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.verification import faults
+from billing.verification import find_faults
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, most: int, **options: Any) -> None:
         found = 0
-        for fault in islice(faults(), most):
+        for fault in islice(find_faults(), most):
             found += 1
             self.stdout.write(str(fault))
         if found:

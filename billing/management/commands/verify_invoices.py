@@ -8,7 +8,7 @@ from billing.models import InvoiceSeries
 from billing.verification.chain import Chain
 
 
-def noted(text: str) -> tuple[str, str]:
+def parse_note(text: str) -> tuple[str, str]:
     number, equals, seal = text.rpartition("=")
     if not equals or len(seal) != 64:
         raise ArgumentTypeError("a document's number and its seal: 001-001-000000017=9f86d0…")
@@ -27,21 +27,21 @@ class Command(BaseCommand):
         parser.add_argument(
             "--noted",
             action="append",
-            type=noted,
+            type=parse_note,
             default=[],
             metavar="NUMBER=SEAL",
             help="a document must bear this seal; may be repeated",
         )
 
     def handle(
-        self, *args: Any, series: list[str] | None, noted: list[tuple[str, str]], **options: Any
+        self, *args: Any, series: list[str] | None, parse_note: list[tuple[str, str]], **options: Any
     ) -> None:
         chosen = InvoiceSeries.objects.order_by("prefix")
         if series:
             chosen = chosen.filter(prefix__in=series)
             if unknown := set(series) - {each.prefix for each in chosen}:
                 raise CommandError(f"there is no series {', '.join(sorted(unknown))}")
-        wrong, seals = 0, dict(noted)
+        wrong, seals = 0, dict(parse_note)
         with Bars({each.prefix: each.last_number for each in chosen}) as bars:
             for each in chosen:
                 chain = Chain(each, noted=seals)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Mod
 
-from telcox.common.database.retrying import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def in_pieces(
     """What `work`, a whole transaction, returns for all of these keys; or, where one of them is refused, for
     each by itself, so that it keeps no other from being `done`. One that is refused is logged, and None."""
     try:
-        yield patiently(partial(work, keys))
+        yield retry_lost_locks(partial(work, keys))
     except DomainError as refusal:
         if len(keys) > 1:
             for key in keys:

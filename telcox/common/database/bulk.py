@@ -24,7 +24,7 @@ def chunks(items: Sequence[Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequence
 
 
 @cache
-def marks(count: int) -> str:
+def placeholders(count: int) -> str:
     """`(%s, %s, %s)`, to stand after IN."""
     return f"({', '.join(['%s'] * count)})"
 
@@ -59,7 +59,7 @@ def date_literal(day: date) -> str:
 Rows = TypeVar("Rows", bound=models.Model)
 
 
-def insert(rows: Sequence[Rows]) -> Sequence[Rows]:
+def bulk_insert(rows: Sequence[Rows]) -> Sequence[Rows]:
     """Inserts unsaved rows of one model, and gives them their keys where the database tells them: MariaDB and
     SQLite do, MySQL does not.
 

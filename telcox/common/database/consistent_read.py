@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
+def consistent_read() -> Iterator[None]:
     """A transaction of which all statements see the database as it was when the first began."""
     if connection.vendor == "mysql" and not connection.in_atomic_block:
         with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ from django.db import transaction
 Result = TypeVar("Result")
 
 
-def rehearse(work: Callable[[], Result], *, dry_run: bool) -> Result:
+def commit_unless_dry_run(work: Callable[[], Result], *, dry_run: bool) -> Result:
     """What `work` returns: one transaction, which is rolled back if it is a dry run. Then nothing has
     happened, and what was registered for after the commit does not happen either.
 

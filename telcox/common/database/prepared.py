@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet, Value
 
-from telcox.common.database.bulk import marks
+from telcox.common.database.bulk import placeholders
 
 Row = dict[str, Any]
 
@@ -39,7 +39,7 @@ class _Statement(NamedTuple):
         for parameter, part in zip(self.parameters, self.parts[1:], strict=True):
             value = values[parameter.name] if type(parameter) is _Placeholder else parameter
             several = type(value) is list
-            sql += [marks(len(value)) if several else "%s", part]
+            sql += [placeholders(len(value)) if several else "%s", part]
             parameters += value if several else [value]
         return "".join(sql), parameters
 

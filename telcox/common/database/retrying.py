@@ -26,7 +26,7 @@ PATIENCE = 20.0
 LONGEST_PAUSE = 0.5
 
 
-def patiently(work: Callable[[], Result]) -> Result:
+def retry_lost_locks(work: Callable[[], Result]) -> Result:
     """What `work` returns: one whole transaction, begun anew as long as the database takes its locks away.
 
     Within a transaction of the caller's, which is gone with it, `work` is tried once.

@@ -28,7 +28,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from telcox.common.errors import DomainError
-from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.phone import InvalidPhoneNumber, national_number
 
 # Refusals told one by one after an action on many rows; of the others, how many there were.
 REFUSALS_TOLD = 5
@@ -109,7 +109,7 @@ class OfficeAdmin(admin.ModelAdmin):
         if obj := context.get("original"):
             context["steps"] = self.steps_for(request, obj)
             context["links"] = self.links_from(request, obj)
-            context["seen"] = seen(obj) if self.versioned else ""
+            context["seen"] = row_version(obj) if self.versioned else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
@@ -131,9 +131,9 @@ class OfficeAdmin(admin.ModelAdmin):
             shown = self._run(request, chosen, obj)
         except DomainError as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
-            return redirect(page_of(obj))
+            return redirect(change_page_of(obj))
         self.message_user(request, chosen.done % (shown or obj), messages.SUCCESS)
-        return redirect(page_of(shown) if shown else list_of(self.model))
+        return redirect(change_page_of(shown) if shown else list_page_of(self.model))
 
     def _run(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
         shown = step.run(obj, timezone.now(), request.user.get_username())
@@ -276,7 +276,7 @@ class CappedPaginator(Paginator):
 def as_stored(search_term: str) -> str:
     """A phone number in the form it is stored in; anything else as it is."""
     try:
-        return national(search_term)
+        return national_number(search_term)
     except InvalidPhoneNumber:
         return search_term
 
@@ -286,7 +286,7 @@ def is_key(value: Any) -> bool:
     return str(value).isdecimal() and len(str(value)) < 19
 
 
-def seen(obj: Any) -> str:
+def row_version(obj: Any) -> str:
     """Which row a page shows, and of which version."""
     return f"{obj.pk}-{obj.version}"
 
@@ -299,11 +299,11 @@ def as_seen(obj: Any, told: str | None) -> None:
         obj.version = int(version)
 
 
-def page_of(obj: Model) -> str:
+def change_page_of(obj: Model) -> str:
     return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
 
 
-def list_of(model: type[Model], **filters: Any) -> str:
+def list_page_of(model: type[Model], **filters: Any) -> str:
     """The address of a model's list, filtered."""
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{address}?{urlencode(filters)}" if filters else address
@@ -316,7 +316,7 @@ def form_for(model: type[Model], **initial: Any) -> str:
 
 
 def link_to(obj: Model | None) -> str:
-    return format_html('<a href="{}">{}</a>', page_of(obj), obj) if obj else "—"
+    return format_html('<a href="{}">{}</a>', change_page_of(obj), obj) if obj else "—"
 
 
 def share_used(used: int, limit: int, *, of_bytes: bool = False) -> str:

@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from telcox.common.phone import InvalidPhoneNumber, national
+from telcox.common.phone import InvalidPhoneNumber, national_number
 
 GB = 2**30
 
@@ -20,7 +20,7 @@ class PhoneNumberField(forms.CharField):
         if not text:
             return text
         try:
-            return national(text)
+            return national_number(text)
         except InvalidPhoneNumber as error:
             raise ValidationError(_("Enter a phone number of 5 to 15 digits."), code="invalid") from error
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from telcox.common.database.dry_run import rehearse
+from telcox.common.database.dry_run import commit_unless_dry_run
 from telcox.common.errors import DomainError
 from telcox.common.office.admin import MadeByService, OfficeAdmin
 
@@ -84,7 +84,7 @@ class Previewed(OfficeAdmin):
             raise PermissionDenied
         shown: dict[str, Any]
         try:
-            shown = rehearse(partial(self.what_would_come, request, obj), dry_run=True)
+            shown = commit_unless_dry_run(partial(self.what_would_come, request, obj), dry_run=True)
         except Invalid as invalid:
             shown = {"forms": invalid.forms}
         except DomainError as refusal:

@@ -25,8 +25,8 @@ from django.conf import settings
 from prometheus_client import Counter
 
 from telcox.common.errors import TooBusy
-from telcox.common.web.parsers import drain
-from telcox.common.web.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem
+from telcox.common.web.parsers import drain_body
+from telcox.common.web.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem_document
 
 REFUSED = Counter("telcox_requests_refused_total", "Requests refused because others wait", ["queue", "why"])
 
@@ -98,7 +98,7 @@ _places = _Places(PLACES)
 
 
 @contextmanager
-def inside(*, waited: float = 0.0) -> Iterator[None]:
+def admitted(*, waited: float = 0.0) -> Iterator[None]:
     """Raises TooBusy. `waited`: for how many seconds the request had been waiting when it came to us."""
     if _places.behind() > settings.QUEUE_BEHIND_SECONDS:
         raise too_busy("gate", "behind")
@@ -134,7 +134,7 @@ def _leave() -> None:
         _places.give()
 
 
-def gated(application: Callable[..., Any]) -> Callable[..., Any]:
+def with_admission(application: Callable[..., Any]) -> Callable[..., Any]:
     """The WSGI application, with a limit to how many of its requests compute at once, and to how long one
     waits for that: then it is answered 503, with Retry-After."""
 
@@ -142,7 +142,7 @@ def gated(application: Callable[..., Any]) -> Callable[..., Any]:
         if environ.get("PATH_INFO") in PROBES:
             return application(environ, start_response)
         try:
-            with inside(waited=_waited(environ)):
+            with admitted(waited=_waited(environ)):
                 return application(environ, start_response)
         except TooBusy as refusal:
             return _refused(refusal, environ, start_response)
@@ -161,8 +161,8 @@ def _waited(environ: dict[str, Any]) -> float:
 
 def _refused(refusal: TooBusy, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     # Unread, it would have the server close the connection, and its sender would never see the answer.
-    drain(environ["wsgi.input"])
-    body = json.dumps(problem(refusal.status, refusal.detail, reason=refusal.reason)).encode()
+    drain_body(environ["wsgi.input"])
+    body = json.dumps(problem_document(refusal.status, refusal.detail, reason=refusal.reason)).encode()
     headers = {
         "Content-Type": CONTENT_TYPE,
         "Content-Length": str(len(body)),

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from telcox.common.calendar import spoken
+from telcox.common.calendar import local_iso
 from telcox.common.money import MONEY_MAX, cents
 
 
@@ -110,4 +110,4 @@ class MomentField(serializers.DateTimeField):
     """A moment in an answer: ISO 8601 in the operator's time zone, with its offset."""
 
     def to_representation(self, value: Any) -> str:
-        return spoken(value)
+        return local_iso(value)

@@ -40,7 +40,7 @@ class PreparedTokenScheme(TokenScheme):
     target_class = "telcox.common.web.authentication.PreparedTokenAuthentication"
 
 
-def problems(*statuses: int) -> dict[Any, OpenApiResponse]:
+def problem_responses(*statuses: int) -> dict[Any, OpenApiResponse]:
     """The error answers of an endpoint, beside those that any may give (401, 403, 503)."""
     return {(status, CONTENT_TYPE): OpenApiResponse(Problem) for status in (*statuses, 401, 403, 503)}
 

@@ -50,12 +50,12 @@ def read_limited(stream: IO[bytes], limit: int) -> bytes:
     while left > 0 and (piece := stream.read(min(left, PIECE))):
         left -= body.write(piece)
     if not left:
-        drain(stream)
+        drain_body(stream)
         raise BodyTooLarge
     return body.getvalue()
 
 
-def drain(stream: IO[bytes]) -> None:
+def drain_body(stream: IO[bytes]) -> None:
     """Reads on for a while: most clients look for an answer only after they sent everything."""
     left = DRAINED_MAX
     while left > 0 and (piece := stream.read(PIECE)):

@@ -32,7 +32,7 @@ _ERROR_TYPES = {
 }
 
 
-def problem(status: int, detail: str | None = None, **members: Any) -> dict[str, Any]:
+def problem_document(status: int, detail: str | None = None, **members: Any) -> dict[str, Any]:
     """The document itself; `detail` falls back to the status's own phrase."""
     phrase = HTTPStatus(status).phrase
     return {"type": "about:blank", "title": phrase, "status": status, "detail": detail or phrase, **members}
@@ -46,28 +46,28 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     headers: dict[str, str] = {}
     match exc:
         case InvalidInput():
-            body = problem(422, exc.detail, errors=exc.errors)
+            body = problem_document(422, exc.detail, errors=exc.errors)
         case DomainError():
-            body = problem(exc.status, exc.detail, reason=exc.reason)
+            body = problem_document(exc.status, exc.detail, reason=exc.reason)
             if isinstance(exc, TooBusy):
                 headers["Retry-After"] = RETRY_AFTER_SECONDS
         case exceptions.ValidationError():
             errors = list(_flatten(exc.get_full_details(), ("body",)))
-            body = problem(422, _sentence(errors), errors=errors)
+            body = problem_document(422, _sentence(errors), errors=errors)
         case exceptions.APIException():
             # DRF's own sentences are translated; the API speaks one language, so the status phrase stands
             # for them.
-            body = problem(exc.status_code)
+            body = problem_document(exc.status_code)
             if authenticate := getattr(exc, "auth_header", None):
                 headers["WWW-Authenticate"] = authenticate
             if wait := getattr(exc, "wait", None):
                 headers["Retry-After"] = str(round(wait))
         case Http404():
-            body = problem(404)
+            body = problem_document(404)
         case PermissionDenied():
-            body = problem(403)
+            body = problem_document(403)
         case _ if isinstance(exc, DATABASE_UNAVAILABLE):
-            body = problem(503, "The database is not reachable")
+            body = problem_document(503, "The database is not reachable")
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         case _:
             return None
@@ -96,7 +96,9 @@ def _sentence(errors: list[dict[str, Any]]) -> str:
 
 
 def _answer(status: int, detail: str | None = None, **headers: str) -> JsonResponse:
-    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE, headers=headers)
+    return JsonResponse(
+        problem_document(status, detail), status=status, content_type=CONTENT_TYPE, headers=headers
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from telcox.common.garbage_collector import spare_the_server
-from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Records, read_cdr, text_of
+from usage.ingestion.cdr import COLUMNS, NotADetailRecord, RecordLayout, Records, read_cdr, text_of
 from usage.ingestion.receipts import Receipt
 from usage.services import take_usage
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         # SQLite has one writer.
         self.workers = max(1, options["workers"]) if connection.vendor == "mysql" else 1
         for name in files:
-            layout = Layout(
+            layout = RecordLayout(
                 source=options["source"] or ("stdin" if name == STANDARD_INPUT else Path(name).name),
                 names=dict(options["column"]),
                 time_zone=options["time_zone"],
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 f"{totals['duplicates']} counted before, {totals['rejected']} rejected"
             )
 
-    def _import(self, name: str, layout: Layout) -> Counter[str]:
+    def _import(self, name: str, layout: RecordLayout) -> Counter[str]:
         totals: Counter[str] = Counter()
         with _opened(name) as (file, progress):
             text = text_of(file)  # kept: it closes the file when it goes

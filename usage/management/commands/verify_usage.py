@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from usage.verification import differences
+from usage.verification import find_differences
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, most: int, **options: Any) -> None:
         found = 0
-        for difference in islice(differences(), most):
+        for difference in islice(find_differences(), most):
             found += 1
             self.stdout.write(str(difference))
         if found:

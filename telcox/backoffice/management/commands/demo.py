@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from billing.sales.renewal import renew_subscriptions
-from telcox.backoffice.demo import Login, login_made_before, make_login, seed
+from telcox.backoffice.demo import Login, login_made_before, make_login, seed_demo
 
 EVENT = '{"phone_number": "0969786985", "category": "SOCIAL", "bytes": 1048576}'
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         login: Login | None
-        if seed(at=now):
+        if seed_demo(at=now):
             login = make_login()
         else:
             # Somebody's data: periods go on, and nobody is given a login.
