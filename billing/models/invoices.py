@@ -97,7 +97,7 @@ class Invoice(Frozen):
     """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985. Or
     a credit note, which takes back another document (`corrects`) or a part of it.
 
-    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards.py).
+    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards).
     That is why it keeps copies of the customer's name and DNI, the number and the tax rate: all of those may
     change after it was sent. What happens to it afterwards (MUTABLE) is no part of the document.
     """
