@@ -25,14 +25,46 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 
 
+# Files that take longest, so that no worker is left with one of them at the end.
+LONGEST = (
+    "telcox/tests/test_pressure.py",
+    "billing/tests/test_run_endurance.py",
+    "usage/tests/test_endurance.py",
+    "telcox/tests/test_stopping.py",
+    "usage/tests/test_live_limits.py",
+    "usage/tests/test_simulate_usage.py",
+    "usage/tests/test_import_cdr.py",
+    "billing/tests/test_purge_usage.py",
+    "billing/tests/test_guards.py",
+    "telcox/tests/test_background.py",
+    "usage/tests/test_live_alerts.py",
+    "usage/tests/test_live.py",
+    "billing/tests/test_simulation.py",
+    "telcox/tests/test_backoffice.py",
+    "telcox/tests/test_outages.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs servers that are not there; `make test` brings them in its second half."""
+    """Skip what needs servers that are not there; `make test` brings them in its second half. Order files by
+    how long they take."""
     with_mariadb = "mysql" in settings.DATABASES["default"]["ENGINE"]
     for item in items:
-        if item.get_closest_marker("mariadb") and not with_mariadb:
+        mariadb, redis = item.get_closest_marker("mariadb"), item.get_closest_marker("redis")
+        if item.get_closest_marker("once") and (mariadb or redis):
+            raise pytest.UsageError(f"{item.nodeid} is left out of both halves of make test")
+        if mariadb and not with_mariadb:
             item.add_marker(pytest.mark.skip(reason="needs MariaDB: second half of make test"))
-        if item.get_closest_marker("redis") and not settings.REDIS_URL:
+        if redis and not settings.REDIS_URL:
             item.add_marker(pytest.mark.skip(reason="needs Redis: second half of make test"))
+    files = dict.fromkeys([*LONGEST, *(_file(item) for item in items)])
+    order = {file: number for number, file in enumerate(files)}
+    items.sort(key=lambda item: order[_file(item)])
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")
