@@ -112,9 +112,9 @@ def reason_to_drop(notice: Notice) -> str:
     if notice.kind == NoticeKind.DOCUMENT:
         return ""
     if notice.invoice.status not in OPEN:
-        return _("Nothing is owed on it any more")
+        return _("Nothing is owed on the invoice any more")
     if notice.kind == NoticeKind.SUSPENSION and not _suspended(notice):
-        return _("The line was resumed meanwhile")
+        return _("The line has been resumed in the meantime")
     return ""
 
 

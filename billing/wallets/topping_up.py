@@ -54,7 +54,7 @@ def top_up(
     foreseen.taken()
     if amount > settings.TOP_UP_MAX_USD:
         raise Unprocessable(
-            _("A top-up is %(most)s dollars at the most") % {"most": settings.TOP_UP_MAX_USD},
+            _("A top-up must not be more than %(most)s dollars") % {"most": settings.TOP_UP_MAX_USD},
             reason="amount_too_large",
         )
     if line.status == LineStatus.TERMINATED:
