@@ -35,7 +35,7 @@ def mail_carrier() -> Iterator[Prepare]:
     The console is for development: elsewhere it ends in the logs, and no personal data does.
     """
     if settings.EMAIL_BACKEND == CONSOLE and not settings.DEBUG:
-        raise ConnectionError("no mail server is set up (EMAIL_URL)")
+        raise ConnectionError("no mail server is set up: set EMAIL_URL")
     connection = get_connection()
     connection.open()
     try:

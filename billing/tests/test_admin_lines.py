@@ -91,7 +91,7 @@ def test_how_a_line_pays_is_settled_while_no_period_runs(shop: Client) -> None:
     activate_subscription(line=line, plan=plan("prepago-8"), at=timezone.now())
     form = shop.get(url(line)).context["adminform"].form
     assert form.fields["prepaid"].disabled
-    assert "no period runs" in str(form.fields["prepaid"].help_text)
+    assert "no period in progress" in str(form.fields["prepaid"].help_text)
 
 
 def test_the_customers_page_does_not_set_a_lines_status(shop: Client, line: Line) -> None:
@@ -298,7 +298,7 @@ def test_a_lines_page_has_its_history_newest_first(shop: Client, line: Line) -> 
 def test_the_history_speaks_the_readers_language_whoever_wrote_it(shop: Client, line: Line) -> None:
     shop.post(new(Suspension), {"line": line.pk, "reason": "CUSTOMER"})
     for page in (url(line), rows(LineEvent), url(LineEvent.objects.all()[0])):
-        assert "The customer&#x27;s wish" in shop.get(page).content.decode()
+        assert "At the customer&#x27;s request" in shop.get(page).content.decode()
         assert "A petición del cliente" in shop.get(page, headers={"accept-language": "es"}).content.decode()
 
 

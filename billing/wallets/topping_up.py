@@ -67,5 +67,9 @@ def top_up(
     posted = post_entries(postings=[posting], at=at, by=by)[0]
     if posted.refusal is not None:
         # Somebody was quicker with this reference and other content, or the wallet was tampered with.
-        logger.error("top-up %s was collected and refused: %s", reference, posted.refusal.reason)
+        logger.error(
+            "top-up %s was collected by the payment gateway and refused by the wallet: %s",
+            reference,
+            posted.refusal.reason,
+        )
     return TopUp(posted.taken(), posted.repeated)
