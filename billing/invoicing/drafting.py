@@ -115,7 +115,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     """
     subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
     if not subscription.unbilled:
-        raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
+        raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     [bill] = price_periods([subscription], at=at)
     if discount:
         changes = replace(bill.facts.changes, extra_discount=cents(discount))
@@ -136,7 +136,7 @@ def discard_draft(*, invoice: Invoice) -> None:
     """Deletes a draft and its lines. Raises DomainError if it is a document already."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if not invoice.is_draft:
-        raise DomainError(_("An issued invoice cannot be deleted"), reason="not_a_draft")
+        raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
         release_late_use(invoice)
