@@ -263,7 +263,7 @@ def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.Mo
         return found
 
     original = parking.price_periods
-    monkeypatch.setattr(parking, "priced", priced)
+    monkeypatch.setattr(parking, "price_periods", priced)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
     monkeypatch.undo()

@@ -165,7 +165,7 @@ class TestMailing:
         def fail(*args: Any, **options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr("billing.invoicing.issuing.insert", fail)
+        monkeypatch.setattr("billing.invoicing.issuing.bulk_insert", fail)
         with pytest.raises(RuntimeError):
             issue(now)
         assert not Invoice.objects.filter(issued_at=now).exists()

@@ -109,7 +109,7 @@ class TestTheLastTwoInvoices:
             both_have_looked.wait()
             return owed
 
-        monkeypatch.setattr(suspending, "locked", fresh)
+        monkeypatch.setattr(suspending, "lock_line", fresh)
         monkeypatch.setattr(suspending, "_still_owed", look_together)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)
         assert fresh(line).status == LineStatus.SUSPENDED

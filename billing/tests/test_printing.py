@@ -221,8 +221,9 @@ class TestKeeping:
         page = printed_page(printed())
         code = (
             "import sys, json, datetime, django; django.setup()\n"
-            "from billing.printing.typesetting import typeset\n"
-            "sys.stdout.buffer.write(typeset(json.load(sys.stdin), at=datetime.datetime.fromtimestamp(0)))"
+            "from billing.printing.typesetting import typeset_page\n"
+            "at = datetime.datetime.fromtimestamp(0)\n"
+            "sys.stdout.buffer.write(typeset_page(json.load(sys.stdin), at=at))"
         )
         made = [
             subprocess.run(
@@ -241,7 +242,7 @@ class TestKeeping:
     def test_it_is_printed_once(self, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
         invoice = printed()
         first = document_pdf(invoice)
-        monkeypatch.setattr("billing.printing.archive.typeset", None)
+        monkeypatch.setattr("billing.printing.archive.typeset_page", None)
         assert document_pdf(invoice) == first
 
     def test_what_becomes_of_the_document_is_not_on_it(self, printed: Printed) -> None:

@@ -90,7 +90,7 @@ def test_the_command_says_what_does_not_add_up(monkeypatch: pytest.MonkeyPatch) 
         Subscription.objects.update(limit_bytes=1)
         return tally
 
-    monkeypatch.setattr("billing.management.commands.simulate_operator.simulate", damaged)
+    monkeypatch.setattr("billing.management.commands.simulate_operator.simulate_operator", damaged)
     with pytest.raises(CommandError, match="its limits are 1 B"):
         call_command("simulate_operator", "--lines=3", "--months=1")
 

@@ -16,12 +16,10 @@ class Command(BaseCommand):
         parser.add_argument("period", type=parse_period, help="2026-11")
         workers.add_arguments(parser)
 
-    def handle(self, *args: Any, parse_period: str, workers: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, period: str, workers: int | None, **options: Any) -> None:
         printed = 0
-        with Bars({"printed": documents_of_period(parse_period).count()}) as bars:
-            for step in run_shared(
-                lambda share: print_documents(parse_period, share=share), worker_count(workers)
-            ):
+        with Bars({"printed": documents_of_period(period).count()}) as bars:
+            for step in run_shared(lambda share: print_documents(period, share=share), worker_count(workers)):
                 printed += step
                 bars.update("printed", step)
         self.stdout.write(f"{printed} document(s)")

@@ -34,14 +34,14 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, series: list[str] | None, parse_note: list[tuple[str, str]], **options: Any
+        self, *args: Any, series: list[str] | None, noted: list[tuple[str, str]], **options: Any
     ) -> None:
         chosen = InvoiceSeries.objects.order_by("prefix")
         if series:
             chosen = chosen.filter(prefix__in=series)
             if unknown := set(series) - {each.prefix for each in chosen}:
                 raise CommandError(f"there is no series {', '.join(sorted(unknown))}")
-        wrong, seals = 0, dict(parse_note)
+        wrong, seals = 0, dict(noted)
         with Bars({each.prefix: each.last_number for each in chosen}) as bars:
             for each in chosen:
                 chain = Chain(each, noted=seals)
