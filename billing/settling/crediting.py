@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document
-from billing.invoicing.issuing import number_documents, queue_documents, record_issued, save_documents
+from billing.invoicing.issuing import issue_documents
 from billing.invoicing.late_use import release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
@@ -125,11 +125,9 @@ def credit_invoice(
             at=at,
             by=by,
         )
-    document = Document(note, lines)
-    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
-    save_documents([document])
-    record_issued([note], at=at, by=by, why=why)
-    queue_documents([note], at=at)
+    issue_documents(
+        [Document(note, lines)], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at, by=by, why=why
+    )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
         release_late_use(invoice)

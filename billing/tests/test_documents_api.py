@@ -13,7 +13,7 @@ from django.test import Client
 from billing.daily import run_day
 from billing.invoicing.closing import invoiced_periods
 from billing.invoicing.drafting import Document, draft_invoice
-from billing.invoicing.issuing import number_documents, save_documents
+from billing.invoicing.issuing import issue_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
 from billing.sales.services import activate_subscription, buy_pack, change_plan
 from billing.settling.paying import record_payment
@@ -104,8 +104,7 @@ def credit_note_of(invoice: Invoice) -> Invoice:
             for field in ("description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
         },
     )
-    number_documents([Document(note, [line])], prefix="001-002", at=SECOND)
-    save_documents([Document(note, [line])])
+    issue_documents([Document(note, [line])], series="001-002", payments={}, at=SECOND)
     return note
 
 

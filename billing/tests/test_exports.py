@@ -17,7 +17,7 @@ from django.utils import translation
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
 from billing.invoicing.drafting import Document, draft_invoice
-from billing.invoicing.issuing import issue_invoice, number_documents, save_documents
+from billing.invoicing.issuing import issue_documents, issue_invoice
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
 from billing.settling.paying import record_payment
 from customers.models import Customer, Subscription
@@ -79,8 +79,7 @@ def note(invoice: Invoice, at: datetime) -> None:
             )
         ],
     )
-    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
-    save_documents([document])
+    issue_documents([document], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at)
 
 
 def as_csv(table: Table) -> list[dict[str, str]]:
