@@ -84,28 +84,6 @@ def receive_payment(
     return Received(payment, repeated=False)
 
 
-def record_payment(
-    *,
-    invoice: Invoice,
-    amount: Decimal,
-    payment_method: PaymentMethod | str,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    paid_at: datetime | None = None,
-) -> Payment:
-    """As `receive_payment`, for whom it is one whether the payment was there before."""
-    return receive_payment(
-        invoice=invoice,
-        amount=amount,
-        payment_method=payment_method,
-        reference=reference,
-        at=at,
-        by=by,
-        paid_at=paid_at,
-    ).payment
-
-
 @transaction.atomic
 def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
     """Takes a payment back, as if it had not been made: the cheque bounced, or the money was handed back.

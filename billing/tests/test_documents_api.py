@@ -16,7 +16,7 @@ from billing.invoicing.drafting import Document, draft_invoice
 from billing.invoicing.issuing import issue_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
 from billing.sales.services import activate_subscription, buy_pack, change_plan
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import moment
 from customers.models import Customer, Line, Plan
 from usage.models import UsageCounter
@@ -150,7 +150,7 @@ class TestTheDocument:
 
     def test_its_payments_and_credit_notes(self, sold: Line, open_api: None, client: Client) -> None:
         invoice = invoice_of(sold, 1)
-        record_payment(
+        receive_payment(
             invoice=invoice,
             amount=Decimal("31.28"),
             payment_method="TARJETA",
@@ -181,7 +181,7 @@ class TestTheDocument:
         with django_assert_num_queries(4):
             ask(client, invoice)
         for cents in range(1, 8):
-            record_payment(
+            receive_payment(
                 invoice=invoice,
                 amount=Decimal(cents).scaleb(-2),
                 payment_method="TARJETA",

@@ -19,7 +19,7 @@ from billing.exports.tables import Table
 from billing.invoicing.drafting import Document, draft_invoice
 from billing.invoicing.issuing import issue_documents, issue_invoice
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from customers.models import Customer, Subscription
 from telcox.common.calendar import local_date
 
@@ -48,7 +48,7 @@ def billed(now: datetime, monkeypatch: pytest.MonkeyPatch) -> list[Invoice]:
     assert len(invoices) >= 3
     for invoice in invoices[:2]:
         for part in (1, 2):
-            record_payment(
+            receive_payment(
                 invoice=invoice,
                 amount=D("1.10"),
                 payment_method="EFECTIVO",

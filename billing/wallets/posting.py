@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
-from customers.models import Line, Subscription
+from customers.models import Line
 from telcox.common.database.bulk import chunks
 from telcox.common.database.prepared import PreparedQuery
 from telcox.common.database.retrying import retry_lost_locks
@@ -69,35 +69,11 @@ def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     return retry_lost_locks(lambda: _foresee(posting, at))
 
 
-def charge_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
-) -> WalletEntry:
-    """Takes `amount` dollars. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.CHARGE, amount, reference, description, subscription_id)
-    return post_entries(postings=[posting], at=at, by=by)[0].taken()
-
-
 def refund_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
+    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
 ) -> WalletEntry:
-    """Gives `amount` dollars back. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description, subscription_id)
+    """Give `amount` dollars back. Raises DomainError as `post_entries` tells."""
+    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
