@@ -120,11 +120,11 @@ class TestEntries:
         assert reasons(posted) == ["insufficient_balance", "unknown_line", None]
         assert (balance(bruno), balance(jesus)) == (D("3.50"), D("13.75"))
 
-    def test_ninety_cost_as_many_queries_as_one(self, django_assert_num_queries: Queries) -> None:
+    def test_seventy_cost_as_many_queries_as_one(self, django_assert_num_queries: Queries) -> None:
         line = line_of(JESUS)
         made = Line.objects.bulk_create(
             Line(customer=line.customer, phone_number=f"0980000{n:03d}", product_type="MOVIL")
-            for n in range(90)
+            for n in range(70)  # SQLite takes no more of them in one statement
         )
         Wallet.objects.bulk_create(Wallet(line=each) for each in made)
         for lines in ([line], made):

@@ -29,6 +29,8 @@ class Posting:
     reference: str
     description: str = ""
     subscription_id: int | None = None
+    payment_id: int | None = None
+    credit_note_id: int | None = None
 
     @property
     def change(self) -> Decimal:
@@ -241,6 +243,8 @@ def _decide(
             at=at,
             by=by,
             subscription_id=posting.subscription_id,
+            payment_id=posting.payment_id,
+            credit_note_id=posting.credit_note_id,
         )
         entries[posting.reference], lines[posting.reference] = entry, posting.line_id
         decided.append(Posted(posting, entry=entry))
