@@ -175,7 +175,7 @@ def test_where_the_server_refuses_triggers_migrate_says_so_and_goes_on(without_t
         return done.stderr
 
     said = run("migrate", "--verbosity=0")
-    assert "The database refuses triggers: (1142, " in said
+    assert "The database refuses to create triggers: (1142, " in said
     assert "log_bin_trust_function_creators=1" in said
     assert "16 of the triggers that guard documents are missing" in run("check", "--database=default")
 

@@ -12,7 +12,7 @@ from django.test import Client
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, Payment
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from customers.models import Customer, Subscription
 from telcox.testing.rows import all_rows
 
@@ -38,9 +38,9 @@ def invoice(now: datetime) -> Invoice:
 
 @pytest.fixture
 def payment(invoice: Invoice, now: datetime) -> Payment:
-    return record_payment(
+    return receive_payment(
         invoice=invoice, amount=Decimal("10.00"), payment_method="EFECTIVO", reference="C-1", at=now
-    )
+    ).payment
 
 
 def post(client: Client, path: str, body: Any) -> Any:
