@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from hypothesis import settings as hypothesis_settings
 
@@ -83,6 +84,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[C
         contents = Contents.take(FIXTURES)
     with contents.flushed_after_commits():
         yield contents
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: Contents, django_db_blocker: Any) -> Iterator[Contents]:
+    """A transaction around the tests of a module: what a fixture of the module writes in it, each of them
+    finds, and what they write themselves is undone as ever. Not beside tests whose work is committed."""
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(transaction.atomic())
+        yield django_db_setup
+        with django_db_blocker.unblock():
+            transaction.set_rollback(True)
+            stack.close()
 
 
 @pytest.fixture
