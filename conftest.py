@@ -21,6 +21,10 @@ hypothesis_settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis_settings.register_profile("nightly", max_examples=10_000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
+if settings.REDIS_URL:
+    settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
+
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import crontab
@@ -166,8 +165,6 @@ if REDIS_URL:
                     {"address": address, "socket_connect_timeout": 2, "socket_keepalive": True}
                     for address in REDIS_URL.split(",")
                 ],
-                # Publishing knows no database numbers: whoever shares a server by them must not share groups.
-                "prefix": f"asgi{int(urlsplit(REDIS_URL.split(',')[0]).path.strip('/') or 0) or ''}",
             },
         }
     }
@@ -382,9 +379,7 @@ STORAGES = {
         },
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
-# A file is looked for when it is asked for, not all of them when a process starts.
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Security ---
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple, Self
 
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import TransactionTestCase
@@ -22,10 +23,11 @@ _GUARDED = {guard.model._meta.db_table for guard in GUARDS}
 
 
 class Table(NamedTuple):
-    """A table's columns, and its rows by their primary key, which is the first column."""
+    """A table's columns, those of its primary key, and its rows by that."""
 
     columns: tuple[str, ...]
-    rows: dict[Any, tuple[Any, ...]]
+    key: tuple[str, ...]
+    rows: dict[tuple[Any, ...], tuple[Any, ...]]
 
 
 Tables = dict[str, Table]
@@ -58,7 +60,7 @@ class Contents:
         with connection.constraint_checks_disabled():
             _empty(changed)
             left = {
-                name: Table(table.columns, {}) if name in changed else table
+                name: table._replace(rows={}) if name in changed else table
                 for name, table in self._migrated.items()
             }
             _execute(list(_changes(left, self._migrated)))
@@ -85,32 +87,39 @@ class Contents:
 
 def all_rows() -> Tables:
     """Return every table with its rows, to be compared: equal is, where nothing has changed."""
-    return {name: _read_table(name) for name in _table_names()}
+    return {name: _read_table(name) for name in _keys()}
 
 
 @cache
-def _table_names() -> tuple[str, ...]:
-    names = set(connection.introspection.django_table_names(include_views=False))
-    return tuple(sorted(names - _LEFT_ALONE))
+def _keys() -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table's primary key."""
+    keys = {
+        model._meta.db_table: tuple(field.column for field in model._meta.pk_fields)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy
+    }
+    return {name: keys[name] for name in sorted(keys.keys() - _LEFT_ALONE)}
 
 
 def _read_table(name: str) -> Table:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {name}")
         columns = tuple(column[0] for column in cursor.description)
-        return Table(columns, {row[0]: row for row in cursor.fetchall()})
+        key = _keys()[name]
+        places = [columns.index(column) for column in key]
+        return Table(columns, key, {tuple(row[place] for place in places): row for row in cursor.fetchall()})
 
 
 def _changes(before: Tables, after: Tables) -> Iterator[tuple[str, list[Any]]]:
     """Yield the statements that turn one state of the tables into another that has all its rows."""
-    for name, (columns, rows) in after.items():
+    for name, table in after.items():
         old = before[name].rows
-        assert old.keys() <= rows.keys(), f"{name}: rows are missing"
-        if new := [row for key, row in rows.items() if key not in old]:
-            yield _insertion(name, columns, len(new)), [value for row in new for value in row]
-        for key, row in rows.items():
+        assert old.keys() <= table.rows.keys(), f"{name}: rows are missing"
+        if new := [row for key, row in table.rows.items() if key not in old]:
+            yield _insertion(name, table.columns, len(new)), [value for row in new for value in row]
+        for key, row in table.rows.items():
             if key in old and old[key] != row:
-                yield _update(name, columns), [*row[1:], key]
+                yield _update(name, table), [*row, *key]
 
 
 def _insertion(table: str, columns: Sequence[str], count: int) -> str:
@@ -118,9 +127,10 @@ def _insertion(table: str, columns: Sequence[str], count: int) -> str:
     return f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}) VALUES {', '.join([row] * count)}"
 
 
-def _update(table: str, columns: Sequence[str]) -> str:
-    key, *others = map(_quoted, columns)
-    return f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in others)} WHERE {key} = %s"
+def _update(name: str, table: Table) -> str:
+    values = ", ".join(f"{_quoted(column)} = %s" for column in table.columns)
+    key = " AND ".join(f"{_quoted(column)} = %s" for column in table.key)
+    return f"UPDATE {name} SET {values} WHERE {key}"
 
 
 def _quoted(name: str) -> str:
