@@ -18,6 +18,7 @@ from billing.api.serializers import (
     WalletEntryOutput,
     WalletOutput,
     WalletQuery,
+    bill_cursor,
 )
 from billing.invoicing.explaining import documents_of_number, explain_document, usage_behind
 from billing.invoicing.listing import bills_of_number, page_of_bills
@@ -55,7 +56,7 @@ class BillingViewSet(LineViewSet):
         user = _own(request)
         if query.validated_data:
             page = page_of_bills(documents_of_number(phone_number, user), **query.validated_data)
-            return Response(page._asdict())
+            return Response({"items": page.items, "next": page.last and bill_cursor(page.last)})
         return Response({"items": bills_of_number(phone_number, user)})
 
     @extend_schema(
