@@ -131,7 +131,7 @@ def test_while_a_transaction_holds_every_counter_senders_are_refused_and_then_se
         crowd.run(8, watch.look)
     assert crowd.answers.keys() == {200, 503}
     assert watch.answers["healthz"] == watch.answers["readyz"] == {200}
-    assert crowd.slowest < 20
+    assert crowd.slowest < 60
     running.batches_are_counted_once(crowd)
 
 
