@@ -89,7 +89,9 @@ def test_at_the_spend_limit_too_nothing_is_given_back_or_charged_beyond_it(
     # Packs and overage together, late or not, cost no more than the limit.
     billed = bill.rate()
     room = max((bill.changes.spend_limit or Decimal(0)) - amounts(billed, "PACK"), Decimal(0))
-    overage = amounts(billed, *OVERAGE) + sum(charge.amount for turn in turns for charge in turn)
+    overage = amounts(billed, *OVERAGE) + sum(
+        charge.amount for turn in turns for charge in turn if charge.unit in OVERAGE
+    )
     assert overage <= room
     again = all_used(bill, later).rate()
     first = charged_late(again, billed_by(bill.rate().lines))

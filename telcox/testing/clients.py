@@ -70,7 +70,11 @@ def _is_read(connection: socket.socket) -> bool:
 def watch(port: int, query: str, *, path: str = "/ws/usage", **headers: str) -> ClientConnection:
     """An open socket of the live feed; `recv()` reads its next frame."""
     return connect(
-        f"ws://{LOOPBACK}:{port}{path}?{query}", additional_headers=headers, open_timeout=60, proxy=None
+        f"ws://{LOOPBACK}:{port}{path}?{query}",
+        additional_headers=headers,
+        open_timeout=60,
+        ping_interval=None,  # a server that is slow to answer is no failure
+        proxy=None,
     )
 
 
@@ -79,7 +83,13 @@ def watch_with_small_buffer(port: int, query: str) -> ClientConnection:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect((LOOPBACK, port))
-    return connect(f"ws://{LOOPBACK}:{port}/ws/usage?{query}", sock=connection, max_queue=1, proxy=None)
+    return connect(
+        f"ws://{LOOPBACK}:{port}/ws/usage?{query}",
+        sock=connection,
+        max_queue=1,
+        ping_interval=None,
+        proxy=None,
+    )
 
 
 def next_frame(connection: ClientConnection, seconds: float = 60) -> Any:

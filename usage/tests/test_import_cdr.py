@@ -163,7 +163,7 @@ def test_options_are_checked(tmp_path: Path, option: list[str]) -> None:
 def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: Path) -> None:
     """kill -9 in the middle of its work, again and again; then once undisturbed."""
     chosen = random.Random(3)
-    rows = [
+    records = [
         record(
             number,
             phone_number=chosen.choice(["0969786985", "0923456789", "0934567890", "0999999999"]),
@@ -172,8 +172,8 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
         )
         for number in range(60_000)
     ]
-    known = sum("0999999999" not in row for row in rows)
-    file = write(tmp_path / "cdr.csv", HEADING, *rows)
+    known = sum("0999999999" not in row for row in records)
+    file = write(tmp_path / "cdr.csv", HEADING, *records)
     with fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
         migrate(env)
