@@ -50,8 +50,8 @@ class LineForm(forms.ModelForm):
                     self.fields[name].disabled = True
             if "prepaid" in self.fields:
                 self.fields["prepaid"].help_text = _(
-                    "How the running period is paid was settled when it was sold: this can be changed when "
-                    "no period runs."
+                    "The payment method of the current period was fixed when the period was sold. Change "
+                    "this when the line has no period in progress."
                 )
 
     def save(self, commit: bool = True) -> Any:
@@ -134,7 +134,7 @@ class ActsOnLine(MadeByService):
 
 
 class GoingOn(RowsFilter):
-    title = _("goes on")
+    title = _("open")
     parameter_name = "open"
     offered = (
         ("yes", _("Yes"), lambda suspensions: suspensions.filter(is_open=True)),
@@ -206,7 +206,7 @@ class PlanRevisionAdmin(ReadOnly):
     )
     readonly_fields = ("data",)
     search_fields = ("name", "plan__code", "replaced_by")
-    search_help_text = _("Name, code, or who changed it")
+    search_help_text = _("Name, code or user")
     paginator = CappedPaginator
 
     @admin.display(description=_("data"), ordering="data_bytes")

@@ -66,9 +66,9 @@ def wallet_movement(line: Line, before: Decimal | None) -> str:
     taken = (before or Decimal(0)) - (after or Decimal(0))
     told = {"amount": format_usd(abs(taken)), "balance": format_usd(after or Decimal(0))}
     if taken > 0:
-        return _("Charged to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+        return _("Charged to the wallet now: %(amount)s. Balance after that: %(balance)s.") % told
     if taken < 0:
-        return _("Given back to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+        return _("Refunded to the wallet now: %(amount)s. Balance after that: %(balance)s.") % told
     return _("Nothing is charged to the wallet now.")
 
 

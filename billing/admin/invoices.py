@@ -73,7 +73,7 @@ class CreditNoteInline(ReadOnlyInline):
     related = ("series",)
     fields = ("document", "issued_at", "subtotal", "discount", "tax", "total")
     readonly_fields = fields
-    verbose_name_plural = _("taken back by")
+    verbose_name_plural = _("credit notes of this invoice")
 
     @admin.display(description=_("number"))
     def document(self, note: CreditNote) -> str:
@@ -153,7 +153,7 @@ class InvoiceAdmin(DocumentAdmin):
                 )
             },
         ),
-        (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
+        (_("Calculated from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
     readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
     # Shown where the list is of what is overdue, whose rows have them.
@@ -166,7 +166,7 @@ class InvoiceAdmin(DocumentAdmin):
             permission="billing.change_invoice",
             run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at, by=by),
             when=lambda invoice: invoice.is_draft,
-            confirm=_("Issue this invoice? It gets its number and never changes again."),
+            confirm=_("Issue this invoice? It gets its number and cannot be changed afterwards."),
         ),
         Step(
             name="discard",
@@ -181,7 +181,7 @@ class InvoiceAdmin(DocumentAdmin):
             Step(
                 name=f"remind_by_{channel.lower()}",
                 label=label,
-                done=_("Will be reminded of: %s"),
+                done=_("Reminder queued: %s"),
                 permission="billing.change_invoice",
                 run=partial(_remind, channel),
                 when=_is_overdue,
@@ -212,7 +212,7 @@ class InvoiceAdmin(DocumentAdmin):
                 obj.kind == InvoiceKind.INVOICE
                 and obj.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID),
                 "billing.add_creditnote",
-                _("Take back"),
+                _("Issue credit note"),
                 form_for(CreditNote, corrects=obj.pk),
             ),
         ]
@@ -222,7 +222,7 @@ class InvoiceAdmin(DocumentAdmin):
             if there and request.user.has_perm(right)
         ]
 
-    @admin.display(description=_("reckoned from"))
+    @admin.display(description=_("calculated from"))
     def reckoned_from(self, invoice: Invoice) -> str:
         if invoice.rated_from is None:
             return "—"
@@ -237,7 +237,7 @@ class InvoiceAdmin(DocumentAdmin):
     def credited(self, invoice: Invoice) -> str:
         return format_usd(invoice.credited)
 
-    @admin.display(description=_("of that back on the wallet"))
+    @admin.display(description=_("of which refunded to the wallet"))
     def refunded(self, invoice: Invoice) -> str:
         return format_usd(invoice.refunded)
 
@@ -306,7 +306,7 @@ class InvoiceEventAdmin(ReadOnly):
     list_filter = ("to_status",)
     list_select_related = ("invoice__series",)
     search_fields = ("=invoice__number", "by")
-    search_help_text = _("Number, or who it was")
+    search_help_text = _("Invoice number or user")
     paginator = CappedPaginator
     ordering = ("-id",)
 

@@ -41,18 +41,18 @@ class DiscountAdmin(OfficeAdmin):
             {
                 "fields": ("name", ("percent", "amount"), ("valid_from", "valid_until")),
                 "description": _(
-                    "Periods that begin while it is valid get it and keep it; those that were sold stay as "
-                    "they are."
+                    "Periods that start while it is valid get it and keep it. Periods already sold do not "
+                    "change."
                 ),
             },
         ),
         (
-            _("For whom"),
+            _("Applies to"),
             {
                 "fields": ("plan", "customer"),
                 "description": _(
-                    "With a plan, for all who have it; with a customer, for all their lines; with both, for "
-                    "that customer's lines with that plan."
+                    "A plan: all lines with that plan. A customer: all lines of that customer. Both: that "
+                    "customer's lines with that plan."
                 ),
             },
         ),

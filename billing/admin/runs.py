@@ -64,7 +64,7 @@ class BillingRunAdmin(MadeByService):
         Step(
             name="rehearse",
             label=_("Dry run"),
-            done=_("Dry run begun: %s"),
+            done=_("Dry run started: %s"),
             permission="billing.view_billingrun",
             run=lambda run, at, by: _rehearsed(run, at),
             on_list=False,
@@ -76,7 +76,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: _started(start_run(period=run.period, at=at, by=by)),
             when=lambda run: run.state in (RunState.NEW, RunState.DONE),
-            confirm=_("Issue the invoices of all that has ended?"),
+            confirm=_("Issue the invoices of all periods that have ended?"),
             on_list=False,
         ),
         Step(
@@ -126,7 +126,7 @@ class BillingRunAdmin(MadeByService):
         if request.user.has_perm("billing.view_invoice"):
             links.append((_("Invoices of the period"), list_page_of(Invoice, period=obj.period)))
         if request.user.has_perm("billing.view_parkedbill"):
-            links.append((_("Bills set aside"), list_page_of(ParkedBill, run__id__exact=obj.pk)))
+            links.append((_("Quarantined bills"), list_page_of(ParkedBill, run__id__exact=obj.pk)))
         return links
 
     @admin.display(description=_("progress"))
@@ -233,12 +233,12 @@ class ParkedBillAdmin(ReadOnly):
     steps = (
         Step(
             name="approve",
-            label=_("Bill it: the amount is right"),
+            label=_("Bill it: the amount is correct"),
             done=_("Billed: %s"),
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: bill_parked(parked=parked, approved=True, at=at, by=by),
             when=lambda parked: parked.is_open,
-            confirm=_("Issue this invoice, however large it is?"),
+            confirm=_("Issue this invoice although its amount is suspicious?"),
         ),
         Step(
             name="bill",

@@ -96,13 +96,14 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("cycle_start_at", "cycle_end_at"),
                 ),
                 "description": _(
-                    "Where it is only a part of the full period, price and allowances are its days' share."
+                    "If this is only a part of the full period, price and allowances are in proportion to "
+                    "its days."
                 ),
             },
         ),
         (_("Used"), {"fields": ("data_used", "minutes_used", "sms_used")}),
-        (_("From the period before"), {"fields": ("carried_in",)}),
-        (_("Bill as of now"), {"fields": ("bill_so_far",)}),
+        (_("From the previous period"), {"fields": ("carried_in",)}),
+        (_("Bill so far"), {"fields": ("bill_so_far",)}),
         (
             _("Sold terms"),
             {
@@ -119,7 +120,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("zero_rated_social", "zero_rated_entertainment"),
                     ("zero_rated_system_updates", "zero_rated_navigation_search"),
                 ),
-                "description": _("As the plan offered them when the period was sold, for a full period."),
+                "description": _("For a full period, as the plan offered them when this period was sold."),
             },
         ),
     )

@@ -29,7 +29,7 @@ _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")
 class PlaceField(serializers.Field[Place, Any, str, Any]):
     """A place in the list, as an answer's `next` names it."""
 
-    default_error_messages = {"invalid": "Input should be the `next` of another answer"}
+    default_error_messages = {"invalid": "Input should be the `next` of a previous answer"}
 
     def to_internal_value(self, data: Any) -> Place:
         if not (match := _PLACE.fullmatch(str(data))):

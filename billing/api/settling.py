@@ -52,7 +52,7 @@ class CreditNoteInput(OrderInput):
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len({line["line"] for line in lines}) != len(lines):
-            raise serializers.ValidationError("Each line should be there once", code="duplicate")
+            raise serializers.ValidationError("Each line may be given only once", code="duplicate")
         return lines
 
 

@@ -61,7 +61,7 @@ def payments_table(selection: Selection) -> Table:
         _("invoice"),
         _("amount"),
         _("to the wallet"),
-        _("takes back"),
+        _("reverses"),
         _("by"),
     )
     return Table(f"payments-{selection}", titles, _at_one_moment(_payments(selection)))

@@ -115,20 +115,26 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     """
     subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
     if not subscription.unbilled:
-        raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
+        raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     [bill] = price_periods([subscription], at=at)
     if discount:
         changes = replace(bill.facts.changes, extra_discount=cents(discount))
         facts = replace(bill.facts, changes=changes)
         bill = PricedPeriod(subscription, facts, facts.rate())
     line, earlier = subscription.line, note_late_use([bill])
-    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
-    invoice.save(force_insert=True)
-    for each in lines:
-        each.invoice = invoice
-    InvoiceLine.objects.bulk_create(lines)
+    draft = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
+    save_draft(draft)
     Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
-    return invoice
+    return draft.invoice
+
+
+def save_draft(draft: Document) -> None:
+    """Save a draft that is no row yet, and its lines."""
+    invoice, lines = draft
+    invoice.save(force_insert=True)
+    for line in lines:
+        line.invoice = invoice
+    InvoiceLine.objects.bulk_create(lines)
 
 
 @transaction.atomic
@@ -136,7 +142,7 @@ def discard_draft(*, invoice: Invoice) -> None:
     """Deletes a draft and its lines. Raises DomainError if it is a document already."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if not invoice.is_draft:
-        raise DomainError(_("An issued invoice cannot be deleted"), reason="not_a_draft")
+        raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
         release_late_use(invoice)

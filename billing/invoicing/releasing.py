@@ -18,7 +18,7 @@ def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str)
     Subscription.objects.select_for_update().get(pk=parked.subscription_id)
     parked = ParkedBill.objects.select_for_update().get(pk=parked.pk)
     if not parked.is_open:
-        raise DomainError(_("The bill was released already"), reason="already_released")
+        raise DomainError(_("The bill was already released"), reason="already_released")
     parked.is_open, parked.released_at, parked.released_by, parked.approved = None, at, by, approved
     parked.save(update_fields=["is_open", "released_at", "released_by", "approved"])
     return parked
@@ -35,5 +35,5 @@ def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) ->
         again = ParkedBill.objects.waiting().get(subscription=period)
         raise DomainError(again.detail, reason="parked_again")
     if not billed.invoices:
-        raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
+        raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     return Invoice.objects.in_force().get(subscription=period)

@@ -32,7 +32,7 @@ def renew_subscriptions(*, at: datetime) -> int:
     """Begins every period that is due by `at`; returns how many. See `renew_due_lines`."""
     begun = sum(renew_due_lines(at=at))
     if begun:
-        logger.info("%d period(s) begun", begun)
+        logger.info("%d period(s) started", begun)
     return begun
 
 
@@ -81,7 +81,7 @@ def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
         try:
             renew_line(line=line, at=at)
         except DomainError as refusal:
-            logger.warning("line no. %d not renewed: %s", line.pk, refusal.reason)
+            logger.warning("line %d not renewed: %s", line.pk, refusal.reason)
     return done
 
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.invoicing.drafting import Document
-from billing.invoicing.issuing import number_documents, queue_documents, record_issued, save_documents
+from billing.invoicing.drafting import Document, save_draft
+from billing.invoicing.issuing import issue_documents
 from billing.invoicing.late_use import release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
@@ -102,7 +102,7 @@ def credit_invoice(
     left = remaining_lines(invoice)
     lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
     if not lines:
-        raise Unprocessable(_("There is nothing to take back"), reason="nothing_to_credit")
+        raise Unprocessable(_("There is nothing left to credit"), reason="nothing_to_credit")
     note = Invoice(
         kind=InvoiceKind.CREDIT_NOTE,
         corrects=invoice,
@@ -115,21 +115,23 @@ def credit_invoice(
     note.total = note.subtotal - note.discount + note.tax
     if bill_again:
         _bill_again(invoice, wholly=note.subtotal == sum(of_it.amounts.amount for of_it in left.values()))
-    if (paid_of_it := note.total - invoice.outstanding) > 0:
+    paid_of_it, nth = note.total - invoice.outstanding, invoice.corrections.count() + 1
+    # A draft first, so that the wallet's entry can name it: wallets are locked before the series.
+    save_draft(Document(note, lines))
+    if paid_of_it > 0:
         post_to_wallet_of(
             invoice,
             EntryKind.REFUND,
             paid_of_it,
-            reference=entry_of_note(invoice.pk, invoice.corrections.count() + 1),
+            reference=entry_of_note(invoice.pk, nth),
             description=f"Nota de crédito de la factura {invoice.full_number}",
+            credit_note=note,
             at=at,
             by=by,
         )
-    document = Document(note, lines)
-    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
-    save_documents([document])
-    record_issued([note], at=at, by=by, why=why)
-    queue_documents([note], at=at)
+    issue_documents(
+        [Document(note, lines)], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at, by=by, why=why
+    )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
         release_late_use(invoice)
@@ -138,24 +140,28 @@ def credit_invoice(
 
 
 def entry_of_note(invoice_id: int, nth: int) -> str:
-    """The reference of the wallet's entry that the invoice's nth credit note made, if it made one."""
+    """Return the idempotency key of the wallet's entry that the invoice's nth credit note makes, if it makes
+    one."""
     return f"credit note {invoice_id} {nth}"
 
 
 def _require_creditable(invoice: Invoice) -> None:
     if invoice.is_draft:
-        raise DomainError(_("A draft is not taken back: it is discarded"), reason="not_issued")
+        raise DomainError(_("A draft cannot be credited: discard it"), reason="not_issued")
     if invoice.corrects_id:
-        raise DomainError(_("A credit note is not taken back"), reason="is_credit_note")
+        raise DomainError(_("A credit note cannot be credited"), reason="is_credit_note")
     if invoice.status == InvoiceStatus.VOID:
-        raise DomainError(_("The invoice is void already"), reason="already_void")
+        raise DomainError(_("The invoice is already void"), reason="already_void")
 
 
 def _bill_again(invoice: Invoice, *, wholly: bool) -> None:
     if not wholly:
-        raise DomainError(_("Only what is wholly taken back is billed again"), reason="not_wholly_credited")
+        raise DomainError(
+            _("The period can be billed again only if the whole invoice is credited"),
+            reason="not_wholly_credited",
+        )
     if not Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True):
-        raise DomainError(_("The invoice is of no period that could be billed again"), reason="no_period")
+        raise DomainError(_("The invoice has no period that can be billed again"), reason="no_period")
 
 
 def _lines_of_all(left: Mapping[int, RemainingLine]) -> list[InvoiceLine]:
@@ -174,7 +180,7 @@ def _lines_of(left: Mapping[int, RemainingLine], amounts: Mapping[int, Decimal])
         line, rest, _untouched = left[position]
         if amount > rest.amount:
             raise DomainError(
-                _("Of line %(line)d no more than %(left)s can be taken back")
+                _("At most %(left)s of line %(line)d can be credited")
                 % {"line": position, "left": f"{rest.amount:.2f}"},
                 reason="more_than_left",
             )

@@ -51,7 +51,7 @@ def receive_payment(
             raise _reference_used()
         return Received(before, repeated=True)
     if invoice.is_draft:
-        raise DomainError(_("A draft is not paid: it is issued first"), reason="not_issued")
+        raise DomainError(_("A draft cannot be paid: issue it first"), reason="not_issued")
     owed = invoice.outstanding
     if not owed:
         raise DomainError(_("Nothing is owed on this document"), reason="nothing_owed")
@@ -77,33 +77,12 @@ def receive_payment(
             EntryKind.TOP_UP,
             payment.to_wallet,
             reference=entry_of(payment.pk),
+            payment=payment,
             description=f"Excedente del pago de la factura {invoice.full_number}",
             at=at,
             by=by,
         )
     return Received(payment, repeated=False)
-
-
-def record_payment(
-    *,
-    invoice: Invoice,
-    amount: Decimal,
-    payment_method: PaymentMethod | str,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    paid_at: datetime | None = None,
-) -> Payment:
-    """As `receive_payment`, for whom it is one whether the payment was there before."""
-    return receive_payment(
-        invoice=invoice,
-        amount=amount,
-        payment_method=payment_method,
-        reference=reference,
-        at=at,
-        by=by,
-        paid_at=paid_at,
-    ).payment
 
 
 @transaction.atomic
@@ -117,13 +96,13 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
     """
     invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
     if payment.reverses_id:
-        raise DomainError(_("A reversal is not reversed: record the payment again"), reason="is_reversal")
+        raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
     if payment.is_wallets:
         raise DomainError(
-            _("The wallet paid this: what is to be given back needs a credit note"), reason="paid_by_wallet"
+            _("This was paid from the wallet. To give it back, issue a credit note"), reason="paid_by_wallet"
         )
     if Payment.objects.filter(reverses=payment).exists():
-        raise DomainError(_("The payment was reversed already"), reason="already_reversed")
+        raise DomainError(_("The payment was already reversed"), reason="already_reversed")
     refunded = invoice.refunded
     reversal = Payment(
         invoice=invoice,
@@ -144,6 +123,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
             EntryKind.CHARGE,
             on_wallet,
             reference=entry_of(reversal.pk),
+            payment=reversal,
             description=f"Reverso de un pago de la factura {invoice.full_number}",
             at=at,
             by=by,
@@ -153,7 +133,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
 
 
 def entry_of(payment_id: int) -> str:
-    """The reference of the wallet's entry that a payment made, if it made one."""
+    """Return the idempotency key of the wallet's entry that a payment makes, if it makes one."""
     return f"payment {payment_id}"
 
 
@@ -164,15 +144,22 @@ def post_to_wallet_of(
     *,
     reference: str,
     description: str,
+    payment: Payment | None = None,
+    credit_note: Invoice | None = None,
     at: datetime,
     by: str,
 ) -> None:
-    """Moves money on the wallet of the line that a locked invoice was for. Raises DomainError if there is no
-    such line, if it is somebody else's by now, or if its wallet is short."""
+    """Move money on the wallet of the line that a locked invoice was for, by this payment or credit note.
+
+    Raises DomainError if there is no such line, if it is somebody else's by now, or if its wallet is short.
+    """
     period = invoice.subscription
     if period is None or period.line.customer_id != invoice.customer_id:
         raise DomainError(
-            _("There is no wallet for what is more than is owed: the document is of no line of its customer"),
+            _(
+                "The payment is more than is owed, and no line of the customer has a wallet for the rest. "
+                "Record at most what is owed"
+            ),
             reason="no_wallet",
         )
     posting = Posting(
@@ -183,9 +170,11 @@ def post_to_wallet_of(
         description=description,
         # What was paid in advance for a period is what its entries come to.
         subscription_id=period.pk if period.prepaid else None,
+        payment_id=payment.pk if payment else None,
+        credit_note_id=credit_note.pk if credit_note else None,
     )
     post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
 def _reference_used() -> DomainError:
-    return DomainError(_("Another payment has this reference already"), reason="reference_used")
+    return DomainError(_("Another payment already has this reference"), reason="reference_used")

@@ -240,12 +240,12 @@ class TestTheCommand:
         activate_subscription(line=line, plan=make_plan("monthly", validity_days=0), at=moment("2126-11-05"))
         call_command("run_day", "--date=2126-11-29")
         call_command("run_day", "--date=2126-11-30")
-        nothing_overdue = "0 invoice(s) reminded of, 0 line(s) suspended"
+        nothing_overdue = "0 reminder(s) queued, 0 line(s) suspended"
         assert capsys.readouterr().out.splitlines() == [
             "As of 2126-11-30T00:00:00-05:00: "
-            f"0 period(s) begun, 0 line(s) ended, 0 invoice(s) issued over 0, {nothing_overdue}",
+            f"0 period(s) started, 0 line(s) ended, 0 invoice(s) issued totalling 0, {nothing_overdue}",
             "As of 2126-12-01T00:00:00-05:00: "
-            f"1 period(s) begun, 0 line(s) ended, 1 invoice(s) issued over 29.90, {nothing_overdue}",
+            f"1 period(s) started, 0 line(s) ended, 1 invoice(s) issued totalling 29.90, {nothing_overdue}",
         ]
 
     def test_in_production_a_day_to_come_is_asked_for_twice(self, db: Any, settings: Any) -> None:
@@ -256,5 +256,5 @@ class TestTheCommand:
 
     @pytest.mark.parametrize("text", ["2126-02-30", "tomorrow", "0001-01-01"])
     def test_what_is_no_day_is_refused(self, db: Any, text: str) -> None:
-        with pytest.raises(CommandError, match="is no day"):
+        with pytest.raises(CommandError, match="is not a date"):
             call_command("run_day", f"--date={text}")

@@ -20,7 +20,7 @@ from billing.models import (
     WalletEntry,
 )
 from billing.settling.crediting import credit_invoice
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription
@@ -51,7 +51,7 @@ def note(seeded: None) -> Invoice:
         period = Subscription.objects.get(line__phone_number=phone_number)
         issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
     invoice = Invoice.objects.get(series__prefix="001-001", number=1)
-    record_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)
+    receive_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)
     return credit_invoice(invoice=invoice, why="x", amounts={1: Decimal(1)}, at=NOW)
 
 
@@ -242,7 +242,7 @@ def test_a_series_set_back_with_its_last_document_is_found_by_a_seal_noted_elsew
     assert f"001-001: 1 documents proved, seal {last.previous_hash}\n" in capsys.readouterr().out
     with pytest.raises(CommandError, match="1 fault"):
         call_command("verify_invoices", "--noted", f"{last.full_number}={last.content_hash}")
-    assert "001-001-000000002: it is not there, and its seal was noted" in capsys.readouterr().out
+    assert "001-001-000000002: the document is missing, and its seal was noted" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)

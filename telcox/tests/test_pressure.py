@@ -43,7 +43,10 @@ class Running:
         )
         held = dict(counted)
         assert {name: held.get(name, 0) for name in crowd.acknowledged} == crowd.acknowledged
-        assert manage(self.stack.env, "verify_usage") == "Counters and days are the sums of their events.\n"
+        assert (
+            manage(self.stack.env, "verify_usage")
+            == "Counters and daily sums are equal to the sums of their events.\n"
+        )
 
 
 class Watch:

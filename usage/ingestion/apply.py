@@ -23,7 +23,7 @@ from usage.ingestion.values import COLUMNS, POSITION, Amounts, Held, Place
 from usage.models import UsageAlert, UsageEvent
 from usage.vocabulary import COUNTER_MAX, RejectionReason
 
-EVENTS = Metric("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
+EVENTS = Metric("telcox_usage_events_total", "Usage reports, by result", ["result"])
 
 Key = tuple[str, str]
 

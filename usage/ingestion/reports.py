@@ -56,7 +56,7 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
         except InvalidPhoneNumber as error:
             raise InvalidReport(f"{error} - at `$.phone_number`") from error
         if self.occurred_at is not None and self.occurred_at.year not in YEARS:
-            raise InvalidReport("Expected a moment of these times - at `$.occurred_at`")
+            raise InvalidReport("Expected a time within the supported years - at `$.occurred_at`")
         self.source = _key(self.source, "source")
         if self.event_id is not None:
             self.event_id = _key(self.event_id, "event_id")

@@ -230,8 +230,8 @@ def test_operators_redrive_by_reason(seeded: None, now: datetime, capsys: pytest
     call_command("redrive_usage", reason="unknown_line")
     call_command("redrive_usage", reason="line_suspended")
     assert capsys.readouterr().out.splitlines() == [
-        "0 counted, 0 counted before, 1 still waiting",
-        "1 counted, 0 counted before, 0 still waiting",
+        "0 counted, 0 already counted, 1 still waiting",
+        "1 counted, 0 already counted, 0 still waiting",
     ]
 
 

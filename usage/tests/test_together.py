@@ -15,6 +15,8 @@ from usage.ingestion import group_commit
 from usage.ingestion.group_commit import MOST, Together
 from usage.ingestion.reports import Outcome, Result, UsageReport
 
+pytestmark = pytest.mark.once
+
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 
 

@@ -14,9 +14,9 @@ from telcox.common.database.batches import Share
 
 class Command(BaseCommand):
     help = (
-        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended, "
-        "reminds of what is overdue, suspends lines that are not paid. It can be run twice, late, in several "
-        "places at once, and be killed and run again."
+        "Do everything that is due: start periods (including missed ones), end lines, bill ended periods, "
+        "send reminders of overdue invoices, suspend lines for non-payment. It can be run twice, late, on "
+        "several machines at once, and can be killed and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,12 +33,12 @@ class Command(BaseCommand):
                     if done:
                         bars.update(work, done)
         self.stdout.write(
-            f"As of {at.isoformat()}: {run.begun} period(s) begun, {run.ended} line(s) ended, "
-            f"{run.invoices} invoice(s) issued over {run.total}, {run.reminders} invoice(s) reminded of, "
+            f"As of {at.isoformat()}: {run.begun} period(s) started, {run.ended} line(s) ended, "
+            f"{run.invoices} invoice(s) issued totalling {run.total}, {run.reminders} reminder(s) queued, "
             f"{run.suspended} line(s) suspended"
         )
         if run.parked:
-            raise CommandError(f"{run.parked} bill(s) set aside: the back-office says why")
+            raise CommandError(f"{run.parked} quarantined bill(s): see the reasons in the back-office")
 
 
 def _share(at: datetime, share: Share) -> Iterator[DayRun]:
