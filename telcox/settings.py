@@ -164,7 +164,7 @@ if REDIS_URL:
                 "hosts": [
                     {"address": address, "socket_connect_timeout": 2, "socket_keepalive": True}
                     for address in REDIS_URL.split(",")
-                ]
+                ],
             },
         }
     }
@@ -383,7 +383,7 @@ STORAGES = {
         },
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Security ---
 

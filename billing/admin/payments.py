@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
 from billing.models import Payment, Reversal
-from billing.settling.paying import record_payment, reverse_payment
+from billing.settling.paying import receive_payment, reverse_payment
 from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
 
 
@@ -61,7 +61,7 @@ class PaymentAdmin(MoneyAdmin):
         return [(_("Reverse"), form_for(Reversal, reverses=obj.pk))]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        return record_payment(
+        return receive_payment(
             invoice=given["invoice"],
             amount=given["amount"],
             payment_method=given["payment_method"],
@@ -69,7 +69,7 @@ class PaymentAdmin(MoneyAdmin):
             at=at,
             by=by,
             paid_at=given["paid_at"],
-        )
+        ).payment
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

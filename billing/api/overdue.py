@@ -12,10 +12,11 @@ from rest_framework.viewsets import ViewSet
 
 from billing.api.permissions import MayViewInvoices
 from billing.models import Invoice
-from billing.overdue.listing import Place, overdue_page
+from billing.overdue.listing import overdue_page
 from billing.overdue.reminding import days_overdue
 from customers.models import Customer
 from telcox.common.calendar import local_date
+from telcox.common.database.keyset import Place
 from telcox.common.web.fields import MoneyField
 from telcox.common.web.openapi import problem_responses
 from telcox.common.web.serializers import NothingElse
@@ -36,7 +37,7 @@ class PlaceField(serializers.Field[Place, Any, str, Any]):
         return Place(CalendarDateField().run_validation(match[1]), int(match[2]))
 
     def to_representation(self, value: Place) -> str:
-        return f"{value.due_on}.{value.pk}"
+        return f"{value.value}.{value.pk}"
 
 
 class OverdueQuery(NothingElse, serializers.Serializer[Any]):
@@ -108,5 +109,5 @@ class OverdueViewSet(ViewSet):
         given = query.validated_data
         on = given.get("on") or local_date(timezone.now())
         page = overdue_page(on=on, after=given.get("after"), limit=given["limit"])
-        shown = {"on": on, "items": page.invoices, "next": page.last}
+        shown = {"on": on, "items": page.items, "next": page.last}
         return Response(OverduePageOutput(shown, context={"on": on}).data)

@@ -2,11 +2,15 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.invoicing.listing import CURSOR, PAGE, Bill, Place
+from billing.invoicing.listing import PAGE, Bill
 from billing.models import Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
+from telcox.common.database.keyset import Place
 from telcox.common.web.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
 from telcox.common.web.serializers import InputSerializer
+
+# How the place of a bill is written: 2026-11_4711.
+CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
@@ -47,7 +51,13 @@ class BillsQuery(serializers.Serializer[Any]):
     before = serializers.RegexField(CURSOR, required=False, help_text="The `next` of the previous page.")
 
     def validate_before(self, value: str) -> Place:
-        return Place.read(value)
+        period, pk = value.split("_")
+        return Place(period, int(pk))
+
+
+def bill_cursor(place: Place) -> str:
+    """Return a place as `BillsQuery` reads it."""
+    return f"{place.value}_{place.pk}"
 
 
 class TopUpInput(InputSerializer):

@@ -12,7 +12,7 @@ from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.statements import Transfer
 from billing.models import BankProblem, BankTransfer, Invoice, Payment, PaymentMethod
 from billing.models.invoices import OPEN
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from customers.models import Customer
 from telcox.common.calendar import midnight
 from telcox.common.errors import DomainError
@@ -81,7 +81,7 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, b
 
 
 def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
-    return record_payment(
+    return receive_payment(
         invoice=invoice,
         amount=transfer.amount,
         payment_method=PaymentMethod.TRANSFERENCIA,
@@ -89,7 +89,7 @@ def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Pay
         at=at,
         by=by,
         paid_at=midnight(transfer.paid_on),
-    )
+    ).payment
 
 
 def _recorded_by_hand(transfer: BankTransfer) -> Payment | None:

@@ -11,16 +11,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.invoicing.drafting import Document, draft_of
-from billing.invoicing.issuing import (
-    number_documents,
-    queue_documents,
-    record_issued,
-    save_documents,
-    wallet_payments,
-)
+from billing.invoicing.issuing import issue_documents
 from billing.invoicing.late_use import note_late_use
 from billing.invoicing.parking import assess_bills, doubt_from_error, park_bills, split_out_failures
-from billing.models import BillingRun, Invoice, ParkedBill, Payment
+from billing.models import BillingRun, Invoice, ParkedBill
 from billing.rating.facts import PricedPeriod
 from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from customers.models import Line, Subscription
@@ -74,7 +68,7 @@ def bill_periods(
     documents, failed = split_out_failures(partial(_charged, at=at), bills)
     doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
     park_bills(doubts, at=at, run=run)
-    invoices = _issued(documents, at=at, by=by)
+    invoices = _issue(documents, at=at, by=by)
     return BillingResult(
         len(invoices),
         len(doubts),
@@ -106,20 +100,15 @@ def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
     return documents
 
 
-def _issued(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:
+def _issue(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:
+    """Issue the drafts of locked periods, which are billed then."""
     invoices = [document.invoice for document in documents]
     if not invoices:
         return []
     periods = [invoice.subscription for invoice in invoices if invoice.subscription]
-    paid = paid_by_wallet([period for period in periods if period.prepaid])
     Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
-    # From here on nobody else issues anything, so what needs no number is done before.
-    number_documents(documents, prefix=settings.INVOICE_SERIES, at=at)
-    payments = wallet_payments(invoices, paid, at)
-    save_documents(documents)
-    record_issued(invoices, at=at, by=by)
-    queue_documents(invoices, at=at)
-    Payment.objects.bulk_create(payments)
+    paid = paid_by_wallet([period for period in periods if period.prepaid])
+    issue_documents(documents, series=settings.INVOICE_SERIES, payments=paid, at=at, by=by)
     return invoices
 
 

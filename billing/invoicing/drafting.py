@@ -122,13 +122,19 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
         facts = replace(bill.facts, changes=changes)
         bill = PricedPeriod(subscription, facts, facts.rate())
     line, earlier = subscription.line, note_late_use([bill])
-    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
-    invoice.save(force_insert=True)
-    for each in lines:
-        each.invoice = invoice
-    InvoiceLine.objects.bulk_create(lines)
+    draft = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
+    save_draft(draft)
     Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
-    return invoice
+    return draft.invoice
+
+
+def save_draft(draft: Document) -> None:
+    """Save a draft that is no row yet, and its lines."""
+    invoice, lines = draft
+    invoice.save(force_insert=True)
+    for line in lines:
+        line.invoice = invoice
+    InvoiceLine.objects.bulk_create(lines)
 
 
 @transaction.atomic

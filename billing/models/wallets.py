@@ -78,7 +78,8 @@ class WalletEntry(Frozen):
     made the balance 22.75. Never changed or deleted: what was wrong gets another entry that makes up for it.
 
     A wallet's entries are numbered from 1 without a gap (`position`), and each says what the balance was
-    after it. The reference names a movement once and for all, whatever wallet it is of.
+    after it. The reference is the movement's idempotency key over all wallets. What a payment, a reversal or
+    a credit note moved names it (`payment`, `credit_note`).
     """
 
     wallet = models.ForeignKey(
@@ -109,6 +110,22 @@ class WalletEntry(Frozen):
         blank=True,
         related_name="wallet_entries",
     )
+    payment = models.ForeignKey(
+        "billing.Payment",
+        verbose_name=_("payment"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wallet_entries",
+    )
+    credit_note = models.ForeignKey(
+        "billing.Invoice",
+        verbose_name=_("credit note"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wallet_entries",
+    )
 
     objects: ClassVar[WalletEntryManager] = WalletEntryManager()
 
@@ -130,6 +147,9 @@ class WalletEntry(Frozen):
                     "must not be zero."
                 ),
             ),
+            models.CheckConstraint(
+                condition=Q(payment=None) | Q(credit_note=None), name="wallet_entry_of_one_document"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,4 +158,9 @@ class WalletEntry(Frozen):
     def natural_key(self) -> tuple[str]:
         return (self.reference,)
 
-    natural_key.dependencies = ["billing.wallet", "customers.subscription"]  # type: ignore[attr-defined]
+    natural_key.dependencies = [  # type: ignore[attr-defined]
+        "billing.invoice",
+        "billing.payment",
+        "billing.wallet",
+        "customers.subscription",
+    ]

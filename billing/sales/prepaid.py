@@ -16,9 +16,11 @@ from telcox.common.database.prepared import PreparedQuery
 from telcox.common.money import cents
 
 ZERO = Decimal("0.00")
+# Dollars, and by how many entries of the wallet.
+PaidInAdvance = tuple[Decimal, int]
 
 
-def paid_by_wallet(periods: Sequence[Subscription]) -> dict[int, tuple[Decimal, int]]:
+def paid_by_wallet(periods: Sequence[Subscription]) -> dict[int, PaidInAdvance]:
     """By primary key, what the wallet paid for each period, and by how many entries."""
     rows = (row.values() for row in _entries(periods=[period.pk for period in periods]))
     # SQLite adds up binary fractions.

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.invoicing.drafting import Document
-from billing.invoicing.issuing import number_documents, queue_documents, record_issued, save_documents
+from billing.invoicing.drafting import Document, save_draft
+from billing.invoicing.issuing import issue_documents
 from billing.invoicing.late_use import release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
@@ -115,21 +115,23 @@ def credit_invoice(
     note.total = note.subtotal - note.discount + note.tax
     if bill_again:
         _bill_again(invoice, wholly=note.subtotal == sum(of_it.amounts.amount for of_it in left.values()))
-    if (paid_of_it := note.total - invoice.outstanding) > 0:
+    paid_of_it, nth = note.total - invoice.outstanding, invoice.corrections.count() + 1
+    # A draft first, so that the wallet's entry can name it: wallets are locked before the series.
+    save_draft(Document(note, lines))
+    if paid_of_it > 0:
         post_to_wallet_of(
             invoice,
             EntryKind.REFUND,
             paid_of_it,
-            reference=entry_of_note(invoice.pk, invoice.corrections.count() + 1),
+            reference=entry_of_note(invoice.pk, nth),
             description=f"Nota de crédito de la factura {invoice.full_number}",
+            credit_note=note,
             at=at,
             by=by,
         )
-    document = Document(note, lines)
-    number_documents([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
-    save_documents([document])
-    record_issued([note], at=at, by=by, why=why)
-    queue_documents([note], at=at)
+    issue_documents(
+        [Document(note, lines)], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at, by=by, why=why
+    )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
         release_late_use(invoice)
@@ -138,7 +140,8 @@ def credit_invoice(
 
 
 def entry_of_note(invoice_id: int, nth: int) -> str:
-    """The reference of the wallet's entry that the invoice's nth credit note made, if it made one."""
+    """Return the idempotency key of the wallet's entry that the invoice's nth credit note makes, if it makes
+    one."""
     return f"credit note {invoice_id} {nth}"
 
 

@@ -77,33 +77,12 @@ def receive_payment(
             EntryKind.TOP_UP,
             payment.to_wallet,
             reference=entry_of(payment.pk),
+            payment=payment,
             description=f"Excedente del pago de la factura {invoice.full_number}",
             at=at,
             by=by,
         )
     return Received(payment, repeated=False)
-
-
-def record_payment(
-    *,
-    invoice: Invoice,
-    amount: Decimal,
-    payment_method: PaymentMethod | str,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    paid_at: datetime | None = None,
-) -> Payment:
-    """As `receive_payment`, for whom it is one whether the payment was there before."""
-    return receive_payment(
-        invoice=invoice,
-        amount=amount,
-        payment_method=payment_method,
-        reference=reference,
-        at=at,
-        by=by,
-        paid_at=paid_at,
-    ).payment
 
 
 @transaction.atomic
@@ -144,6 +123,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
             EntryKind.CHARGE,
             on_wallet,
             reference=entry_of(reversal.pk),
+            payment=reversal,
             description=f"Reverso de un pago de la factura {invoice.full_number}",
             at=at,
             by=by,
@@ -153,7 +133,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
 
 
 def entry_of(payment_id: int) -> str:
-    """The reference of the wallet's entry that a payment made, if it made one."""
+    """Return the idempotency key of the wallet's entry that a payment makes, if it makes one."""
     return f"payment {payment_id}"
 
 
@@ -164,11 +144,15 @@ def post_to_wallet_of(
     *,
     reference: str,
     description: str,
+    payment: Payment | None = None,
+    credit_note: Invoice | None = None,
     at: datetime,
     by: str,
 ) -> None:
-    """Moves money on the wallet of the line that a locked invoice was for. Raises DomainError if there is no
-    such line, if it is somebody else's by now, or if its wallet is short."""
+    """Move money on the wallet of the line that a locked invoice was for, by this payment or credit note.
+
+    Raises DomainError if there is no such line, if it is somebody else's by now, or if its wallet is short.
+    """
     period = invoice.subscription
     if period is None or period.line.customer_id != invoice.customer_id:
         raise DomainError(
@@ -186,6 +170,8 @@ def post_to_wallet_of(
         description=description,
         # What was paid in advance for a period is what its entries come to.
         subscription_id=period.pk if period.prepaid else None,
+        payment_id=payment.pk if payment else None,
+        credit_note_id=credit_note.pk if credit_note else None,
     )
     post_entries(postings=[posting], at=at, by=by)[0].taken()
 

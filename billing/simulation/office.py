@@ -21,7 +21,7 @@ from billing.sales.services import (
     terminate_line,
 )
 from billing.settling.crediting import credit_invoice, remaining_lines
-from billing.settling.paying import record_payment, reverse_payment
+from billing.settling.paying import receive_payment, reverse_payment
 from billing.simulation.world import KnownLine, World
 from billing.wallets import adjust_wallet, top_up
 from customers.catalogue import revise_plan
@@ -221,13 +221,13 @@ class Office:
         """Of any invoice, all, a part of it, or too much."""
         invoice = self._document()
         share = self._random.choice(["1", "1", "1", "0.5", "1.1"])
-        payment = record_payment(
+        payment = receive_payment(
             invoice=invoice,
             amount=(invoice.outstanding * Decimal(share)).quantize(Decimal("0.01")) or Decimal(1),
             payment_method=PaymentMethod.TRANSFERENCIA,
             reference=f"payment-{self.taken['pay']}",
             at=at,
-        )
+        ).payment
         self._payments.append(payment)
 
     def _reverse(self, at: datetime) -> None:

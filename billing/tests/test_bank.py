@@ -16,7 +16,7 @@ from billing.bank import ImportReport, assign_transfer, import_statement
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import moment, refusal
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
@@ -121,9 +121,9 @@ def test_another_transfer_under_a_reference_that_is_known_is_told(invoice: Invoi
 
 
 def test_a_payment_that_was_recorded_by_hand_is_that_transfer(invoice: Invoice, now: datetime) -> None:
-    by_hand = record_payment(
+    by_hand = receive_payment(
         invoice=invoice, amount=D("25.30"), payment_method="TRANSFERENCIA", reference="TR-1", at=now
-    )
+    ).payment
     report = imported("02/12/2026;TR-1;25,30;;", "02/12/2026;tr-1;25,30;;", at=now)
     assert (report.matched, report.unmatched) == (1, 1)
     assert BankTransfer.objects.get(reference="TR-1").payment == by_hand

@@ -12,7 +12,7 @@ from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
 from billing.settling.crediting import LineAmounts, credit_invoice
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import find_faults
@@ -111,7 +111,7 @@ def test_however_a_line_is_taken_back_it_comes_to_the_cent(
 
 
 def test_what_was_paid_goes_back_to_the_wallet(invoice: Invoice, phone: Line, now: datetime) -> None:
-    record_payment(invoice=invoice, amount=D("20.00"), payment_method="EFECTIVO", reference="C-1", at=now)
+    receive_payment(invoice=invoice, amount=D("20.00"), payment_method="EFECTIVO", reference="C-1", at=now)
     before = balance(phone)
     # 3.00 are still owed: of 5.75, 2.75 were paid.
     credit_invoice(invoice=invoice, why="x", amounts={2: D("1.00")}, at=now)

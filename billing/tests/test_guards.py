@@ -21,7 +21,7 @@ from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, In
 from conftest import FIXTURES, NOW
 from customers.models import Subscription
 from telcox.common.database.frozen import FrozenRow
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.guards import tampering
 from telcox.testing.processes import ROOT
 
@@ -141,7 +141,7 @@ def test_tables_are_altered_to_and_fro_and_the_triggers_are_there_again(
 ) -> None:
     with django_db_blocker.unblock(), fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "migrate", "billing", "0007", "--verbosity=0")
         manage(env, "migrate", "--verbosity=0")
         manage(env, "loaddata", *FIXTURES, "--verbosity=0")

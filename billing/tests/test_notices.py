@@ -18,7 +18,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, NoticeState
 from billing.notices import Sent, send_again, send_notices
 from billing.notices.carriers import CONSOLE
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import refusal
 from customers.models import Customer, Subscription
 from telcox.common.calendar import add_days
@@ -133,7 +133,7 @@ class TestMailing:
         said = [message.body for message in mail.outbox] or [capsys.readouterr().out]
         assert "001-001-000000001" in said[0]
         Notice.objects.filter(pk=second.pk).update(state=NoticeState.WAITING)
-        record_payment(invoice=issued, amount=issued.total, payment_method="EFECTIVO", reference="r", at=now)
+        receive_payment(invoice=issued, amount=issued.total, payment_method="EFECTIVO", reference="r", at=now)
         assert send(now) == Sent()
         assert (state(first)[0], state(second)[0]) == (NoticeState.SENT, NoticeState.DROPPED)
 

@@ -22,7 +22,7 @@ from billing.models import (
 )
 from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
-from billing.settling.paying import record_payment, reverse_payment
+from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.conftest import refusal
 from billing.verification import find_faults
 from billing.verification.documents import document_faults
@@ -48,7 +48,7 @@ def invoice(seeded: None, now: datetime) -> Invoice:
 
 def pay(invoice: Invoice, amount: str, at: datetime, reference: str = "TR-1", **other: Any) -> Payment:
     given = {"payment_method": PaymentMethod.TARJETA, "reference": reference, "at": at, **other}
-    return record_payment(invoice=invoice, amount=D(amount), **given)
+    return receive_payment(invoice=invoice, amount=D(amount), **given).payment
 
 
 def balance() -> Decimal:

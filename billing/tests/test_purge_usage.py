@@ -17,7 +17,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice
 from customers.models import Subscription
 from telcox.common.calendar import local_date
-from telcox.testing.databases import fresh_database, manage, manage_and_kill
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
 from usage.ingestion.reports import UsageReport
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
@@ -162,7 +162,7 @@ print(events_of(JESUS) + events_of(CARLA), UsageEvent.objects.count())
 def two_billed_lines(folder: Path) -> Iterator[dict[str, str]]:
     with fresh_database(folder) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers", "invoices")
         manage(env, "shell", "--verbosity=0", "-c", PREPARE)
         yield env

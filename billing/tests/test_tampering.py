@@ -20,7 +20,7 @@ from billing.models import (
     WalletEntry,
 )
 from billing.settling.crediting import credit_invoice
-from billing.settling.paying import record_payment
+from billing.settling.paying import receive_payment
 from billing.verification.chain import Chain
 from conftest import NOW
 from customers.models import Subscription
@@ -51,7 +51,7 @@ def note(seeded: None) -> Invoice:
         period = Subscription.objects.get(line__phone_number=phone_number)
         issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
     invoice = Invoice.objects.get(series__prefix="001-001", number=1)
-    record_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)
+    receive_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)
     return credit_invoice(invoice=invoice, why="x", amounts={1: Decimal(1)}, at=NOW)
 
 

@@ -1,7 +1,7 @@
 """Whether invoices are paid and taken back as they say, and the wallets got what was more than was owed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,15 +24,17 @@ class MoneyMoved:
     paid: Decimal = ZERO
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
-    notes: set[int] = field(default_factory=set)
+    # In the order in which they were made.
+    notes: list[int] = field(default_factory=list)
     credited: defaultdict[int, LineSums] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
     wrong_reversals: list[str] = field(default_factory=list)
+    wrong_entries: list[str] = field(default_factory=list)
 
 
 def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
     """By primary key of these documents; those on which nothing happened have no place in it yet."""
     moved: defaultdict[int, MoneyMoved] = defaultdict(MoneyMoved)
-    entries: dict[str, int] = {}
+    of_payment: dict[int, int] = {}
     payments = Payment.objects.filter(invoice__in=invoices).order_by("pk")
     rows = payments.values_list(
         "pk", "invoice_id", "amount", "to_wallet", "reverses__amount", "reverses__to_wallet"
@@ -42,20 +44,35 @@ def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
         moved[invoice].to_wallet += to_wallet
         if reversed_amounts[0] is not None and [-amount, -to_wallet] != reversed_amounts:
             moved[invoice].wrong_reversals.append(f"reversal of {pk}")
-        entries[entry_of(pk)] = invoice
-    lines = InvoiceLine.objects.filter(invoice__corrects__in=invoices).order_by("pk")
+        of_payment[pk] = invoice
+    lines = InvoiceLine.objects.filter(invoice__corrects__in=invoices).order_by("invoice_id", "pk")
     columns = ("invoice_id", "invoice__corrects_id", "credits", "amount", "discount", "tax")
     for note, invoice, position, amount, discount, tax in lines.values_list(*columns):
         before = moved[invoice].credited[position]
         moved[invoice].credited[position] = (before[0] + amount, before[1] + discount, before[2] + tax)
-        moved[invoice].notes.add(note)
-    for invoice, of_it in moved.items():
-        entries.update((entry_of_note(invoice, nth + 1), invoice) for nth in range(len(of_it.notes)))
-    for some in chunks(list(entries)):
-        found = WalletEntry.objects.filter(reference__in=some).order_by()
-        for reference, amount in found.values_list("reference", "amount"):
-            moved[entries[reference]].on_wallet += amount
+        if note not in moved[invoice].notes:
+            moved[invoice].notes.append(note)
+    _read_entries(moved, of_payment)
     return moved
+
+
+def _read_entries(moved: Mapping[int, MoneyMoved], of_payment: Mapping[int, int]) -> None:
+    """Add what wallets' entries say of these payments and of the credit notes. Each bears the reference of
+    what it names."""
+    notes = {
+        note: (invoice, entry_of_note(invoice, nth))
+        for invoice, of_it in moved.items()
+        for nth, note in enumerate(of_it.notes, start=1)
+    }
+    payments = {pk: (invoice, entry_of(pk)) for pk, invoice in of_payment.items()}
+    for column, named in (("payment", payments), ("credit_note", notes)):
+        for some in chunks(list(named)):
+            found = WalletEntry.objects.filter(**{f"{column}__in": some}).order_by()
+            for pk, reference, amount in found.values_list(column, "reference", "amount"):
+                invoice, expected = named[pk]
+                moved[invoice].on_wallet += amount
+                if reference != expected:
+                    moved[invoice].wrong_entries.append(f"{expected} is {reference} on the wallet")
 
 
 def money_faults(kind: str, status: str, lines: Sequence[LineSums], moved: MoneyMoved) -> Iterator[str]:
@@ -65,6 +82,7 @@ def money_faults(kind: str, status: str, lines: Sequence[LineSums], moved: Money
         if any(less > have for less, have in zip(taken, line, strict=True)):
             yield f"more was taken back of line {position} than it has"
     yield from (f"{reversal} is not what was reversed" for reversal in moved.wrong_reversals)
+    yield from moved.wrong_entries
     amount, total = sum((line[0] for line in lines), ZERO), _total(lines)
     taken_back = list(moved.credited.values())
     credited = _total(taken_back)

@@ -4,7 +4,6 @@ from billing.wallets.posting import (
     Posted,
     Posting,
     adjust_wallet,
-    charge_wallet,
     post_entries,
     refund_wallet,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "Statement",
     "TopUp",
     "adjust_wallet",
-    "charge_wallet",
     "post_entries",
     "refund_wallet",
     "top_up",

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
-from customers.models import Line, Subscription
+from customers.models import Line
 from telcox.common.database.bulk import chunks
 from telcox.common.database.prepared import PreparedQuery
 from telcox.common.database.retrying import retry_lost_locks
@@ -29,6 +29,8 @@ class Posting:
     reference: str
     description: str = ""
     subscription_id: int | None = None
+    payment_id: int | None = None
+    credit_note_id: int | None = None
 
     @property
     def change(self) -> Decimal:
@@ -69,35 +71,11 @@ def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     return retry_lost_locks(lambda: _foresee(posting, at))
 
 
-def charge_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
-) -> WalletEntry:
-    """Takes `amount` dollars. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.CHARGE, amount, reference, description, subscription_id)
-    return post_entries(postings=[posting], at=at, by=by)[0].taken()
-
-
 def refund_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
+    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
 ) -> WalletEntry:
-    """Gives `amount` dollars back. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description, subscription_id)
+    """Give `amount` dollars back. Raises DomainError as `post_entries` tells."""
+    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
@@ -266,6 +244,8 @@ def _decide(
             at=at,
             by=by,
             subscription_id=posting.subscription_id,
+            payment_id=posting.payment_id,
+            credit_note_id=posting.credit_note_id,
         )
         entries[posting.reference], lines[posting.reference] = entry, posting.line_id
         decided.append(Posted(posting, entry=entry))

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.api.lines import LineViewSet
 from customers.api.serializers import (
     CustomerSummaryOutput,
     PackListOutput,
@@ -16,14 +16,12 @@ from customers.api.serializers import (
 from customers.bss import UnknownSubscriber, gateway
 from customers.models import Pack, Plan
 from telcox.common.calendar import local_date
+from telcox.common.errors import NotFound
 from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
-class CustomerViewSet(ViewSet):
+class CustomerViewSet(LineViewSet):
     """What the BSS knows of a customer."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_customer_summary",
@@ -36,10 +34,10 @@ class CustomerViewSet(ViewSet):
     @action(detail=True, methods=["get"])
     def summary(self, request: Request, phone_number: str) -> Response:
         """Balance and minutes at a glance."""
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise UnknownSubscriber
         return Response(gateway().summary(phone_number).shown())
+
+    def not_found(self) -> NotFound:
+        return UnknownSubscriber()
 
 
 class PlanViewSet(ViewSet):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from telcox.testing.databases import manage, rows
+from telcox.testing.databases import manage, migrate, rows
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 
@@ -63,12 +63,11 @@ def make_network(env: Mapping[str, str], *, lines: int) -> Network:
 @contextmanager
 def network_stack() -> Iterator[tuple[MariaDB, Stack, Network]]:
     """Two `web` behind a proxy on a MariaDB of their own, with the lines of a network."""
-    with (
-        MariaDB() as mariadb,
-        Redis() as redis,
-        Stack(production_env(mariadb.url, redis.url), live=1) as stack,
-    ):
-        yield mariadb, stack, make_network(stack.env, lines=60)
+    with MariaDB() as mariadb, Redis() as redis:
+        env = production_env(mariadb.url, redis.url)
+        migrate(env)
+        with Stack(env, live=1) as stack:
+            yield mariadb, stack, make_network(stack.env, lines=60)
 
 
 class Event(NamedTuple):

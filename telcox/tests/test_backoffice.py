@@ -29,7 +29,7 @@ from billing.models import (
 )
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.settling.crediting import credit_invoice
-from billing.settling.paying import record_payment, reverse_payment
+from billing.settling.paying import receive_payment, reverse_payment
 from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
@@ -95,7 +95,7 @@ def live(line: Line, reference: str, at: datetime) -> None:
 def settle(invoice: Invoice, reference: str) -> None:
     """What may happen to the money of an issued invoice."""
     first, _second = (
-        record_payment(
+        receive_payment(
             invoice=invoice,
             amount=Decimal(1),
             payment_method="EFECTIVO",
@@ -104,7 +104,7 @@ def settle(invoice: Invoice, reference: str) -> None:
         )
         for number in range(2)
     )
-    reverse_payment(payment=first, why="Sin fondos", at=NOW)
+    reverse_payment(payment=first.payment, why="Sin fondos", at=NOW)
     credit_invoice(invoice=invoice, why="Reclamo", amounts={1: Decimal(1)}, at=NOW)
 
 

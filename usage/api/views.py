@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.api.lines import LineViewSet
 from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
 from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
@@ -44,11 +44,8 @@ from usage.services import record_usage, take_usage
 from usage.vocabulary import DATA_FIELDS
 
 
-class LineUsageViewSet(ViewSet):
+class LineUsageViewSet(LineViewSet):
     """What a line used of its current period."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_usage",
@@ -61,17 +58,14 @@ class LineUsageViewSet(ViewSet):
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
         """The snapshot that the live feed sends."""
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise NotFound(NO_PLAN, reason="no_subscription")
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
 
+    def not_found(self) -> NotFound:
+        return NotFound(NO_PLAN, reason="no_subscription")
 
-class LineUsageHistoryViewSet(ViewSet):
+
+class LineUsageHistoryViewSet(LineViewSet):
     """What a line used, by day or month."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_usage_history",
@@ -89,9 +83,6 @@ class LineUsageHistoryViewSet(ViewSet):
         """Local calendar days, or months, in which something was used; without `from` the 30 days up to
         `to`.
         """
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise NotFound(NO_LINE, reason="unknown_line")
         query = HistoryQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         until = query.validated_data.get("to") or local_date(timezone.now())
@@ -117,6 +108,9 @@ class LineUsageHistoryViewSet(ViewSet):
                 ],
             }
         )
+
+    def not_found(self) -> NotFound:
+        return NotFound(NO_LINE, reason="unknown_line")
 
 
 _READERS = {

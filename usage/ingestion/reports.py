@@ -88,6 +88,7 @@ def _key(text: str, field: str) -> str:
 
 
 class Result(enum.Enum):
+    PENDING = "pending"  # while it is being counted; nobody is ever told so
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
@@ -95,10 +96,11 @@ class Result(enum.Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a report; a rejected one has a `reason`. It counts until it is known not to."""
+    """What became of a report; a rejected one has a `reason`. It is applied once the transaction that counts
+    it is committed."""
 
     report: UsageReport
-    result: Result = Result.APPLIED
+    result: Result = Result.PENDING
     reason: RejectionReason | None = None
 
     def reject(self, reason: RejectionReason) -> None:

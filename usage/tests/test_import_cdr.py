@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from telcox.testing.databases import fresh_database, manage, manage_and_kill
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import find_differences
 
@@ -176,7 +176,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
     file = write(tmp_path / "cdr.csv", HEADING, *rows)
     with fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers")
         killed = sum(manage_and_kill(env, "import_cdr", file, after=1.2 + chosen.random()) for _ in range(8))
         assert killed >= 4

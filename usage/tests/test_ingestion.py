@@ -41,6 +41,14 @@ def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) 
     assert not list(find_differences())
 
 
+def test_a_report_that_is_neither_counted_nor_refused_is_never_called_applied(
+    seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.ingestion.apply._write_once", lambda items, at: None)
+    with pytest.raises(RuntimeError, match="2 report"):
+        take(now, report("1"), report("2"), report("3", phone_number=NOBODY))
+
+
 def test_the_same_batch_again_is_all_duplicates_and_changes_nothing(seeded: None, now: datetime) -> None:
     batch = [report("1"), report("2"), report("3", phone_number=NOBODY)]
     first, before = take(now, *batch), counter()

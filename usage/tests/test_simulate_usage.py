@@ -25,6 +25,8 @@ from telcox.testing.embedded import demo_env
 from telcox.testing.processes import ROOT, free_port, wait_until
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.once
+
 TOKEN = """
 from rest_framework.authtoken.models import Token
 print(Token.objects.get(user__username="demo").key)

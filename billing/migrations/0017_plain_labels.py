@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0014_find_documents_of_a_time'),
+        ('billing', '0016_fill_documents_of_wallet_entries'),
         ('customers', '0009_plain_labels'),
     ]
 
