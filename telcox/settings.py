@@ -315,7 +315,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.web.negotiation.JSONWhateverIsAccepted",
     "DEFAULT_PARSER_CLASSES": ["telcox.common.web.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "telcox.common.web.openapi.Schema",
     # `?format=` is not for choosing a renderer: there is one.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "telcox.common.web.problems.exception_handler",
@@ -325,7 +325,11 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Summary, bills and use of an operator's customers, and the usage its network reports.",
+    "DESCRIPTION": (
+        "Self-service for an operator's customers (summary, usage, subscription, invoices, wallet), usage "
+        "reports from its network, and payments and credit notes for its office. Amounts are in US dollars. "
+        "Errors are `application/problem+json` (RFC 9457)."
+    ),
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
