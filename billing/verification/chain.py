@@ -232,7 +232,9 @@ def _link_faults(invoice: Invoice) -> Iterator[str]:
 def _standing_faults(invoice: Invoice, around: Around) -> Iterator[str]:
     """What is no part of the document, but has to be as its history, payments and credit notes make it."""
     steps = around.steps.get(invoice.pk, ())
-    states = [InvoiceStatus.DRAFT, *(after for _before, after in steps)]
+    # Histories are kept since issuers are. What was issued earlier has only the steps it has taken since.
+    first = steps[0][0] if steps and not invoice.issuer_id else InvoiceStatus.DRAFT
+    states = [first, *(after for _before, after in steps)]
     if steps and ([before for before, _after in steps] != states[:-1] or states[-1] != invoice.status):
         yield f"it is {invoice.status}, by its history {states[-1]}"
     notes, credited, taken_back = around.credited.get(invoice.pk, (0, ZERO, ZERO))
