@@ -1,4 +1,4 @@
-"""One file for every deployment: what differs comes from the environment (README: Configuration)."""
+"""One file for every deployment: what differs comes from the environment (docs/configuration.md)."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -83,13 +83,6 @@ def test_every_make_target_the_readme_names_exists() -> None:
     assert set(re.findall(r"make (\w+)", README)) <= targets
 
 
-def test_every_setting_from_the_environment_is_in_the_readmes_table() -> None:
-    settings = (ROOT / "telcox" / "settings.py").read_text()
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings))
-    assert read
-    assert {name for name in read if f"`{name}`" not in README} == set()
-
-
 def test_links_in_the_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text()):
