@@ -132,6 +132,7 @@ def test_the_proxy_is_given_every_name_its_template_asks_for() -> None:
     assert asked - set(SERVICES["proxy"]["environment"]) == set()
 
 
+@pytest.mark.processes
 def test_every_target_of_the_makefile_is_in_its_help() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets
@@ -144,6 +145,7 @@ def test_every_target_of_the_makefile_is_in_its_help() -> None:
 @pytest.mark.parametrize(
     "script", [*sorted((ROOT / "bin").iterdir()), ROOT / ".ci" / "run"], ids=lambda path: path.name
 )
+@pytest.mark.processes
 def test_every_script_can_be_run(script: Path) -> None:
     assert is_executable(script)
     if script.read_text().startswith("#!/usr/bin/env bash"):

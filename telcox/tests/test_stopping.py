@@ -21,6 +21,8 @@ from telcox.testing.embedded import JESUS, demo_env
 from telcox.testing.processes import LOOPBACK, port_answers, wait_until
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.processes
+
 CLOSE, SERVICE_RESTART = 8, 1012
 PROMPT = 3.0
 
