@@ -1,4 +1,4 @@
-"""What is overdue, for programs of the office: a call centre, a collector, a spreadsheet."""
+"""Overdue invoices, for programs of the office: a call centre, a debt collector, a spreadsheet."""
 
 import re
 from typing import Any
@@ -51,7 +51,7 @@ class OverdueQuery(NothingElse, serializers.Serializer[Any]):
 
 
 class DebtorOutput(serializers.ModelSerializer[Customer]):
-    """Who owes it, as they are now; the invoice's own fields say who they were."""
+    """The customer as of now; the invoice's own fields are as of its issue."""
 
     class Meta:
         model = Customer

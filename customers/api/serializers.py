@@ -8,7 +8,7 @@ from telcox.common.web.fields import MoneyField
 
 
 class CustomerSummaryOutput(serializers.Serializer[Any]):
-    """What a customer sees first: `customers.bss.CustomerSummary`, described for the API document."""
+    """Summary of a customer's line."""
 
     customer_id = serializers.IntegerField()
     dni = serializers.CharField(help_text="DNI or RUC.")
@@ -26,7 +26,7 @@ _FREE = {name: name.removeprefix("zero_rated_").upper() for name in TERMS if nam
 
 
 class PlanOutput(serializers.ModelSerializer[Plan]):
-    """A plan on sale; prices in dollars before tax, price and allowance of a full period."""
+    """A plan on sale. Prices are in dollars before tax; price and allowance are for a full period."""
 
     price = MoneyField(help_text="In dollars before tax, for a full period.")
     validity_days = serializers.IntegerField(
@@ -91,7 +91,7 @@ class PlanListOutput(serializers.Serializer[Any]):
 
 
 class PackOutput(serializers.ModelSerializer[Pack]):
-    """A pack on sale: more for the rest of a period; the price in dollars before tax."""
+    """A pack on sale: additional allowance for the rest of a period. The price is in dollars before tax."""
 
     price = MoneyField()
 

@@ -18,7 +18,7 @@ from usage.vocabulary import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 
 
 class UsageEventInput(InputSerializer):
-    """One report of use, as the original's development endpoint takes it."""
+    """One usage event of a data category."""
 
     phone_number = StrictStringField(min_length=5, max_length=20)
     category = StrictChoiceField(choices=DATA_CATEGORIES)
@@ -41,7 +41,7 @@ class UsageEventInput(InputSerializer):
 
 
 class UsageReportInput(serializers.Serializer[Any]):
-    """Use of a line, as a network element tells it."""
+    """Usage of a line, as a network element reports it."""
 
     phone_number = serializers.CharField()
     category = serializers.ChoiceField(choices=CATEGORY_NAMES)
@@ -120,7 +120,7 @@ class BreakdownOutput(serializers.Serializer[Any]):
 
 
 class SnapshotOutput(serializers.Serializer[Any]):
-    """What a line used of its current period; the live feed sends the same."""
+    """Usage of a line's current period; the live feed sends the same."""
 
     type = serializers.CharField(help_text="Always `snapshot`.")
     phone_number = serializers.CharField()
