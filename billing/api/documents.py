@@ -117,7 +117,7 @@ class LostDaysOutput(serializers.Serializer[Any]):
 
 
 class SpanOutput(serializers.Serializer[Any]):
-    """The billed days, and the full period (cycle) that they are a part of. `end` and `cycle_end` are not included."""
+    """The billed days, and the full period (cycle) that they are a part of. The ends are not included."""
 
     start = serializers.DateField()
     end = serializers.DateField()

@@ -79,7 +79,7 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
         return days_overdue(invoice, self.context["on"])
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class OverduePageOutput(serializers.Serializer[Any]):
     on = serializers.DateField()
     items = OverdueInvoiceOutput(many=True)

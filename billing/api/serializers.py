@@ -97,7 +97,7 @@ class WalletQuery(serializers.Serializer[Any]):
 
 
 class WalletOutput(serializers.Serializer[Any]):
-    """A line's wallet. A prepaid line can spend its balance; a post-paid one can go below zero by its limit."""
+    """A line's wallet. A prepaid line spends its balance; a post-paid one may go below zero by its limit."""
 
     balance_usd = MoneyField()
     balance_limit_usd = MoneyField()

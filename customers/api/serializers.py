@@ -21,7 +21,7 @@ class CustomerSummaryOutput(serializers.Serializer[Any]):
     minutes_limit = serializers.IntegerField(help_text="Minutes included in the current period.")
 
 
-# The terms that leave a category of data free, and what the category is called.
+# The terms that make a category of data zero-rated, with the category's name.
 _FREE = {name: name.removeprefix("zero_rated_").upper() for name in TERMS if name.startswith("zero_rated_")}
 
 
@@ -85,7 +85,7 @@ class PlanOutput(serializers.ModelSerializer[Plan]):
         return [category for name, category in _FREE.items() if getattr(plan, name)]
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class PlanListOutput(serializers.Serializer[Any]):
     items = PlanOutput(many=True)
 
@@ -101,6 +101,6 @@ class PackOutput(serializers.ModelSerializer[Pack]):
         read_only_fields = fields
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class PackListOutput(serializers.Serializer[Any]):
     items = PackOutput(many=True)
