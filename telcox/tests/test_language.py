@@ -52,7 +52,6 @@ NOT_YET = {
     "billing",
     "telcox/backoffice",
     "telcox/common",
-    "usage",
 }
 
 

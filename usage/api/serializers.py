@@ -150,12 +150,12 @@ class RecordedUsageOutput(serializers.Serializer[Any]):
     snapshot = SnapshotOutput()
 
 
-# How many days one answer may cover.
+# Most days in one answer.
 LONGEST_HISTORY = {"day": 366, "month": 3_660}
 
 
 class CalendarDateField(serializers.DateField):
-    """A day of the years that are reckoned with."""
+    """A date within the supported years."""
 
     def to_internal_value(self, value: Any) -> date:
         day = super().to_internal_value(value)
@@ -171,7 +171,7 @@ class HistoryQuery(serializers.Serializer[Any]):
     )
 
     def get_fields(self) -> Any:
-        # A field named by a word that Python keeps for itself.
+        # `from` is a keyword in Python.
         first = CalendarDateField(required=False, help_text="First day; 29 days before `to` if absent.")
         return {"from": first, **super().get_fields()}
 
