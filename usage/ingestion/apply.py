@@ -160,7 +160,7 @@ def _write_once(items: list[_Item], at: datetime) -> None:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
             if baffled and not explained:
                 raise
-            # The event with that key may have been purged meanwhile: then the next attempt is rejected as too late.
+            # The event with that key may have been purged meanwhile: then the next attempt is too late.
             baffled = not explained
         except _DaysPurged as purged:
             _reject_too_late(items, purged.before)
