@@ -23,6 +23,7 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     as_seen,
     is_key,
     row_version,
@@ -136,20 +137,13 @@ class ActsOnLine(MadeByService):
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]
 
 
-class GoingOn(admin.SimpleListFilter):
+class GoingOn(RowsFilter):
     title = _("open")
     parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes")), ("no", _("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-        return queryset
+    offered = (
+        ("yes", _("Yes"), lambda suspensions: suspensions.filter(is_open=True)),
+        ("no", _("No"), lambda suspensions: suspensions.filter(is_open=None)),
+    )
 
 
 @admin.register(Suspension)

@@ -28,8 +28,8 @@ def with_owed(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
 
 def overdue_page(*, on: date, after: Place | None, limit: int) -> Page[Invoice]:
     """Return the first `limit` invoices overdue on that day that come after a place (of `due_on`), the
-    longest overdue first, each with `owed` and how many reminders were sent (`reminders_sent`). Takes the same
-    time on every page, however many there are."""
+    longest overdue first, each with `owed` and how many reminders were sent (`reminders_sent`). Takes the
+    same time on every page, however many there are."""
     overdue = Invoice.objects.overdue(on).values_list("due_on", "pk")
     # One status at a time, because the index is on status and day.
     each = (rows_after(overdue.filter(status=status), "due_on", after, limit + 1) for status in OPEN)

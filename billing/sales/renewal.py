@@ -15,7 +15,7 @@ from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
 from billing.sales.periods import DiscountsGiven, append_periods, new_period
 from billing.sales.prepaid import settle_prepaid
 from billing.sales.services import end_line
-from billing.sales.shortage import still_short
+from billing.sales.shortage import not_renewed, still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
@@ -192,11 +192,8 @@ def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
 
 def _lapsed(due: Sequence[Subscription]) -> set[int]:
     """The prepaid ones that were not renewed when they ended."""
-    refused = LineEvent.objects.filter(
-        line__in=[period.line_id for period in due if period.line.prepaid], step=LineStep.RENEWAL_REFUSED
-    )
-    ids = set(refused.values_list("subscription_id", flat=True))
-    return {period.pk for period in due if period.pk in ids}
+    prepaid = [period.pk for period in due if period.line.prepaid]
+    return set(not_renewed().filter(pk__in=prepaid).values_list("pk", flat=True))
 
 
 def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[int]]:

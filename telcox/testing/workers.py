@@ -1,7 +1,7 @@
 """A pytest plugin, named in pyproject.toml: each worker of pytest-xdist has its own database of the Redis
 server that REDIS_URL names. (pytest-django gives each its own database of MariaDB or SQLite.)
 
-It changes the environment before Django's settings are read, so that processes which a test starts inherit it.
+It changes the environment before Django's settings are read, and processes that a test starts inherit it.
 """
 
 import os

@@ -1,10 +1,9 @@
 """What our server uses of daphne, autobahn and Twisted beyond their documented interfaces.
 
-`telcox/common/daphne.py` and `stopping.py` override methods and read attributes that the three libraries may
-change in any release. Each test here checks one such use: that the method is still called, or the attribute
-still means what our code assumes. A test that fails after an upgrade names the part that changed. The
-transport is Twisted's own, on a real connection. Its reactor only records, so each test decides when data is
-read and written.
+`telcox/common/sockets/daphne.py` and `stopping.py` override methods and read attributes that the three
+libraries may change in any release. Each test here checks one such use: that the method is still called, or
+the attribute still means what our code assumes. The transport is Twisted's own, on a real connection; its
+reactor only records, so each test decides when data is read and written.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
@@ -29,8 +28,8 @@ from twisted.internet.tcp import Server as Transport
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from telcox.common import daphne as ours
-from telcox.common import stopping
+from telcox.common.sockets import daphne as ours
+from telcox.common.sockets import stopping
 from telcox.testing.clients import client_frame, closing
 from telcox.testing.processes import LOOPBACK
 
@@ -61,13 +60,13 @@ class Connection:
         self.server.ws_factory.setProtocolOptions(
             autoPingTimeout=PING_TIMEOUT, maxMessagePayloadSize=2**20, maxFramePayloadSize=2**20
         )
-        self.reactor = MemoryReactorClock()
+        self.reactor = cast(Any, MemoryReactorClock())
         with socket.create_server((LOOPBACK, 0)) as listening:
             self.client = socket.create_connection(listening.getsockname(), timeout=5)
             accepted, address = listening.accept()
         accepted.setblocking(False)
         self.channel = HTTPFactory(self.server).buildProtocol(None)
-        self.transport = Transport(accepted, self.channel, address, None, 0, self.reactor)
+        self.transport = Transport(accepted, self.channel, address, cast(Any, None), 0, self.reactor)
         self.channel.makeConnection(self.transport)
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
