@@ -1,4 +1,4 @@
-"""The catalogue over time: what a plan offers, and what it offered at any moment before."""
+"""The catalogue over time: what a plan offers now, and what it offered at any earlier moment."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from customers.models import TERMS, Plan, PlanRevision
 from telcox.common.database.prepared import PreparedQuery
 
-# What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
+# What a subscription copies from a plan: name, terms and validity.
 OFFERED = ("name", "validity_days", *TERMS)
 
 
 @transaction.atomic
 def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
-    """Saves an edited plan, and keeps what it offered until now. What was sold from it stays as it is."""
+    """Save an edited plan, and keep its former terms as a PlanRevision. Periods already sold do not
+    change."""
     before = Plan.objects.select_for_update().get(pk=plan.pk)
     offered = {field: getattr(before, field) for field in OFFERED}
     if any(getattr(plan, field) != value for field, value in offered.items()):
@@ -26,26 +27,26 @@ def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
 
 
 class Changed(NamedTuple):
-    """One field of a plan, before and after it was edited."""
+    """One field of a plan, before and after an edit."""
 
     field: str
     before: Any
     after: Any
 
 
-# Of one plan.
+# Most edits shown of one plan.
 CHANGES_SHOWN = 50
 
 
 class Revised(NamedTuple):
-    """One time that a plan was edited."""
+    """One edit of a plan."""
 
     revision: PlanRevision
     changes: list[Changed]
 
 
 def history_of(plan: Plan) -> list[Revised]:
-    """How the plan came to offer what it does: its last changes, the newest first."""
+    """Return the last edits of a plan, newest first."""
     history = []
     after: Plan | PlanRevision = plan
     for before in plan.revisions.order_by("-replaced_at", "-pk")[:CHANGES_SHOWN]:
@@ -60,7 +61,7 @@ def history_of(plan: Plan) -> list[Revised]:
 
 
 class OfferedTerms:
-    """What some plans offered at any moment. One query for the plans, and one for their past."""
+    """What some plans offered at any moment. Makes one query for the plans and one for their revisions."""
 
     def __init__(self, plan_ids: Iterable[int]) -> None:
         self._plans = {row["id"]: Plan(**row) for row in _plans(plans=set(plan_ids))}

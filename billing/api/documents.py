@@ -1,4 +1,4 @@
-"""How a document is shown, with what it was reckoned from."""
+"""An invoice or credit note as the API shows it, with the facts that it was calculated from."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ from usage.vocabulary import DATA_FIELDS
 
 
 class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
+    """One line of a document; amounts in dollars."""
+
     quantity = serializers.FloatField()
     unit_price = serializers.FloatField()
     amount = MoneyField(
@@ -49,6 +51,8 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
 
 
 class DocumentPaymentOutput(serializers.ModelSerializer[Payment]):
+    """A payment of the invoice, or a reversal."""
+
     payment_method = serializers.CharField()
     amount = MoneyField(help_text="In dollars; negative for a reversal.")
     paid_at = MomentField()
@@ -64,6 +68,8 @@ class DocumentPaymentOutput(serializers.ModelSerializer[Payment]):
 
 
 class DocumentNameOutput(serializers.ModelSerializer[Invoice]):
+    """A document that this one refers to."""
+
     number = serializers.CharField(source="full_number")
     total = MoneyField()
 
@@ -74,7 +80,7 @@ class DocumentNameOutput(serializers.ModelSerializer[Invoice]):
 
 
 class TermsOutput(serializers.Serializer[Any]):
-    """What was sold; prices before tax, the plan's for a full period."""
+    """Terms that the period was sold with; prices in dollars before tax, `price` for a full period."""
 
     plan_name = serializers.CharField()
     price = MoneyField()
@@ -89,12 +95,12 @@ class TermsOutput(serializers.Serializer[Any]):
     overage_beyond_spend_limit = serializers.BooleanField()
 
 
-class ReckonedPackOutput(AllowanceOutput):
+class CalculatedPackOutput(AllowanceOutput):
     name = serializers.CharField()
     price = MoneyField()
 
 
-class ReckonedDiscountOutput(serializers.Serializer[Any]):
+class CalculatedDiscountOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     percent = serializers.FloatField()
     amount = MoneyField(
@@ -103,13 +109,15 @@ class ReckonedDiscountOutput(serializers.Serializer[Any]):
 
 
 class LostDaysOutput(serializers.Serializer[Any]):
+    """Days of a suspension that are not charged; `until` is not included."""
+
     def get_fields(self) -> Any:
         # Named by a word that Python keeps for itself.
         return {"from": serializers.DateField(source="0"), "until": serializers.DateField(source="1")}
 
 
 class SpanOutput(serializers.Serializer[Any]):
-    """The days that were billed, of the full period they are a part of; the ends are not included."""
+    """The billed days, and the full period (cycle) that they are a part of. The ends are not included."""
 
     start = serializers.DateField()
     end = serializers.DateField()
@@ -117,8 +125,8 @@ class SpanOutput(serializers.Serializer[Any]):
     cycle_end = serializers.DateField()
 
 
-class ReckoningOutput(serializers.Serializer[Any]):
-    """All that the lines were reckoned from (docs/rating.md)."""
+class CalculatedFromOutput(serializers.Serializer[Any]):
+    """The facts that the lines were calculated from (docs/rating.md)."""
 
     span = SpanOutput(source="facts.span")
     terms = TermsOutput(source="facts.terms")
@@ -134,9 +142,9 @@ class ReckoningOutput(serializers.Serializer[Any]):
         source="facts.changes.carried_out",
         help_text="Allowance given to the next period before this one was billed.",
     )
-    packs = ReckonedPackOutput(source="facts.changes.packs", many=True)
+    packs = CalculatedPackOutput(source="facts.changes.packs", many=True)
     suspended = LostDaysOutput(source="facts.changes.lost", many=True)
-    discounts = ReckonedDiscountOutput(source="facts.changes.discounts", many=True)
+    discounts = CalculatedDiscountOutput(source="facts.changes.discounts", many=True)
     extra_discount = MoneyField(
         source="facts.changes.extra_discount", help_text="Discount on this invoice only, in dollars."
     )
@@ -171,7 +179,7 @@ class DocumentOutput(serializers.Serializer[Any]):
         allow_null=True,
         help_text="The invoice that this credit note takes back, whole or in part; null for invoices.",
     )
-    reckoned_from = ReckoningOutput(
+    reckoned_from = CalculatedFromOutput(
         allow_null=True,
         help_text="Facts that the lines were calculated from; null for credit notes and imported documents.",
     )
@@ -182,7 +190,7 @@ class UsageOfADayOutput(AmountsOutput):
 
 
 class UsageBehindOutput(serializers.Serializer[Any]):
-    """The use of a bill's period: the sums of `days` are `rated` + `arrived_later`, to the byte."""
+    """The usage of an invoice's period: the sums of `days` equal `rated` + `arrived_later`."""
 
     period = serializers.CharField(source="invoice.period")
     rated = AmountsOutput(help_text="Usage that the invoice's lines were calculated from.")

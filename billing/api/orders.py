@@ -1,4 +1,4 @@
-"""What may be ordered on a line, how the answer looks, and how what the line has."""
+"""Orders on a line (plan change, pack), their answers, and the subscription that a line has."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ NOW, PERIOD_END = "now", "period_end"
 
 
 class OrderInput(NothingElse, InputSerializer):
-    """A misspelt `dry_run` would buy."""
+    """An order; unknown members are refused, since a misspelt `dry_run` would buy."""
 
     dry_run = StrictBooleanField(
         default=False, help_text="True: answer with the result and change nothing (dry run)."
@@ -29,6 +29,8 @@ class OrderInput(NothingElse, InputSerializer):
 
 
 class PlanChangeInput(OrderInput):
+    """An order for another plan. Unknown members are refused."""
+
     plan = StrictStringField(
         max_length=50, trim_whitespace=False, help_text="Code of a plan on sale (see `/api/plans`)."
     )
@@ -45,6 +47,8 @@ class PlanChangeInput(OrderInput):
 
 
 class PackInput(OrderInput):
+    """An order for a pack. Unknown members are refused."""
+
     pack = StrictStringField(
         max_length=50, trim_whitespace=False, help_text="Code of a pack on sale (see `/api/packs`)."
     )
@@ -59,13 +63,15 @@ class PackInput(OrderInput):
 
 
 class AllowanceOutput(serializers.Serializer[Any]):
+    """An allowance: bytes of data, minutes, messages."""
+
     data_bytes = serializers.IntegerField()
     voice_minutes = serializers.IntegerField()
     sms = serializers.IntegerField()
 
 
 class LimitsOutput(serializers.Serializer[Any]):
-    """What may be used of a period in all."""
+    """Total allowance of a period: included, carried in, and from packs."""
 
     data_bytes = serializers.IntegerField(source="limit_bytes")
     voice_minutes = serializers.IntegerField(source="minutes_limit")
@@ -73,6 +79,8 @@ class LimitsOutput(serializers.Serializer[Any]):
 
 
 class BilledPeriodOutput(serializers.Serializer[Any]):
+    """The period that a bill is for."""
+
     start_at = MomentField()
     expiration_at = MomentField()
     plan = serializers.CharField(source="plan.code")
@@ -81,6 +89,8 @@ class BilledPeriodOutput(serializers.Serializer[Any]):
 
 
 class BillLineOutput(serializers.Serializer[Any]):
+    """One thing charged for; amounts in dollars."""
+
     kind = serializers.ChoiceField(choices=["PLAN", "PACK", "DATA", "VOICE", "SMS"])
     name = serializers.CharField()
     unit = serializers.ChoiceField(choices=["PERIOD", "PACK", "GB", "MINUTE", "SMS"])
@@ -98,7 +108,7 @@ class BillLineOutput(serializers.Serializer[Any]):
 
 
 class BillOutput(serializers.Serializer[Any]):
-    """What a period costs as it is now; its invoice has the same lines."""
+    """What a period costs as of now, in dollars. Its invoice has the same lines."""
 
     period = BilledPeriodOutput()
     lines = BillLineOutput(many=True, source="rated.lines")
@@ -123,7 +133,7 @@ class OrderOutput(serializers.Serializer[Any]):
 
 
 class PlanChangeOutput(OrderOutput):
-    """`bills` has the period that ends and the one that begins."""
+    """Result of a plan change; `bills` has the period that ends and the one that starts."""
 
     plan = serializers.CharField(source="offer.code")
     when = serializers.SerializerMethodField()
@@ -134,7 +144,7 @@ class PlanChangeOutput(OrderOutput):
 
 
 class PackOrderOutput(OrderOutput):
-    """`bills` has the period that the pack is for."""
+    """Result of buying a pack; `bills` has the period that the pack is for."""
 
     pack = serializers.CharField(source="offer.code")
     reference = serializers.CharField(source="sale.pack.reference")
@@ -148,6 +158,8 @@ class PackOrderOutput(OrderOutput):
 
 
 class BoughtPackOutput(serializers.Serializer[Any]):
+    """A pack of the current period."""
+
     pack = serializers.CharField(
         source="pack.code",
         allow_null=True,
@@ -164,6 +176,8 @@ class BoughtPackOutput(serializers.Serializer[Any]):
 
 
 class UsedSoFarOutput(serializers.Serializer[Any]):
+    """Usage of the current period so far."""
+
     data_bytes = serializers.IntegerField(help_text="Data that counts against the allowance.")
     zero_rated_bytes = serializers.IntegerField(help_text="Zero-rated data, which uses up no allowance.")
     voice_seconds = serializers.IntegerField()
@@ -171,7 +185,7 @@ class UsedSoFarOutput(serializers.Serializer[Any]):
 
 
 class PresentPeriodOutput(serializers.Serializer[Any]):
-    """`limits` are what is included, what was carried in, and what is in packs."""
+    """The current period; `limits` = `included` + `carried_in` + packs."""
 
     sequence = serializers.IntegerField(source="bill.period.sequence")
     start_at = MomentField(source="bill.period.start_at")
@@ -192,6 +206,8 @@ class PresentPeriodOutput(serializers.Serializer[Any]):
 
 
 class PendingChangeOutput(serializers.Serializer[Any]):
+    """A plan change that waits for the end of the current period."""
+
     plan = serializers.CharField(source="change.plan.code")
     plan_name = serializers.CharField(source="change.plan.name")
     asked_at = MomentField(source="change.asked_at")
@@ -199,7 +215,7 @@ class PendingChangeOutput(serializers.Serializer[Any]):
 
 
 class SubscriptionOutput(serializers.Serializer[Any]):
-    """What a line has now. Of one that never had a period, the fields of the period are null."""
+    """A line's subscription as of now. If the line never had a period, the fields of the period are null."""
 
     phone_number = serializers.CharField(source="line.phone_number")
     status = serializers.ChoiceField(source="line.status", choices=LineStatus.choices)

@@ -1,4 +1,4 @@
-"""What is overdue, for programs of the office: a call centre, a collector, a spreadsheet."""
+"""Overdue invoices, for programs of the office: a call centre, a debt collector, a spreadsheet."""
 
 import re
 from typing import Any
@@ -51,7 +51,7 @@ class OverdueQuery(NothingElse, serializers.Serializer[Any]):
 
 
 class DebtorOutput(serializers.ModelSerializer[Customer]):
-    """Who owes it, as they are now; the invoice's own fields say who they were."""
+    """The customer as of now; the invoice's own fields are as of its issue."""
 
     class Meta:
         model = Customer
@@ -79,7 +79,7 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
         return days_overdue(invoice, self.context["on"])
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class OverduePageOutput(serializers.Serializer[Any]):
     on = serializers.DateField()
     items = OverdueInvoiceOutput(many=True)

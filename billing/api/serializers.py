@@ -14,8 +14,7 @@ CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
-    """One bill (`billing.invoicing.listing.Bill`), described for the API document; the payment's fields are
-    null while nothing was paid."""
+    """One bill; the fields of the payment are null while it is unpaid."""
 
     total = MoneyField()
     tax = MoneyField()
@@ -77,7 +76,7 @@ class TopUpInput(InputSerializer):
 
 
 class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
-    """One movement of the money; `amount` is less than nothing where it was taken."""
+    """One entry of a wallet's ledger; `amount` is negative for money that was taken."""
 
     amount = MoneyField()
     balance_after = MoneyField()
@@ -98,7 +97,7 @@ class WalletQuery(serializers.Serializer[Any]):
 
 
 class WalletOutput(serializers.Serializer[Any]):
-    """A line's money. One that is prepaid spends what is there, the others up to their limit more."""
+    """A line's wallet. A prepaid line spends its balance; a post-paid one may go below zero by its limit."""
 
     balance_usd = MoneyField()
     balance_limit_usd = MoneyField()

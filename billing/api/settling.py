@@ -1,4 +1,4 @@
-"""What the office may do with an issued invoice and its payments, and how the answer looks."""
+"""Payments, reversals and credit notes: requests and answers."""
 
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from telcox.common.web.serializers import InputSerializer, NothingElse
 
 
 class PaymentInput(OrderInput):
+    """Money received for an invoice. Unknown members are refused."""
+
     amount = StrictMoneyField(help_text="In dollars. What is more than is owed goes to the line's wallet.")
     payment_method = StrictChoiceField(choices=PaymentMethod.values)
     reference = StrictStringField(
@@ -31,10 +33,14 @@ class PaymentInput(OrderInput):
 
 
 class ReversalInput(OrderInput):
+    """The reversal of a payment. Unknown members are refused."""
+
     why = StrictStringField(max_length=200)
 
 
 class CreditLineInput(NothingElse, InputSerializer):
+    """A line to credit."""
+
     line = StrictIntegerField(
         min_value=1, max_value=2**15 - 1, help_text="Position of the line on the invoice."
     )
@@ -44,6 +50,8 @@ class CreditLineInput(NothingElse, InputSerializer):
 
 
 class CreditNoteInput(OrderInput):
+    """A credit note to issue. Unknown members are refused."""
+
     why = StrictStringField(max_length=200)
     lines = CreditLineInput(
         many=True,
@@ -61,7 +69,7 @@ class CreditNoteInput(OrderInput):
 
 
 class InvoiceStateOutput(serializers.ModelSerializer[Invoice]):
-    """An invoice as it is after it."""
+    """The invoice after the operation; amounts in dollars."""
 
     number = serializers.CharField(source="full_number")
     status = serializers.ChoiceField(choices=InvoiceStatus.choices)
@@ -84,7 +92,7 @@ class Settled(NamedTuple):
 
 
 class PaymentOutput(serializers.Serializer[Any]):
-    """A payment; or a reversal, whose amounts are less than nothing."""
+    """A payment, or a reversal, whose amounts are negative."""
 
     dry_run = serializers.BooleanField()
     repeated = serializers.BooleanField(

@@ -8,7 +8,7 @@ from telcox.common.web.fields import MoneyField
 
 
 class CustomerSummaryOutput(serializers.Serializer[Any]):
-    """What a customer sees first: `customers.bss.CustomerSummary`, described for the API document."""
+    """Summary of a customer's line."""
 
     customer_id = serializers.IntegerField()
     dni = serializers.CharField(help_text="DNI or RUC.")
@@ -21,12 +21,12 @@ class CustomerSummaryOutput(serializers.Serializer[Any]):
     minutes_limit = serializers.IntegerField(help_text="Minutes included in the current period.")
 
 
-# The terms that leave a category of data free, and what the category is called.
+# The terms that make a category of data zero-rated, with the category's name.
 _FREE = {name: name.removeprefix("zero_rated_").upper() for name in TERMS if name.startswith("zero_rated_")}
 
 
 class PlanOutput(serializers.ModelSerializer[Plan]):
-    """A plan on sale; prices in dollars before tax, price and allowance of a full period."""
+    """A plan on sale. Prices are in dollars before tax; price and allowance are for a full period."""
 
     price = MoneyField(help_text="In dollars before tax, for a full period.")
     validity_days = serializers.IntegerField(
@@ -85,13 +85,13 @@ class PlanOutput(serializers.ModelSerializer[Plan]):
         return [category for name, category in _FREE.items() if getattr(plan, name)]
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class PlanListOutput(serializers.Serializer[Any]):
     items = PlanOutput(many=True)
 
 
 class PackOutput(serializers.ModelSerializer[Pack]):
-    """A pack on sale: more for the rest of a period; the price in dollars before tax."""
+    """A pack on sale: additional allowance for the rest of a period. The price is in dollars before tax."""
 
     price = MoneyField()
 
@@ -101,6 +101,6 @@ class PackOutput(serializers.ModelSerializer[Pack]):
         read_only_fields = fields
 
 
-@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
+@extend_schema_serializer(many=False)  # the object is the whole answer of a list endpoint
 class PackListOutput(serializers.Serializer[Any]):
     items = PackOutput(many=True)

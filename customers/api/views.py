@@ -21,7 +21,7 @@ from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
 class CustomerViewSet(LineViewSet):
-    """What the BSS knows of a customer."""
+    """A customer's data as the BSS knows them."""
 
     @extend_schema(
         operation_id="get_customer_summary",
@@ -33,7 +33,7 @@ class CustomerViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"])
     def summary(self, request: Request, phone_number: str) -> Response:
-        """Balance and minutes at a glance."""
+        """Return balance and minutes."""
         return Response(gateway().summary(phone_number).shown())
 
     def not_found(self) -> NotFound:
@@ -41,7 +41,7 @@ class CustomerViewSet(LineViewSet):
 
 
 class PlanViewSet(ViewSet):
-    """The catalogue."""
+    """The plans of the catalogue."""
 
     @extend_schema(
         operation_id="list_plans",
@@ -53,13 +53,13 @@ class PlanViewSet(ViewSet):
         responses={200: PlanListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
-        """The plans on sale."""
+        """Return the plans on sale today."""
         plans = Plan.objects.on_sale(local_date(timezone.now()))
         return Response({"items": PlanOutput(plans, many=True).data})
 
 
 class PackViewSet(ViewSet):
-    """The catalogue's additions."""
+    """The packs of the catalogue."""
 
     @extend_schema(
         operation_id="list_packs",
@@ -72,6 +72,6 @@ class PackViewSet(ViewSet):
         responses={200: PackListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
-        """The packs on sale."""
+        """Return the packs on sale today."""
         packs = Pack.objects.on_sale(local_date(timezone.now()))
         return Response({"items": PackOutput(packs, many=True).data})

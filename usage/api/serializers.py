@@ -18,7 +18,7 @@ from usage.vocabulary import DATA_CATEGORIES, QUANTITY_MAX, RejectionReason
 
 
 class UsageEventInput(InputSerializer):
-    """One report of use, as the original's development endpoint takes it."""
+    """One usage event of a data category."""
 
     phone_number = StrictStringField(min_length=5, max_length=20)
     category = StrictChoiceField(choices=DATA_CATEGORIES)
@@ -41,7 +41,7 @@ class UsageEventInput(InputSerializer):
 
 
 class UsageReportInput(serializers.Serializer[Any]):
-    """Use of a line, as a network element tells it."""
+    """Usage of a line, as a network element reports it."""
 
     phone_number = serializers.CharField()
     category = serializers.ChoiceField(choices=CATEGORY_NAMES)
@@ -120,7 +120,7 @@ class BreakdownOutput(serializers.Serializer[Any]):
 
 
 class SnapshotOutput(serializers.Serializer[Any]):
-    """What a line used of its current period; the live feed sends the same."""
+    """Usage of a line's current period; the live feed sends the same."""
 
     type = serializers.CharField(help_text="Always `snapshot`.")
     phone_number = serializers.CharField()
@@ -150,12 +150,12 @@ class RecordedUsageOutput(serializers.Serializer[Any]):
     snapshot = SnapshotOutput()
 
 
-# How many days one answer may cover.
+# Most days in one answer.
 LONGEST_HISTORY = {"day": 366, "month": 3_660}
 
 
 class CalendarDateField(serializers.DateField):
-    """A day of the years that are reckoned with."""
+    """A date within the supported years."""
 
     def to_internal_value(self, value: Any) -> date:
         day = super().to_internal_value(value)
@@ -171,7 +171,7 @@ class HistoryQuery(serializers.Serializer[Any]):
     )
 
     def get_fields(self) -> Any:
-        # A field named by a word that Python keeps for itself.
+        # `from` is a keyword in Python.
         first = CalendarDateField(required=False, help_text="First day; 29 days before `to` if absent.")
         return {"from": first, **super().get_fields()}
 

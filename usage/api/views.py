@@ -45,7 +45,7 @@ from usage.vocabulary import DATA_FIELDS
 
 
 class LineUsageViewSet(LineViewSet):
-    """What a line used of its current period."""
+    """Usage of a line's current period."""
 
     @extend_schema(
         operation_id="get_usage",
@@ -57,7 +57,7 @@ class LineUsageViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
-        """The snapshot that the live feed sends."""
+        """Return the snapshot that the live feed sends."""
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
 
     def not_found(self) -> NotFound:
@@ -65,7 +65,7 @@ class LineUsageViewSet(LineViewSet):
 
 
 class LineUsageHistoryViewSet(LineViewSet):
-    """What a line used, by day or month."""
+    """Usage of a line by day or month."""
 
     @extend_schema(
         operation_id="get_usage_history",
@@ -80,9 +80,8 @@ class LineUsageHistoryViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"], url_path="usage/history")
     def history(self, request: Request, phone_number: str) -> Response:
-        """Local calendar days, or months, in which something was used; without `from` the 30 days up to
-        `to`.
-        """
+        """Return the sums of local calendar days, or months, in which something was used; without `from` of
+        the 30 days up to `to`."""
         query = HistoryQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         until = query.validated_data.get("to") or local_date(timezone.now())
@@ -124,7 +123,7 @@ _READERS = {
 
 
 class UsageEventsViewSet(ViewSet):
-    """Usage as networks send it: one report or thousands, in any of the forms the field uses."""
+    """Usage reports from networks: one or thousands, as JSON, NDJSON or CloudEvents."""
 
     permission_classes = [MayReportUsage]
     parser_classes = [RawParser]
@@ -149,12 +148,13 @@ class UsageEventsViewSet(ViewSet):
         responses={200: ReceiptOutput, **problem_responses(413, 415, 422)},
     )
     def create(self, request: Request) -> HttpResponse:
-        """Counts each report once, and says what became of each.
+        """Count each report once, and return a receipt.
 
-        The whole batch is durable when it is answered. A report whose `source` and `event_id` are known is a
-        duplicate and not counted again, so a batch that was not answered is simply sent again. An item that
-        cannot be counted costs the others nothing: it is named with its reason, and, where that may pass,
-        kept to be driven again. With an Idempotency-Key the very same answer is given again.
+        The whole batch is durable when the answer is sent. A report whose `source` and `event_id` are known
+        is a duplicate and is not counted again, so a client sends a batch again if it got no answer. A report
+        that cannot be counted is rejected with its reason and does not affect the others; if the reason may
+        pass, the report is kept for a redrive. With an Idempotency-Key a repeated request gets the same
+        answer.
         """
         body, at = _body(request), timezone.now()
         reported = _read(request, body)
@@ -176,7 +176,7 @@ class UsageEventsViewSet(ViewSet):
 
 def _body(request: Request) -> bytes:
     body: Any = request.data
-    if not isinstance(body, bytes):  # DRF asks no parser about an empty one
+    if not isinstance(body, bytes):  # DRF calls no parser for an empty body
         raise InvalidInput("Field required", loc=("body",), type="missing")
     return body
 
@@ -213,7 +213,7 @@ class DevUsageEventViewSet(ViewSet):
         responses={202: RecordedUsageOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
     def create(self, request: Request) -> Response:
-        """Counts one event, and answers the state after it."""
+        """Count one event, and return the snapshot after it."""
         event = UsageEventInput(data=request.data)
         event.is_valid(raise_exception=True)
         given = event.validated_data
