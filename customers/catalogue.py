@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
+from telcox.common.database.locking import lock_row
 from telcox.common.database.prepared import PreparedQuery
 
 # What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
@@ -17,7 +18,7 @@ OFFERED = ("name", "validity_days", *TERMS)
 @transaction.atomic
 def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
     """Saves an edited plan, and keeps what it offered until now. What was sold from it stays as it is."""
-    before = Plan.objects.select_for_update().get(pk=plan.pk)
+    before = lock_row(Plan, plan.pk)
     offered = {field: getattr(before, field) for field in OFFERED}
     if any(getattr(plan, field) != value for field, value in offered.items()):
         PlanRevision.objects.create(plan=plan, replaced_at=at, replaced_by=by, **offered)
