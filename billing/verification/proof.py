@@ -235,7 +235,9 @@ def _link_faults(evidence: Evidence) -> Iterator[str]:
 def _standing_faults(evidence: Evidence) -> Iterator[str]:
     """What is no part of the document, but has to be as its history, payments and credit notes make it."""
     invoice, steps, settled = evidence.invoice, evidence.steps, evidence.settled
-    states = [InvoiceStatus.DRAFT, *(after for _before, after in steps)]
+    # Histories are kept since issuers are. What was issued earlier has only the steps it has taken since.
+    first = steps[0][0] if steps and not invoice.issuer_id else InvoiceStatus.DRAFT
+    states = [first, *(after for _before, after in steps)]
     if steps and ([before for before, _after in steps] != states[:-1] or states[-1] != invoice.status):
         yield f"it is {invoice.status}, by its history {states[-1]}"
     if settled.credited > invoice.total:
