@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--large", action="store_true", help="ten minutes more: ten million records, twenty million events"
     )
-    parser.add_argument("--markdown", action="store_true", help="the table for a README")
+    parser.add_argument("--markdown", action="store_true", help="the table for docs/performance.md")
     arguments = parser.parse_args()
     database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
     if not database_url.startswith("mysql") or not redis_url:

@@ -20,6 +20,7 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     as_seen,
     is_key,
     row_version,
@@ -49,8 +50,8 @@ class LineForm(forms.ModelForm):
                     self.fields[name].disabled = True
             if "prepaid" in self.fields:
                 self.fields["prepaid"].help_text = _(
-                    "How the running period is paid was settled when it was sold: this can be changed when "
-                    "no period runs."
+                    "The payment method of the current period was fixed when the period was sold. Change "
+                    "this when the line has no period in progress."
                 )
 
     def save(self, commit: bool = True) -> Any:
@@ -132,20 +133,13 @@ class ActsOnLine(MadeByService):
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]
 
 
-class GoingOn(admin.SimpleListFilter):
-    title = _("goes on")
+class GoingOn(RowsFilter):
+    title = _("open")
     parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes")), ("no", _("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-        return queryset
+    offered = (
+        ("yes", _("Yes"), lambda suspensions: suspensions.filter(is_open=True)),
+        ("no", _("No"), lambda suspensions: suspensions.filter(is_open=None)),
+    )
 
 
 @admin.register(Suspension)
@@ -212,7 +206,7 @@ class PlanRevisionAdmin(ReadOnly):
     )
     readonly_fields = ("data",)
     search_fields = ("name", "plan__code", "replaced_by")
-    search_help_text = _("Name, code, or who changed it")
+    search_help_text = _("Name, code or user")
     paginator = CappedPaginator
 
     @admin.display(description=_("data"), ordering="data_bytes")

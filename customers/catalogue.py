@@ -34,6 +34,10 @@ class Changed(NamedTuple):
     after: Any
 
 
+# Of one plan.
+CHANGES_SHOWN = 50
+
+
 class Revised(NamedTuple):
     """One time that a plan was edited."""
 
@@ -41,11 +45,11 @@ class Revised(NamedTuple):
     changes: list[Changed]
 
 
-def history_of(plan: Plan, *, latest: int = 50) -> list[Revised]:
-    """How the plan came to offer what it does, the newest change first."""
+def history_of(plan: Plan) -> list[Revised]:
+    """How the plan came to offer what it does: its last changes, the newest first."""
     history = []
     after: Plan | PlanRevision = plan
-    for before in plan.revisions.order_by("-replaced_at", "-pk")[:latest]:
+    for before in plan.revisions.order_by("-replaced_at", "-pk")[:CHANGES_SHOWN]:
         changes = [
             Changed(field, getattr(before, field), getattr(after, field))
             for field in OFFERED

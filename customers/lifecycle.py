@@ -50,7 +50,9 @@ def lock_for(*, line: Line, step: LineStep) -> Line:
     now = lock_line(line)
     require_allowed(now, step)
     if now.version != line.version:
-        raise DomainError(_("Something else happened to the line meanwhile"), reason="changed_meanwhile")
+        raise DomainError(
+            _("The line was changed in the meantime: reload it and try again"), reason="changed_meanwhile"
+        )
     return now
 
 

@@ -1,4 +1,4 @@
-"""One file for every deployment: what differs comes from the environment (README: Configuration)."""
+"""One file for every deployment: what differs comes from the environment (docs/configuration.md)."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -164,7 +164,7 @@ if REDIS_URL:
                 "hosts": [
                     {"address": address, "socket_connect_timeout": 2, "socket_keepalive": True}
                     for address in REDIS_URL.split(",")
-                ]
+                ],
             },
         }
     }
@@ -315,7 +315,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.web.negotiation.JSONWhateverIsAccepted",
     "DEFAULT_PARSER_CLASSES": ["telcox.common.web.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "telcox.common.web.openapi.Schema",
     # `?format=` is not for choosing a renderer: there is one.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "telcox.common.web.problems.exception_handler",
@@ -325,7 +325,11 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Summary, bills and use of an operator's customers, and the usage its network reports.",
+    "DESCRIPTION": (
+        "Self-service for an operator's customers (summary, usage, subscription, invoices, wallet), usage "
+        "reports from its network, and payments and credit notes for its office. Amounts are in US dollars. "
+        "Errors are `application/problem+json` (RFC 9457)."
+    ),
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -379,7 +383,7 @@ STORAGES = {
         },
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Security ---
 

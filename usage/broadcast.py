@@ -22,7 +22,7 @@ from telcox.common.database.bulk import chunks
 logger = logging.getLogger(__name__)
 
 SENT = Counter("telcox_live_published_total", "Messages handed to the channel layer")
-FAILED = Counter("telcox_live_publish_failures_total", "Messages the channel layer did not take")
+FAILED = Counter("telcox_live_publish_failures_total", "Messages that the channel layer refused")
 
 # The group of the processes that have sockets.
 GROUP = "usage"
@@ -94,7 +94,7 @@ class Broadcaster:
                 await layer.group_send(GROUP, changed)
         except Exception as error:  # whatever it is, the usage was counted and the next change must be sent
             FAILED.inc()
-            logger.warning("channel layer did not take a message: %s", type(error).__name__)
+            logger.warning("channel layer refused a message: %s", type(error).__name__)
         else:
             SENT.inc()
 

@@ -50,12 +50,14 @@ def require_old_enough(*, before: date, at: datetime) -> None:
     latest = local_date(at) - KEPT_AT_LEAST
     if before > latest:
         raise DomainError(
-            f"Usage is kept for {KEPT_AT_LEAST.days} days at least: {latest} is the latest day before which "
-            "it can be purged",
+            f"Usage must be kept for at least {KEPT_AT_LEAST.days} days: the latest day that can be given "
+            f"is {latest}",
             reason="too_recent",
         )
     if before.year not in YEARS:
-        raise DomainError(f"{before} is before all usage", reason="no_such_day")
+        raise DomainError(
+            f"{before} is before the first usage: there is nothing to delete", reason="no_such_day"
+        )
 
 
 def old_events(*, of: QuerySet[Subscription], before: date) -> OldEvents:

@@ -66,14 +66,14 @@ class RejectionReason(TextChoices):
     usage of its time."""
 
     UNKNOWN_LINE = "unknown_line", _("No line has this number")
-    NO_SUBSCRIPTION = "no_subscription", _("The line had no plan then")
-    LINE_SUSPENDED = "line_suspended", _("The line was suspended then")
-    LINE_TERMINATED = "line_terminated", _("The line was terminated before")
-    IN_FUTURE = "in_future", _("It lies in the future")
-    COUNTER_FULL = "counter_full", _("The line's counter cannot hold this much")
-    TOO_LATE = "too_late", _("The usage of its day was purged")
+    NO_SUBSCRIPTION = "no_subscription", _("The line had no plan at that time")
+    LINE_SUSPENDED = "line_suspended", _("The line was suspended at that time")
+    LINE_TERMINATED = "line_terminated", _("The line was already terminated")
+    IN_FUTURE = "in_future", _("The time of the usage is in the future")
+    COUNTER_FULL = "counter_full", _("The quantity is more than the line's counter can hold")
+    TOO_LATE = "too_late", _("The usage of that day was already purged")
     EVENT_CONFLICT = "event_conflict", _("Another event has this source and event id")
-    INVALID = "invalid", _("It is no usage event")
+    INVALID = "invalid", _("Not a valid usage event")
 
 
 def started_minutes(seconds: int) -> int:
@@ -84,11 +84,11 @@ def started_minutes(seconds: int) -> int:
 # The sentence that an answer carries for a report that was read and rejected. What is no report has its own.
 DETAILS = {
     RejectionReason.UNKNOWN_LINE: "No line has this number",
-    RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",
-    RejectionReason.LINE_SUSPENDED: "The line was suspended then",
-    RejectionReason.LINE_TERMINATED: "The line was terminated before",
-    RejectionReason.IN_FUTURE: "It lies in the future",
-    RejectionReason.COUNTER_FULL: "The line's counter cannot hold this much",
-    RejectionReason.TOO_LATE: "The usage of its day was purged",
+    RejectionReason.NO_SUBSCRIPTION: "The line had no plan at that time",
+    RejectionReason.LINE_SUSPENDED: "The line was suspended at that time",
+    RejectionReason.LINE_TERMINATED: "The line was already terminated",
+    RejectionReason.IN_FUTURE: "The time of the usage is in the future",
+    RejectionReason.COUNTER_FULL: "The quantity is more than the line's counter can hold",
+    RejectionReason.TOO_LATE: "The usage of that day was already purged",
     RejectionReason.EVENT_CONFLICT: "Another event has this source and event_id",
 }

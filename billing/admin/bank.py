@@ -26,19 +26,19 @@ from telcox.common.office.previews import Invalid, Previewed
 class StatementForm(forms.Form):
     file = forms.FileField(
         label=_("file"),
-        help_text=_("CSV, as the bank gives it. Transfers that were imported before are not imported again."),
+        help_text=_("The bank's CSV file. Transfers that were already imported are skipped."),
     )
     decimal = forms.ChoiceField(
         label=_("decimal mark"),
         required=False,
-        choices=[("", _("As the amounts show")), (",", "1.234,56"), (".", "1,234.56")],
+        choices=[("", _("Detect from the amounts")), (",", "1.234,56"), (".", "1,234.56")],
     )
 
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > settings.BANK_FILE_BYTES:
             raise ValidationError(
-                _("The file is larger than %(most)s: manage.py import_payments takes it"),
+                _("The file is larger than %(most)s: import it with manage.py import_payments"),
                 params={"most": filesizeformat(settings.BANK_FILE_BYTES)},
             )
         return file
@@ -66,7 +66,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
     ordering = ("-id",)
     change_list_template = "admin/bank_transfers.html"
     preview_template = "admin/bank_preview.html"
-    preview_title = _("What would become of it")
+    preview_title = _("Result of the import")
 
     # --- Importing ---
 

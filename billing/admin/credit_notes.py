@@ -28,7 +28,7 @@ class CreditNoteForm(forms.ModelForm):
     bill_again = forms.BooleanField(
         label=_("Bill the period again"),
         required=False,
-        help_text=_("With the next billing, where all of the invoice is taken back"),
+        help_text=_("In the next billing run; only if the whole invoice is credited"),
     )
 
 
@@ -56,7 +56,7 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
     back."""
 
     form = CreditNoteForm
-    preview_title = _("What would be taken back")
+    preview_title = _("What would be credited")
     asks = ("corrects", "why", "bill_again")
     autocomplete_fields = ("corrects",)
     list_display = ("document", "corrects", "customer_name", "phone_number", "total", "issued_at")
@@ -88,7 +88,7 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
             return fieldsets
         described = _("Before discount and tax, which go back in proportion")
         amounts = {"fields": tuple(_fields_of(invoice)), "description": described}
-        return [(str(invoice), fieldsets[0][1]), (_("How much of each line"), amounts)]
+        return [(str(invoice), fieldsets[0][1]), (_("Amount to credit of each line"), amounts)]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return credit_invoice(

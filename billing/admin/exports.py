@@ -50,7 +50,9 @@ class SelectionForm(forms.Form):
         label=gettext_lazy("from"),
         required=False,
         widget=_day(),
-        help_text=gettext_lazy("Instead of a period: documents issued, and payments received, on these days"),
+        help_text=gettext_lazy(
+            "Instead of a period: the days on which documents were issued and payments received"
+        ),
     )
     last = forms.DateField(label=gettext_lazy("until"), required=False, widget=_day())
 
@@ -85,7 +87,7 @@ def exports_page(request: HttpRequest) -> HttpResponse:
     form = SelectionForm(request.GET or None, initial={"period": f"{last_month:%Y-%m}"})
     shown: dict[str, Any] = {
         "title": _("Exports for finance"),
-        "submit": _("Show what it adds up to"),
+        "submit": _("Show the totals"),
         "form": form,
         "media": form.media,
         "method": "get",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -39,6 +39,7 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     Step,
     form_for,
 )
@@ -72,24 +73,19 @@ class CreditNoteInline(ReadOnlyInline):
     related = ("series",)
     fields = ("document", "issued_at", "subtotal", "discount", "tax", "total")
     readonly_fields = fields
-    verbose_name_plural = _("taken back by")
+    verbose_name_plural = _("credit notes of this invoice")
 
     @admin.display(description=_("number"))
     def document(self, note: CreditNote) -> str:
         return str(note)
 
 
-class Overdue(admin.SimpleListFilter):
+class Overdue(RowsFilter):
     title = _("due")
     parameter_name = "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("overdue", _("Overdue"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Invoice]:
-        if self.value() != "overdue":
-            return queryset
-        return with_owed(queryset.overdue(local_date(timezone.now())))
+    offered = (
+        ("overdue", _("Overdue"), lambda invoices: with_owed(invoices.overdue(local_date(timezone.now())))),
+    )
 
 
 def _is_overdue(invoice: Invoice) -> bool:
@@ -157,7 +153,7 @@ class InvoiceAdmin(DocumentAdmin):
                 )
             },
         ),
-        (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
+        (_("Calculated from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
     readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
     # Shown where the list is of what is overdue, whose rows have them.
@@ -170,7 +166,7 @@ class InvoiceAdmin(DocumentAdmin):
             permission="billing.change_invoice",
             run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at, by=by),
             when=lambda invoice: invoice.is_draft,
-            confirm=_("Issue this invoice? It gets its number and never changes again."),
+            confirm=_("Issue this invoice? It gets its number and cannot be changed afterwards."),
         ),
         Step(
             name="discard",
@@ -185,7 +181,7 @@ class InvoiceAdmin(DocumentAdmin):
             Step(
                 name=f"remind_by_{channel.lower()}",
                 label=label,
-                done=_("Will be reminded of: %s"),
+                done=_("Reminder queued: %s"),
                 permission="billing.change_invoice",
                 run=partial(_remind, channel),
                 when=_is_overdue,
@@ -216,7 +212,7 @@ class InvoiceAdmin(DocumentAdmin):
                 obj.kind == InvoiceKind.INVOICE
                 and obj.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID),
                 "billing.add_creditnote",
-                _("Take back"),
+                _("Issue credit note"),
                 form_for(CreditNote, corrects=obj.pk),
             ),
         ]
@@ -226,7 +222,7 @@ class InvoiceAdmin(DocumentAdmin):
             if there and request.user.has_perm(right)
         ]
 
-    @admin.display(description=_("reckoned from"))
+    @admin.display(description=_("calculated from"))
     def reckoned_from(self, invoice: Invoice) -> str:
         if invoice.rated_from is None:
             return "—"
@@ -241,7 +237,7 @@ class InvoiceAdmin(DocumentAdmin):
     def credited(self, invoice: Invoice) -> str:
         return format_usd(invoice.credited)
 
-    @admin.display(description=_("of that back on the wallet"))
+    @admin.display(description=_("of which refunded to the wallet"))
     def refunded(self, invoice: Invoice) -> str:
         return format_usd(invoice.refunded)
 
@@ -310,7 +306,7 @@ class InvoiceEventAdmin(ReadOnly):
     list_filter = ("to_status",)
     list_select_related = ("invoice__series",)
     search_fields = ("=invoice__number", "by")
-    search_help_text = _("Number, or who it was")
+    search_help_text = _("Invoice number or user")
     paginator = CappedPaginator
     ordering = ("-id",)
 

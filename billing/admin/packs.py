@@ -40,11 +40,11 @@ class PackAdmin(OfficeAdmin):
         (None, {"fields": ("name", "code", "product_type", "price")}),
         (_("On sale"), {"fields": ("on_sale", ("on_sale_from", "on_sale_until"))}),
         (
-            _("What is in it"),
+            _("Contents"),
             {
                 "fields": ("data_bytes", "voice_minutes", "sms"),
                 "description": _(
-                    "It is used when the plan's allowance is used up, and ends with the period."
+                    "A pack is used when the plan's allowance is used up. It ends with the period."
                 ),
             },
         ),

@@ -77,7 +77,10 @@ class PaymentAdmin(MoneyAdmin):
             told = {"invoice": format_usd(obj.amount), "wallet": format_usd(obj.to_wallet)}
             self.message_user(
                 request,
-                gettext("%(invoice)s were owed; %(wallet)s more went to the line's wallet.") % told,
+                gettext(
+                    "The invoice received %(invoice)s. The remaining %(wallet)s went to the line's wallet."
+                )
+                % told,
             )
 
     @admin.display(description=_("reversed by"))

@@ -33,7 +33,7 @@ class PlanForm(forms.ModelForm):
         max_value=1,
         max_digits=5,
         decimal_places=4,
-        help_text=_("The share of what is unused that goes to the next period: 0.5 for half"),
+        help_text=_("The share of the unused allowance that goes to the next period: 0.5 for half"),
     )
 
 
@@ -114,7 +114,7 @@ class PlanAdmin(Previewed):
             {
                 "fields": ("on_sale", ("on_sale_from", "on_sale_until")),
                 "description": _(
-                    "Who has the plan keeps it, and renews it, when it is not on sale any more."
+                    "Customers who have the plan keep it, and can renew it, when it is no longer on sale."
                 ),
             },
         ),
@@ -123,8 +123,8 @@ class PlanAdmin(Previewed):
             {
                 "fields": ("validity_days", "data_bytes", "voice_minutes", "sms"),
                 "description": _(
-                    "Of a full period. With validity 0 a period is the calendar's month, and who comes in "
-                    "the middle of it gets, and pays, the share of its days."
+                    "For a full period. With validity 0 a period is the calendar month. A line that starts "
+                    "in the middle of it gets, and pays, a share in proportion to the days."
                 ),
             },
         ),
@@ -138,7 +138,8 @@ class PlanAdmin(Previewed):
                     "overage_price_per_sms",
                 ),
                 "description": _(
-                    "Periods that were sold keep the terms they were sold with; these are for the next ones."
+                    "Periods already sold keep the terms they were sold with. These terms apply to the "
+                    "next periods."
                 ),
             },
         ),
@@ -156,7 +157,9 @@ class PlanAdmin(Previewed):
             _("To the next period"),
             {
                 "fields": (("rollover_share", "rollover_cap"),),
-                "description": _("What is left of the plan's allowance; packs end with their period."),
+                "description": _(
+                    "Applies to what is left of the plan's allowance. Packs end with their period."
+                ),
             },
         ),
         (
@@ -170,7 +173,9 @@ class PlanAdmin(Previewed):
                         "zero_rated_navigation_search",
                     ),
                 ),
-                "description": _("Data of these kinds is not counted against the allowance."),
+                "description": _(
+                    "Data of these categories is not counted against the allowance (zero-rated)."
+                ),
             },
         ),
     )
@@ -197,7 +202,7 @@ class PlanAdmin(Previewed):
         return self.has_view_permission(request, obj) if obj else self.has_add_permission(request)
 
     def preview_panel(self, address: str) -> Panel:
-        description = _("Reckoned with the terms as they are typed above, which are not saved by this.")
+        description = _("Calculated with the terms typed above. This does not save them.")
         return Panel(self.preview_title, address, ExampleForm(), description)
 
     def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:

@@ -27,7 +27,14 @@ from billing.rating.facts import price_periods
 from billing.sales.services import activate_subscription
 from customers.admin import ActsOnLine
 from customers.models import Subscription
-from telcox.common.office.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_page_of
+from telcox.common.office.admin import (
+    CappedPaginator,
+    ReadOnlyInline,
+    RowsFilter,
+    Step,
+    link_to,
+    list_page_of,
+)
 from telcox.common.office.previews import TriedOut
 from usage.admin import UsedMixin
 from usage.models import UsageEvent
@@ -45,17 +52,16 @@ class InvoiceInline(ReadOnlyInline):
         return invoice.full_number or "—"
 
 
-class WaitingForInvoice(admin.SimpleListFilter):
+class WaitingForInvoice(RowsFilter):
     title = _("invoice")
     parameter_name = "invoice"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("waiting", _("Ended, not invoiced"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
-        if self.value() != "waiting":
-            return queryset
-        return queryset.filter(unbilled=True, expiration_at__lte=timezone.now())
+    offered = (
+        (
+            "waiting",
+            _("Ended, not invoiced"),
+            lambda periods: periods.filter(unbilled=True, expiration_at__lte=timezone.now()),
+        ),
+    )
 
 
 @admin.register(Subscription)
@@ -90,13 +96,14 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("cycle_start_at", "cycle_end_at"),
                 ),
                 "description": _(
-                    "Where it is only a part of the full period, price and allowances are its days' share."
+                    "If this is only a part of the full period, price and allowances are in proportion to "
+                    "its days."
                 ),
             },
         ),
         (_("Used"), {"fields": ("data_used", "minutes_used", "sms_used")}),
-        (_("From the period before"), {"fields": ("carried_in",)}),
-        (_("Bill as of now"), {"fields": ("bill_so_far",)}),
+        (_("From the previous period"), {"fields": ("carried_in",)}),
+        (_("Bill so far"), {"fields": ("bill_so_far",)}),
         (
             _("Sold terms"),
             {
@@ -113,7 +120,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("zero_rated_social", "zero_rated_entertainment"),
                     ("zero_rated_system_updates", "zero_rated_navigation_search"),
                 ),
-                "description": _("As the plan offered them when the period was sold, for a full period."),
+                "description": _("For a full period, as the plan offered them when this period was sold."),
             },
         ),
     )

@@ -126,8 +126,9 @@ def import_statement(
 
     report = commit_unless_dry_run(import_all, dry_run=True) if dry_run else import_all()
     logger.info(
-        "bank statement %s: %d rows, %d payments over %s, %d known, %d unmatched, %d debits, %d bad",
-        "tried out" if dry_run else "imported",
+        "bank statement %s: %d rows, %d payments totalling %s, %d already imported, "
+        "%d unmatched, %d debits, %d bad",
+        "dry run" if dry_run else "imported",
         report.read,
         report.matched,
         report.matched_amount,

@@ -44,11 +44,11 @@ REFERENCE_MAX = 64
 class RowFault(TextChoices):
     """Why a row is no movement of money."""
 
-    NO_HEADING = "NO_HEADING", _("There is no line that names columns for day, amount and reference")
-    NO_DAY = "NO_DAY", _("There is no day, written 28/11/2026 or 2026-11-28")
-    NO_AMOUNT = "NO_AMOUNT", _("There is no amount")
-    AMBIGUOUS = "AMBIGUOUS", _("The amount can be read in two ways: say what its decimal mark is")
-    NO_REFERENCE = "NO_REFERENCE", _("There is no reference of 64 characters at the most")
+    NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
+    NO_DAY = "NO_DAY", _("The date is missing or is not written as 28/11/2026 or 2026-11-28")
+    NO_AMOUNT = "NO_AMOUNT", _("The amount is missing")
+    AMBIGUOUS = "AMBIGUOUS", _("The amount is ambiguous: choose the decimal mark")
+    NO_REFERENCE = "NO_REFERENCE", _("The reference is missing or is longer than 64 characters")
     OTHER_TRANSFER = "OTHER_TRANSFER", _("Another transfer has this reference")
 
 

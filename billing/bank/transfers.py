@@ -74,7 +74,7 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, b
     """
     transfer = lock_row(BankTransfer, transfer.pk)
     if transfer.payment_id:
-        raise DomainError(_("The transfer is a payment already"), reason="already_assigned")
+        raise DomainError(_("The transfer is already recorded as a payment"), reason="already_assigned")
     transfer.payment = _pay(transfer, invoice, at, by)
     transfer.problem = ""
     transfer.save(update_fields=["payment", "problem"])

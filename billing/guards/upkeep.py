@@ -20,12 +20,12 @@ from billing.guards.triggers import GUARDS, create_guards, drop_guards, missing_
 
 APP = "billing"
 WITHOUT = (
-    "Issued documents are kept from being changed by services and models only, not by the database itself; "
-    "`manage.py verify_invoices` finds what was changed."
+    "Issued documents are protected from changes by services and models only, not by the database itself. "
+    "`manage.py verify_invoices` finds changed documents."
 )
 REMEDY = (
-    "A server with a binary log wants log_bin_trust_function_creators=1, and the user the TRIGGER privilege; "
-    "then `manage.py migrate` once more."
+    "Give the database user the TRIGGER privilege and, on a server with a binary log, set "
+    "log_bin_trust_function_creators=1; then run `manage.py migrate` again."
 )
 
 
@@ -44,7 +44,7 @@ def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwar
     try:
         create_guards(connections[using])
     except DatabaseError as error:
-        sys.stderr.write(f"\nThe database refuses triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
+        sys.stderr.write(f"\nThe database refuses to create triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
 
 
 def _is_present(apps: Apps) -> bool:

@@ -116,7 +116,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     """
     subscription = lock_row(Subscription, subscription.pk)
     if not subscription.unbilled:
-        raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
+        raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     [bill] = price_periods([subscription], at=at)
     if discount:
         changes = replace(bill.facts.changes, extra_discount=cents(discount))
@@ -143,7 +143,7 @@ def discard_draft(*, invoice: Invoice) -> None:
     """Deletes a draft and its lines. Raises DomainError if it is a document already."""
     invoice = lock_with_earlier(invoice)
     if not invoice.is_draft:
-        raise DomainError(_("An issued invoice cannot be deleted"), reason="not_a_draft")
+        raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
         release_late_use(invoice)

@@ -85,7 +85,7 @@ def usage_behind(*, documents: QuerySet[Invoice], pk: int) -> UsageBehind:
     """Raises NotFound, for a document that was not reckoned from usage, too."""
     invoice = _found(documents, pk)
     if invoice.rated_from is None:
-        raise NotFound(_("The document was not reckoned from usage"), reason="not_from_usage")
+        raise NotFound(_("The document was not calculated from usage"), reason="not_from_usage")
     rated = _amounts(kept_inputs(invoice))
     fields = COUNTER_FIELDS.values()
     rows = UsageDay.objects.filter(subscription=invoice.subscription_id).order_by("day")

@@ -73,8 +73,7 @@ def release_late_use(invoice: Invoice) -> None:
     of_later = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line=period.line_id)
     if later := of_later.filter(late_for=period.pk).select_related("invoice__series").first():
         raise DomainError(
-            _("Late usage of its period is charged with %s, which has to be taken back first")
-            % later.invoice,
+            _("Late usage of its period is charged with %s: credit that invoice first") % later.invoice,
             reason="late_use_charged",
         )
     late = inputs_from(invoice.rated_from).changes.late

@@ -2,19 +2,18 @@
 
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from billing.models import Invoice, written_number
 from billing.models.invoices import InvoiceQuerySet
 from telcox.common.calendar import local_iso
+from telcox.common.database.keyset import Page, Place, is_after, page_of
 from telcox.common.database.prepared import PreparedQuery, Row
 
 # Bills of a page whose size nobody asked for.
 PAGE = 50
-# How a place is written: 2026-11_4711.
-CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class Bill(TypedDict):
@@ -77,39 +76,17 @@ def bills_of_number(phone_number: str, user: Any = None) -> list[Bill]:
     return _bills(_of_number_and_user(phone_number=phone_number, user_id=user.pk))
 
 
-class Place(NamedTuple):
-    """A bill's place among those of its number, by which the pages after it are found."""
-
-    period: str
-    pk: int
-
-    @classmethod
-    def read(cls, written: str) -> "Place":
-        period, pk = written.split("_")
-        return cls(period, int(pk))
-
-    def written(self) -> str:
-        return f"{self.period}_{self.pk}"
-
-
-class Page(NamedTuple):
-    """Some bills; `next` is for those after them, if there are any."""
-
-    items: list[Bill]
-    next: str | None
-
-
-def page_of_bills(documents: InvoiceQuerySet, *, limit: int = PAGE, before: Place | None = None) -> Page:
-    """Of one number's documents, the `limit` bills that come after that place, newest period first. Two
-    queries, which cost the same however many bills there are."""
+def page_of_bills(
+    documents: InvoiceQuerySet, *, limit: int = PAGE, before: Place | None = None
+) -> Page[Bill]:
+    """Return the `limit` bills of one number's documents that come after that place (of `period`), newest
+    period first. Two queries, which cost the same however many bills there are."""
     bills = documents.bills().order_by("-period", "-pk")
     if before:
-        same_period = Q(period=before.period, pk__lt=before.pk)
-        # The first condition is what the index is asked for.
-        bills = bills.filter(Q(period__lt=before.period) | same_period, period__lte=before.period)
-    places = [Place(*row) for row in bills.values_list("period", "pk")[: limit + 1]]
-    shown = _shown(Invoice.objects.filter(pk__in=[place.pk for place in places[:limit]]))
-    return Page(_bills(list(shown)), places[limit - 1].written() if len(places) > limit else None)
+        bills = bills.filter(is_after("-period", before))
+    found = page_of([Place(*row) for row in bills.values_list("period", "pk")[: limit + 1]], limit)
+    shown = _shown(Invoice.objects.filter(pk__in=[place.pk for place in found.items]))
+    return Page(_bills(list(shown)), found.last)
 
 
 def _bills(rows: list[Row]) -> list[Bill]:

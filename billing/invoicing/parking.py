@@ -85,9 +85,9 @@ def split_out_failures(
 
 def doubt_from_error(period: Subscription, problem: Exception) -> Doubt:
     if isinstance(problem, DomainError):
-        logger.warning("no. %d not billed: %s", period.pk, problem.reason)
+        logger.warning("period %d not billed: %s", period.pk, problem.reason)
         return Doubt(period, ParkReason.BROKEN, problem.detail)
-    logger.error("no. %d not billed", period.pk, exc_info=problem)
+    logger.error("period %d not billed", period.pk, exc_info=problem)
     return Doubt(period, ParkReason.BROKEN, mask_numbers(f"{type(problem).__name__}: {problem}"))
 
 

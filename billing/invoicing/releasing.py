@@ -19,7 +19,7 @@ def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str)
     lock_row(Subscription, parked.subscription_id)
     parked = lock_row(ParkedBill, parked.pk)
     if not parked.is_open:
-        raise DomainError(_("The bill was released already"), reason="already_released")
+        raise DomainError(_("The bill was already released"), reason="already_released")
     parked.is_open, parked.released_at, parked.released_by, parked.approved = None, at, by, approved
     parked.save(update_fields=["is_open", "released_at", "released_by", "approved"])
     return parked
@@ -36,5 +36,5 @@ def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) ->
         again = ParkedBill.objects.waiting().get(subscription=period)
         raise DomainError(again.detail, reason="parked_again")
     if not billed.invoices:
-        raise DomainError(_("The period has an invoice already"), reason="already_invoiced")
+        raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     return Invoice.objects.in_force().get(subscription=period)

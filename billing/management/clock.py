@@ -17,12 +17,12 @@ def add_arguments(parser: CommandParser) -> None:
         "--date",
         type=_day_of_our_times,
         metavar="DATE",
-        help="2026-11-30: as of the end of that day, and not as of now",
+        help="2026-11-30: act as of the end of that day instead of now",
     )
     parser.add_argument(
         "--ahead",
         action="store_true",
-        help="in production, let that day be one to come: what is to happen then is done before its time",
+        help="allow a --date in the future in production: what is due by then is done early",
     )
 
 
@@ -34,7 +34,7 @@ def moment_for(of: date | None, *, ahead: bool) -> datetime:
     end = midnight(of + timedelta(days=1))
     if of > local_date(now):
         if not (ahead or settings.DEBUG):
-            raise CommandError(f"{of} is still to come: --ahead does it all the same")
+            raise CommandError(f"{of} is in the future: add --ahead to do it all the same")
         return end
     return min(now, end)
 
@@ -42,5 +42,5 @@ def moment_for(of: date | None, *, ahead: bool) -> datetime:
 def _day_of_our_times(text: str) -> date:
     found = parse_day(text)
     if found.year not in YEARS:
-        raise ArgumentTypeError(f"{text} is no day of these times")
+        raise ArgumentTypeError(f"{text} is outside the supported years")
     return found

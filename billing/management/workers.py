@@ -21,7 +21,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=at_least_one,
-        help="processes that share the lines (as many as there are cores; on SQLite always one)",
+        help="number of processes that share the lines (the number of cores; on SQLite always one)",
     )
 
 
@@ -50,7 +50,7 @@ def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator
         with suppress(Empty):
             yield results.get(timeout=0.2)
     if any(process.exitcode for process in processes):
-        raise CommandError("A worker failed: what it said is above; run again, the rest is done then")
+        raise CommandError("A worker failed: its error is above. Run the command again to do the rest")
 
 
 def wait_for_processes() -> None:

@@ -39,7 +39,7 @@ class InvoiceEvent(Frozen):
 
 
 class NoticeKind(models.TextChoices):
-    DOCUMENT = "DOCUMENT", _("The document")
+    DOCUMENT = "DOCUMENT", _("Document")
     REMINDER = "REMINDER", _("Reminder")
     SUSPENSION = "SUSPENSION", _("Suspension")
 
@@ -54,7 +54,7 @@ class NoticeState(models.TextChoices):
     SENDING = "SENDING", _("Being sent")
     SENT = "SENT", _("Sent")
     FAILED = "FAILED", _("Failed")
-    DROPPED = "DROPPED", _("Not needed any more")
+    DROPPED = "DROPPED", _("No longer needed")
 
 
 class Notice(models.Model):

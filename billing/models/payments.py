@@ -47,7 +47,7 @@ class Payment(Frozen):
     reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
     reverses = models.OneToOneField(
         "self",
-        verbose_name=_("takes back"),
+        verbose_name=_("reverses"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -115,7 +115,7 @@ class BankProblem(models.TextChoices):
     """Why a transfer became no payment by itself."""
 
     NO_INVOICE = "NO_INVOICE", _("No invoice found")
-    SEVERAL = "SEVERAL", _("More than one invoice it could be for")
+    SEVERAL = "SEVERAL", _("Matches more than one invoice")
     NOTHING_OWED = "NOTHING_OWED", _("Nothing is owed on the invoice")
     REFUSED = "REFUSED", _("The payment was refused")
 

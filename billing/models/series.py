@@ -24,7 +24,7 @@ def validate_pattern(pattern: str) -> None:
     except (ValueError, LookupError, AttributeError):
         fields, written = set(), set()
     if fields != {"prefix", "number"} or len(written) != 3 or max(map(len, written)) > 40:
-        raise ValidationError(_("A pattern names prefix and number: %s") % NUMBER_PATTERN)
+        raise ValidationError(_("The pattern must contain the prefix and the number: %s") % NUMBER_PATTERN)
 
 
 class InvoiceSeriesManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
@@ -49,7 +49,7 @@ class InvoiceSeries(Frozen):
         max_length=40,
         default=NUMBER_PATTERN,
         validators=[validate_pattern],
-        help_text=_("How a number is written: {prefix}-{number:09d} writes 001-001-000000017"),
+        help_text=_("How a number is written: {prefix}-{number:09d} gives 001-001-000000017"),
     )
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
     # The seal of the last document; the next one carries it on (billing/invoicing/sealing.py).
@@ -112,7 +112,7 @@ class Issuer(Frozen):
         max_length=200,
         blank=True,
         validators=[URLValidator(["http", "https"])],
-        help_text=_("Where a document can be checked; its access key is added at the end"),
+        help_text=_("Web address where a document can be checked; its access key is appended"),
     )
 
     objects: ClassVar[IssuerManager] = IssuerManager()

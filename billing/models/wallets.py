@@ -16,7 +16,7 @@ from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
 # Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
-VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Visible characters only, without spaces."))
+VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Use visible characters only, without spaces."))
 
 
 class WalletManager(models.Manager["Wallet"]):
@@ -92,7 +92,10 @@ class WalletEntry(Frozen):
     position = models.PositiveIntegerField(_("entry no."))
     kind = models.CharField(_("kind"), max_length=10, choices=EntryKind)
     amount = models.DecimalField(
-        _("amount"), max_digits=12, decimal_places=2, help_text=_("In dollars; less than nothing takes away.")
+        _("amount"),
+        max_digits=12,
+        decimal_places=2,
+        help_text=_("In dollars; a negative amount takes money away."),
     )
     balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
     reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
@@ -140,7 +143,8 @@ class WalletEntry(Frozen):
                 | (Q(kind=EntryKind.ADJUSTMENT) & ~Q(amount=0)),
                 name="wallet_entry_amount_is_of_its_kind",
                 violation_error_message=_(
-                    "A top-up or a refund adds money, a charge takes it, an adjustment is not nothing."
+                    "A top-up or a refund must be positive, a charge must be negative, and an adjustment "
+                    "must not be zero."
                 ),
             ),
             models.CheckConstraint(

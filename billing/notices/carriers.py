@@ -35,7 +35,7 @@ def mail_carrier() -> Iterator[Prepare]:
     The console is for development: elsewhere it ends in the logs, and no personal data does.
     """
     if settings.EMAIL_BACKEND == CONSOLE and not settings.DEBUG:
-        raise ConnectionError("no mail server is set up (EMAIL_URL)")
+        raise ConnectionError("no mail server is set up: set EMAIL_URL")
     connection = get_connection()
     connection.open()
     try:
@@ -92,6 +92,6 @@ def deliver_sms(notice: Notice) -> None:
     number = invoice.phone_number
     theirs = Line.objects.filter(phone_number=number, customer=invoice.customer_id)
     if not theirs.exclude(status=LineStatus.TERMINATED).exists():
-        raise sms.SmsRefused(_("The number is not the customer's any more"), reason="not_their_number")
+        raise sms.SmsRefused(_("The number no longer belongs to the customer"), reason="not_their_number")
     _subject, text = overdue_text(notice)
     sms.gateway().send(phone_number=number, text=text)

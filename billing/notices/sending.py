@@ -54,7 +54,7 @@ def _sent_by(channel: Channel, clock: Callable[[], datetime], until: float) -> I
         try:
             prepare = stack.enter_context(CARRIERS[channel]())
         except Exception as error:
-            logger.warning("nobody to hand over to by %s: %s", channel, type(error).__name__)
+            logger.warning("cannot send by %s, will be tried again: %s", channel, type(error).__name__)
             return
         for notice in _claimed(channel, until):
             notice.state, notice.problem = _handed_over(notice, prepare)
@@ -90,7 +90,7 @@ def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
     try:
         hand_over = prepare(notice)
     except Exception as error:
-        logger.warning("notice %d not made: %s", notice.pk, type(error).__name__)
+        logger.warning("notice %d could not be composed: %s", notice.pk, type(error).__name__)
         return NoticeState.FAILED, _problem(error)
     try:
         hand_over()
@@ -98,7 +98,7 @@ def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
         logger.warning("notice %d refused", notice.pk)
         return NoticeState.FAILED, _problem(error)
     except Exception as error:
-        logger.warning("notice %d may have gone out or not: %s", notice.pk, type(error).__name__)
+        logger.warning("notice %d: unknown whether it was sent: %s", notice.pk, type(error).__name__)
         return NoticeState.SENDING, _problem(error)
     return NoticeState.SENT, ""
 
@@ -112,9 +112,9 @@ def reason_to_drop(notice: Notice) -> str:
     if notice.kind == NoticeKind.DOCUMENT:
         return ""
     if notice.invoice.status not in OPEN:
-        return _("Nothing is owed on it any more")
+        return _("Nothing is owed on the invoice any more")
     if notice.kind == NoticeKind.SUSPENSION and not _suspended(notice):
-        return _("The line was resumed meanwhile")
+        return _("The line has been resumed in the meantime")
     return ""
 
 

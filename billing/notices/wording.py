@@ -42,7 +42,7 @@ def notice_text(notice: Notice) -> NoticeText:
     if notice.kind != NoticeKind.DOCUMENT:
         return NoticeText(*overdue_text(notice))
     if notice.channel != Channel.MAIL:
-        raise LookupError(f"documents do not go by {notice.channel}")
+        raise LookupError(f"documents cannot be sent by {notice.channel}")
     invoice, language = notice.invoice, Language(notice.invoice.language)
     about = {
         "document": _DOCUMENTS[language][InvoiceKind(invoice.kind)],

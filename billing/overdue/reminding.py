@@ -86,7 +86,9 @@ def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notic
         defaults={"created_at": at},
     )
     if not made:
-        raise DomainError(_("The customer was reminded of it today already"), reason="reminded_today")
+        raise DomainError(
+            _("The customer was already reminded of this invoice today"), reason="reminded_today"
+        )
     return notice
 
 

@@ -57,7 +57,7 @@ def store_pdf(invoice: Invoice, pdf: bytes) -> bytes:
     try:
         storages["documents"].save(f"{edition_name(invoice)}.pdf", File(BytesIO(pdf)))
     except OSError as error:
-        logger.warning("no place for printed documents: %s", error.strerror)
+        logger.warning("printed document could not be stored: %s", error.strerror)
     return pdf
 
 

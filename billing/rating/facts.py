@@ -116,7 +116,9 @@ class TaxRates:
         for valid_from, rate in self._rates:
             if valid_from <= day:
                 return rate
-        raise DomainError(_("No tax rate is known for the day"), reason="no_tax_rate")
+        raise DomainError(
+            _("No tax rate is entered for the day: enter one in the back-office"), reason="no_tax_rate"
+        )
 
 
 def _saved(periods: Sequence[Subscription]) -> list[int]:

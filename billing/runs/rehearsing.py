@@ -36,10 +36,10 @@ TOLD_EVERY = 2.0
 class Oddity(models.TextChoices):
     """The first two would be set aside (ParkReason), the others are billed."""
 
-    BROKEN = "BROKEN", _("Set aside: cannot be reckoned")
-    SUSPICIOUS = "SUSPICIOUS", _("Set aside: suspicious amount")
-    HIGHER = "HIGHER", _("More than three times the bill before")
-    LOWER = "LOWER", _("Less than a third of the bill before")
+    BROKEN = "BROKEN", _("Quarantined: cannot be calculated")
+    SUSPICIOUS = "SUSPICIOUS", _("Quarantined: suspicious amount")
+    HIGHER = "HIGHER", _("More than three times the previous bill")
+    LOWER = "LOWER", _("Less than a third of the previous bill")
     NOTHING = "NOTHING", _("Nothing to pay")
     NO_EMAIL = "NO_EMAIL", _("Customer without e-mail")
     NO_ADDRESS = "NO_ADDRESS", _("Customer without address")

@@ -37,9 +37,9 @@ def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
         PERIOD(period)
         begin = date.fromisoformat(f"{period}-01")
     except (ValidationError, ValueError) as error:
-        raise Unprocessable(_("A period is written 2026-11"), reason="no_period") from error
+        raise Unprocessable(_("Write the period as year and month: 2026-11"), reason="no_period") from error
     if begin > local_date(at):
-        raise Unprocessable(_("The period has not begun yet"), reason="not_begun")
+        raise Unprocessable(_("The period has not started yet"), reason="not_begun")
     end = midnight((begin + timedelta(days=31)).replace(day=1))
     return periods_to_bill(min(at, end))
 
@@ -51,7 +51,7 @@ def new_run(*, period: str, at: datetime) -> BillingRun:
     periods_of(period, at=at)
     run, is_new = BillingRun.objects.get_or_create(period=period)
     if not is_new:
-        raise DomainError(_("There is a run of this period already"), reason="run_exists")
+        raise DomainError(_("This period already has a billing run"), reason="run_exists")
     return run
 
 
@@ -113,7 +113,7 @@ def stop_run(*, period: str) -> BillingRun:
     under way."""
     run = _locked(period)
     if run.state != RunState.RUNNING:
-        raise DomainError(_("The run is not under way"), reason="run_not_under_way")
+        raise DomainError(_("The billing run is not in progress"), reason="run_not_under_way")
     run.state = RunState.STOPPED
     run.save(update_fields=["state"])
     return run
@@ -182,7 +182,7 @@ def _set_going(run: BillingRun, periods: SubscriptionQuerySet, at: datetime, by:
 def _locked(period: str) -> BillingRun:
     found = lock_rows(BillingRun.objects.filter(period=period))
     if not found or found[0].state == RunState.NEW:
-        raise DomainError(_("The run was never started"), reason="run_not_started")
+        raise DomainError(_("The billing run was never started"), reason="run_not_started")
     return found[0]
 
 
@@ -208,7 +208,7 @@ def _under_way(run: BillingRun) -> DomainError:
     figures = figures_of(run)
     since = date_format(timezone.localtime(run.started_at), "SHORT_DATETIME_FORMAT")
     return DomainError(
-        _("%(period)s is being billed already: begun by %(by)s on %(since)s, %(done)d of %(all)d are done")
+        _("%(period)s is already being billed: started by %(by)s on %(since)s, %(done)d of %(all)d done")
         % {
             "period": run.period,
             "by": run.started_by or _("the system"),

@@ -15,7 +15,7 @@ from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
 from billing.sales.periods import DiscountsGiven, append_periods, new_period
 from billing.sales.prepaid import settle_prepaid
 from billing.sales.services import end_line
-from billing.sales.shortage import still_short
+from billing.sales.shortage import not_renewed, still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
@@ -33,7 +33,7 @@ def renew_subscriptions(*, at: datetime) -> int:
     """Begins every period that is due by `at`; returns how many. See `renew_due_lines`."""
     begun = sum(renew_due_lines(at=at))
     if begun:
-        logger.info("%d period(s) begun", begun)
+        logger.info("%d period(s) started", begun)
     return begun
 
 
@@ -82,7 +82,7 @@ def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
         try:
             renew_line(line=line, at=at)
         except DomainError as refusal:
-            logger.warning("line no. %d not renewed: %s", line.pk, refusal.reason)
+            logger.warning("line %d not renewed: %s", line.pk, refusal.reason)
     return done
 
 
@@ -193,11 +193,8 @@ def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
 
 def _lapsed(due: Sequence[Subscription]) -> set[int]:
     """The prepaid ones that were not renewed when they ended."""
-    refused = LineEvent.objects.filter(
-        line__in=[period.line_id for period in due if period.line.prepaid], step=LineStep.RENEWAL_REFUSED
-    )
-    ids = set(refused.values_list("subscription_id", flat=True))
-    return {period.pk for period in due if period.pk in ids}
+    prepaid = [period.pk for period in due if period.line.prepaid]
+    return set(not_renewed().filter(pk__in=prepaid).values_list("pk", flat=True))
 
 
 def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[int]]:

@@ -48,7 +48,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     _require_sold(plan, line, at)
     previous = _last_period(line)
     if previous and not previous.is_expired(at):
-        raise DomainError(_("The line's present period has not ended"), reason="period_running")
+        raise DomainError(_("The line's current period has not ended"), reason="period_running")
     period = _begin(line, plan, at, after=previous)
     period.renewed_from = None
     append_periods([period], after=[previous])
@@ -199,7 +199,7 @@ def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
     """Lets a line that was to end with its period go on. Raises DomainError if it was not."""
     line = lock_for(line=line, step=LineStep.CANCEL_END)
     if not line.ends_with_period:
-        raise DomainError(_("The line is not to end"), reason="no_planned_end")
+        raise DomainError(_("No end of the line is scheduled"), reason="no_planned_end")
     line.ends_with_period = False
     complete_step(line=line, step=LineStep.CANCEL_END, at=at, by=by)
     return line
@@ -213,9 +213,11 @@ def _running_period(line: Line, at: datetime) -> Subscription:
     """The line's period, which can still be changed."""
     period = _last_period(line)
     if period is None or not period.start_at <= at < period.expiration_at:
-        raise DomainError(_("No period of the line runs"), reason="no_running_period")
+        raise DomainError(
+            _("The line has no period in progress: sell it a plan first"), reason="no_running_period"
+        )
     if not period.unbilled:
-        raise DomainError(_("The line's period was billed already"), reason="already_invoiced")
+        raise DomainError(_("The line's period was already billed"), reason="already_invoiced")
     period.line = line
     return period
 
@@ -223,7 +225,9 @@ def _running_period(line: Line, at: datetime) -> Subscription:
 def _require_begun(period: Subscription, at: datetime) -> None:
     """A period that is cut the moment it begins would have no time at all."""
     if at == period.start_at:
-        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
+        raise DomainError(
+            _("The line's period has only just started: try again in a minute"), reason="period_just_begun"
+        )
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -242,13 +246,16 @@ def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
 
 def _require_other_plan(plan: Plan, period: Subscription, line: Line, at: datetime) -> None:
     if plan.pk == period.plan_id:
-        raise DomainError(_("The line has this plan"), reason="same_plan")
+        raise DomainError(_("The line already has this plan"), reason="same_plan")
     _require_sold(plan, line, at)
 
 
 def _require_next_period(line: Line) -> None:
     if line.ends_with_period or not line.auto_renew:
-        raise DomainError(_("No period of the line follows by itself"), reason="no_next_period")
+        raise DomainError(
+            _("The line has no next period: it ends with this one, or does not renew automatically"),
+            reason="no_next_period",
+        )
 
 
 def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) -> None:
@@ -258,7 +265,7 @@ def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) 
         return
     spent = sum((bought.price for bought in facts.changes.packs), Decimal(0))
     if spent + pack.price > limit:
-        raise DomainError(_("The pack would pass the line's spending limit"), reason="spend_limit")
+        raise DomainError(_("The pack would exceed the line's spending limit"), reason="spend_limit")
 
 
 def _bought_before(line: Line, pack: Pack, reference: str) -> SoldPack | None:
@@ -269,7 +276,10 @@ def _bought_before(line: Line, pack: Pack, reference: str) -> SoldPack | None:
 
 
 def _reference_used() -> DomainError:
-    return DomainError(_("The reference was used for something else"), reason="reference_used")
+    return DomainError(
+        _("The reference was already used for another purchase: choose a different one"),
+        reason="reference_used",
+    )
 
 
 def _begin(

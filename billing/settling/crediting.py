@@ -102,7 +102,7 @@ def credit_invoice(
     left = remaining_lines(invoice)
     lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
     if not lines:
-        raise Unprocessable(_("There is nothing to take back"), reason="nothing_to_credit")
+        raise Unprocessable(_("There is nothing left to credit"), reason="nothing_to_credit")
     note = Invoice(
         kind=InvoiceKind.CREDIT_NOTE,
         corrects=invoice,
@@ -147,18 +147,21 @@ def entry_of_note(invoice_id: int, nth: int) -> str:
 
 def _require_creditable(invoice: Invoice) -> None:
     if invoice.is_draft:
-        raise DomainError(_("A draft is not taken back: it is discarded"), reason="not_issued")
+        raise DomainError(_("A draft cannot be credited: discard it"), reason="not_issued")
     if invoice.corrects_id:
-        raise DomainError(_("A credit note is not taken back"), reason="is_credit_note")
+        raise DomainError(_("A credit note cannot be credited"), reason="is_credit_note")
     if invoice.status == InvoiceStatus.VOID:
-        raise DomainError(_("The invoice is void already"), reason="already_void")
+        raise DomainError(_("The invoice is already void"), reason="already_void")
 
 
 def _bill_again(invoice: Invoice, *, wholly: bool) -> None:
     if not wholly:
-        raise DomainError(_("Only what is wholly taken back is billed again"), reason="not_wholly_credited")
+        raise DomainError(
+            _("The period can be billed again only if the whole invoice is credited"),
+            reason="not_wholly_credited",
+        )
     if not Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True):
-        raise DomainError(_("The invoice is of no period that could be billed again"), reason="no_period")
+        raise DomainError(_("The invoice has no period that can be billed again"), reason="no_period")
 
 
 def _lines_of_all(left: Mapping[int, RemainingLine]) -> list[InvoiceLine]:
@@ -177,7 +180,7 @@ def _lines_of(left: Mapping[int, RemainingLine], amounts: Mapping[int, Decimal])
         line, rest, _untouched = left[position]
         if amount > rest.amount:
             raise DomainError(
-                _("Of line %(line)d no more than %(left)s can be taken back")
+                _("At most %(left)s of line %(line)d can be credited")
                 % {"line": position, "left": f"{rest.amount:.2f}"},
                 reason="more_than_left",
             )

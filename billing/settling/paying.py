@@ -52,7 +52,7 @@ def receive_payment(
             raise _reference_used()
         return Received(before, repeated=True)
     if invoice.is_draft:
-        raise DomainError(_("A draft is not paid: it is issued first"), reason="not_issued")
+        raise DomainError(_("A draft cannot be paid: issue it first"), reason="not_issued")
     owed = invoice.outstanding
     if not owed:
         raise DomainError(_("Nothing is owed on this document"), reason="nothing_owed")
@@ -97,13 +97,13 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
     """
     invoice = lock_row(Invoice, payment.invoice_id)
     if payment.reverses_id:
-        raise DomainError(_("A reversal is not reversed: record the payment again"), reason="is_reversal")
+        raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
     if payment.is_wallets:
         raise DomainError(
-            _("The wallet paid this: what is to be given back needs a credit note"), reason="paid_by_wallet"
+            _("This was paid from the wallet. To give it back, issue a credit note"), reason="paid_by_wallet"
         )
     if Payment.objects.filter(reverses=payment).exists():
-        raise DomainError(_("The payment was reversed already"), reason="already_reversed")
+        raise DomainError(_("The payment was already reversed"), reason="already_reversed")
     refunded = invoice.refunded
     reversal = Payment(
         invoice=invoice,
@@ -157,7 +157,10 @@ def post_to_wallet_of(
     period = invoice.subscription
     if period is None or period.line.customer_id != invoice.customer_id:
         raise DomainError(
-            _("There is no wallet for what is more than is owed: the document is of no line of its customer"),
+            _(
+                "The payment is more than is owed, and no line of the customer has a wallet for the rest. "
+                "Record at most what is owed"
+            ),
             reason="no_wallet",
         )
     posting = Posting(
@@ -175,4 +178,4 @@ def post_to_wallet_of(
 
 
 def _reference_used() -> DomainError:
-    return DomainError(_("Another payment has this reference already"), reason="reference_used")
+    return DomainError(_("Another payment already has this reference"), reason="reference_used")

@@ -13,6 +13,8 @@ from billing.rating.remaining import remaining_allowance, stopped_resources
 from billing.tests.test_rating_properties import bills, unlimited
 from billing.tests.worked_cases.case import MOVIL_30, allowance, bill, pack_of, used
 
+pytestmark = pytest.mark.once
+
 ALL = ["DATA", "VOICE", "SMS"]
 FULL = used("30", minutes=600, sms=200)
 

@@ -172,7 +172,7 @@ def test_the_command_tells_what_became_of_each_row(
     assert not BankTransfer.objects.exists()
     call_command("import_payments", "billing/tests/statement.csv")
     told = capsys.readouterr()
-    summary = "3 rows: 1 payment(s) over 25.30, 0 imported before, 1 waiting, 1 debit(s), 0 bad"
+    summary = "3 rows: 1 payment(s) totalling 25.30, 0 already imported, 1 waiting, 1 debit(s), 0 bad"
     assert told.out.splitlines() == [f"statement.csv (dry run): {summary}", f"statement.csv: {summary}"]
     assert told.err.count("row 5: 4713: ") == 2
     assert "ANA" not in told.err

@@ -12,6 +12,8 @@ from billing.bank.matching import Owed, Series, choose_invoice, clues_in
 from billing.bank.statements import BadRow, Debit, Row, RowFault, StatementLayout, Transfer, read_statement
 from billing.models import BankProblem
 
+pytestmark = pytest.mark.once
+
 D = Decimal
 
 

@@ -21,7 +21,7 @@ from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, In
 from conftest import FIXTURES, NOW
 from customers.models import Subscription
 from telcox.common.database.frozen import FrozenRow
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.guards import tampering
 from telcox.testing.processes import ROOT
 
@@ -141,7 +141,7 @@ def test_tables_are_altered_to_and_fro_and_the_triggers_are_there_again(
 ) -> None:
     with django_db_blocker.unblock(), fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "migrate", "billing", "0007", "--verbosity=0")
         manage(env, "migrate", "--verbosity=0")
         manage(env, "loaddata", *FIXTURES, "--verbosity=0")
@@ -175,7 +175,7 @@ def test_where_the_server_refuses_triggers_migrate_says_so_and_goes_on(without_t
         return done.stderr
 
     said = run("migrate", "--verbosity=0")
-    assert "The database refuses triggers: (1142, " in said
+    assert "The database refuses to create triggers: (1142, " in said
     assert "log_bin_trust_function_creators=1" in said
     assert "16 of the triggers that guard documents are missing" in run("check", "--database=default")
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -11,6 +12,8 @@ from billing.rating.late_charges import charged_late, price_difference
 from billing.tests.late import billed_by, with_use
 from billing.tests.test_rating_properties import bills, both, limited, unlimited, uses
 from telcox.common.money import cents
+
+pytestmark = pytest.mark.once
 
 arrivals = st.lists(uses, max_size=3)
 

@@ -218,7 +218,7 @@ class TestFailing:
         server.does = smtplib.SMTPDataError(552, b"too large")
         send(now)
         staff = superuser()
-        assert told(take(staff, notice, "send_again")) == [f"To be sent again: {notice}"]
+        assert told(take(staff, notice, "send_again")) == [f"Will be sent again: {notice}"]
         assert refusal(lambda: send_again(notice=notice)) == "notice_waiting"
         server.does = None
         assert send(now) == Sent(sent=1)

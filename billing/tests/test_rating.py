@@ -22,6 +22,8 @@ from billing.tests.worked_cases import CASES
 from billing.tests.worked_cases.case import MOVIL_30, Case, bill, nov, pack_of, used
 from billing.tests.worked_cases.document import DOCUMENT, with_cases
 
+pytestmark = pytest.mark.once
+
 CATEGORIES = ["social", "entertainment", "system_updates", "navigation_search"]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from billing.rating import (
     rate_period,
 )
 from telcox.common.money import cents
+
+pytestmark = pytest.mark.once
 
 OVERAGE = ("DATA", "VOICE", "SMS")
 MILLIONTH = Decimal("0.000001")

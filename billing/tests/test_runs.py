@@ -328,11 +328,11 @@ class TestTheCommand:
     def test_it_bills_and_says_what_it_did(self, lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:
         call_command(*self.ARGUMENTS)
         said = capsys.readouterr().out
-        assert "5 of 5 done, 5 invoice(s) over 172.50 (150.00 less 0.00, tax 22.50), 0 set aside" in said
+        assert "5 of 5 done, 5 invoice(s) over 172.50 (150.00 less 0.00, tax 22.50), 0 quarantined" in said
 
     def test_it_fails_where_a_bill_was_set_aside(self, lines: Lines) -> None:
         break_discounts(lines[1])
-        with pytest.raises(CommandError, match=r"1 bill\(s\) set aside"):
+        with pytest.raises(CommandError, match=r"1 quarantined bill\(s\)"):
             call_command(*self.ARGUMENTS)
 
     def test_a_dry_run_says_what_would_come(self, lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:

@@ -251,7 +251,7 @@ def test_a_series_set_back_with_its_last_document_is_found_by_a_seal_noted_elsew
     assert f"001-001: 1 documents proved, seal {last.previous_hash}\n" in capsys.readouterr().out
     with pytest.raises(CommandError, match="1 fault"):
         call_command("verify_invoices", "--noted", f"{last.full_number}={last.content_hash}")
-    assert "001-001-000000002: it is not there, and its seal was noted" in capsys.readouterr().out
+    assert "001-001-000000002: the document is missing, and its seal was noted" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)

@@ -83,10 +83,10 @@ def test_what_cannot_be_is_refused_in_the_form(clerk: Client, wallet: Wallet, wr
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"amount": "501"}, "A top-up is 500 dollars at the most"),
+        ({"amount": "501"}, "A top-up must not be more than 500 dollars"),
         (
             {"kind": "ADJUSTMENT", "amount": "-42.76"},
-            "The balance is not enough: 42.76 dollars are needed, 42.75 are available",
+            "The wallet's balance is too low: 42.76 dollars are needed and 42.75 are available. Top up first",
         ),
     ],
 )

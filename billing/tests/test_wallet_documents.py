@@ -27,7 +27,7 @@ from usage.vocabulary import Category
 D = Decimal
 JESUS, BRUNO = "0969786985", "0923456789"
 
-migration: Any = import_module("billing.migrations.0017_fill_documents_of_wallet_entries")
+migration: Any = import_module("billing.migrations.0016_fill_documents_of_wallet_entries")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_migrating_fills_what_entries_name(
 ) -> None:
     monkeypatch.setattr(migration, "ENTRIES_AT_ONCE", at_once)
     before = named()
-    call_command("migrate", "billing", "0016", verbosity=0)
+    call_command("migrate", "billing", "0015", verbosity=0)
     with tampering():
         forget()
     call_command("migrate", "billing", verbosity=0)
@@ -146,7 +146,7 @@ def test_migrating_fills_what_entries_name(
 def test_a_migration_that_fails_is_done_when_what_was_wrong_is_mended(moved: Invoice) -> None:
     before = named()
     reference = f"credit note {moved.pk} 2"
-    call_command("migrate", "billing", "0016", verbosity=0)
+    call_command("migrate", "billing", "0015", verbosity=0)
     with tampering():
         forget()
         entry(reference).update(reference=f"credit note {moved.pk} 3")

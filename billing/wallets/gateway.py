@@ -56,5 +56,5 @@ class LocalGateway:
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool
     ) -> Collected:
         if not (staff or settings.API_OPEN):
-            raise PaymentDeclined(_("No payment provider is set up: please pay at one of our shops"))
+            raise PaymentDeclined(_("Online payment is not available: please pay at one of our shops"))
         return Collected(reference)

@@ -216,7 +216,8 @@ def _decide(
                 decided.append(Posted(posting, entry=entry, repeated=True))
             else:
                 refusal = DomainError(
-                    _("The reference was used for another movement already"), reason="reference_used"
+                    _("The reference was already used for another movement: choose a different one"),
+                    reason="reference_used",
                 )
                 decided.append(Posted(posting, refusal=refusal))
             continue
@@ -259,13 +260,19 @@ def _refusal(posting: Posting, account: _Account) -> DomainError | None:
         return amount_too_large()
     if not account.sound:
         return DomainError(
-            _("The wallet's balance is not what its entries say: nothing was done"),
+            _(
+                "The wallet's balance differs from the sum of its entries. Nothing was changed: report it "
+                "to the administrators"
+            ),
             reason="wallet_inconsistent",
         )
     if posting.change < 0 and account.balance + posting.change < account.floor:
         available = max(Decimal(0), account.balance - account.floor)
         return DomainError(
-            _("The balance is not enough: %(needed)s dollars are needed, %(available)s are available")
+            _(
+                "The wallet's balance is too low: %(needed)s dollars are needed and %(available)s are "
+                "available. Top up first"
+            )
             % {"needed": f"{-posting.change:.2f}", "available": f"{available:.2f}"},
             reason="insufficient_balance",
         )

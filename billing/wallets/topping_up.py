@@ -54,7 +54,7 @@ def top_up(
     foreseen.taken()
     if amount > settings.TOP_UP_MAX_USD:
         raise Unprocessable(
-            _("A top-up is %(most)s dollars at the most") % {"most": settings.TOP_UP_MAX_USD},
+            _("A top-up must not be more than %(most)s dollars") % {"most": settings.TOP_UP_MAX_USD},
             reason="amount_too_large",
         )
     if line.status == LineStatus.TERMINATED:
@@ -67,5 +67,9 @@ def top_up(
     posted = post_entries(postings=[posting], at=at, by=by)[0]
     if posted.refusal is not None:
         # Somebody was quicker with this reference and other content, or the wallet was tampered with.
-        logger.error("top-up %s was collected and refused: %s", reference, posted.refusal.reason)
+        logger.error(
+            "top-up %s was collected by the payment gateway and refused by the wallet: %s",
+            reference,
+            posted.refusal.reason,
+        )
     return TopUp(posted.taken(), posted.repeated)

@@ -30,7 +30,7 @@ class HttpGateway:
         with stepped_out():
             status = self._post({"to": phone_number, "text": text})
         if status in REFUSALS:
-            raise SmsRefused(f"The SMS gateway refused it with status {status}")
+            raise SmsRefused(f"The SMS gateway refused the message with status {status}")
         if not 200 <= status < 300:
             raise BadGateway(f"The SMS gateway answered with status {status}")
 

@@ -59,7 +59,7 @@ def figures_for(request: HttpRequest) -> list[Figure]:
         ]
     if request.user.has_perm("billing.view_parkedbill"):
         waiting = ParkedBill.objects.waiting().count()
-        figures.append(Figure(_("Bills set aside"), waiting, list_page_of(ParkedBill, waiting="yes")))
+        figures.append(Figure(_("Quarantined bills"), waiting, list_page_of(ParkedBill, waiting="yes")))
     if request.user.has_perm("billing.view_banktransfer"):
         waiting = BankTransfer.objects.exclude(problem="").count()
         figures.append(

@@ -39,7 +39,7 @@ def exchange(
                 raise AnswerTooLong
             # The socket's time-out starts anew with every byte; the caller's does not.
             if time.monotonic() > deadline:
-                raise ReadTimeoutError(None, url, "the answer drips")  # type: ignore[arg-type]
+                raise ReadTimeoutError(None, url, "the answer arrives too slowly")  # type: ignore[arg-type]
     except BaseException:
         response.close()
         raise

@@ -20,11 +20,13 @@ def amount_refusal(amount: Decimal) -> Unprocessable | None:
     """Why this cannot be an amount in dollars, if it cannot: it is not more than nothing, more than a column
     holds, or not in whole cents."""
     if not amount.is_finite() or amount <= 0:
-        return Unprocessable(_("An amount is more than nothing"), reason="amount_not_positive")
+        return Unprocessable(_("The amount must be greater than zero"), reason="amount_not_positive")
     if amount > MONEY_MAX:
         return amount_too_large()
     if amount != cents(amount):
-        return Unprocessable(_("An amount is in whole cents"), reason="amount_not_in_cents")
+        return Unprocessable(
+            _("The amount must be in whole cents: at most two decimal places"), reason="amount_not_in_cents"
+        )
     return None
 
 

@@ -65,7 +65,7 @@ def test_in_production_the_password_is_nobodys_guess(
     assert client.login(username="demo", password=password)
     assert "Authorization: Token " in out
     call_command("demo")
-    assert "(as printed when it was made)" in capsys.readouterr().out
+    assert "(printed when it was created)" in capsys.readouterr().out
 
 
 def test_a_database_with_customers_of_its_own_is_given_no_login_and_no_seed(

@@ -15,6 +15,8 @@ from telcox.common.web import admission
 from telcox.common.web.admission import PLACES, admitted, stepped_out, with_admission
 from telcox.testing.processes import wait_until
 
+pytestmark = pytest.mark.once
+
 
 def until(condition: Callable[..., object]) -> None:
     wait_until(condition, 10, "what was waited for")

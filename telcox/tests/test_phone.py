@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from telcox.common.phone import InvalidPhoneNumber, national_number
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "written", ["0969786985", "+593969786985", "593969786985", " 593969786985", "0969786985 "]

@@ -23,7 +23,7 @@ from usage.ingestion.values import COLUMNS, POSITION, Amounts, Held, Place
 from usage.models import UsageAlert, UsageEvent
 from usage.vocabulary import COUNTER_MAX, RejectionReason
 
-EVENTS = Metric("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
+EVENTS = Metric("telcox_usage_events_total", "Usage reports, by result", ["result"])
 
 Key = tuple[str, str]
 
@@ -60,7 +60,10 @@ def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome
     items = _placed(outcomes, at)
     while items:
         items = _count_first_of_each_key(items, at)
-    for result, number in Counter(outcome.result for outcome in outcomes).items():
+    results = Counter(outcome.result for outcome in outcomes)
+    if pending := results[Result.PENDING]:
+        raise RuntimeError(f"{pending} report(s) were neither counted nor refused")
+    for result, number in results.items():
         EVENTS.labels(result.value).inc(number)
     return outcomes
 
@@ -106,7 +109,7 @@ def _count_first_of_each_key(items: Sequence[_Item], at: datetime) -> list[_Item
 
 
 def _still_new(items: Sequence[_Item]) -> list[_Item]:
-    return [item for item in items if item.outcome.result is Result.APPLIED]
+    return [item for item in items if item.outcome.result is Result.PENDING]
 
 
 def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
@@ -147,6 +150,8 @@ def _write_once(items: list[_Item], at: datetime) -> None:
     while items:
         try:
             retry_lost_locks(partial(_write, items, at))
+            for item in items:
+                item.outcome.result = Result.APPLIED
             return
         except IntegrityError:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)

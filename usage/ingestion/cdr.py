@@ -70,7 +70,7 @@ def read_cdr(lines: Iterable[str], layout: RecordLayout, *, at_once: int) -> Ite
     }
     if missing := REQUIRED - columns.keys():
         raise NotADetailRecord(
-            f"no column for {', '.join(sorted(missing))} among: {', '.join(heading)[:200]}"
+            f"missing column: {', '.join(sorted(missing))} among: {', '.join(heading)[:200]}"
         )
     numbered = ((number, row) for number, row in enumerate(rows, start=1) if row)
     while some := list(islice(numbered, at_once)):
@@ -128,6 +128,6 @@ def _moment(text: str, time_zone: ZoneInfo | None) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         if time_zone is None:
-            raise InvalidReport("Expected a moment with its offset (or --time-zone) - at `$.occurred_at`")
+            raise InvalidReport("Expected a time with its offset (or --time-zone) - at `$.occurred_at`")
         moment = moment.replace(tzinfo=time_zone)
     return moment

@@ -42,7 +42,8 @@ def answer_once(*, owner: str, key: str, request: bytes, at: datetime, make: Cal
         known = IngestionAnswer.objects.get(owner=owner, key=key)
         if known.request_digest != digest:
             raise Unprocessable(
-                "The Idempotency-Key was used for another request", reason="idempotency_key_reused"
+                "The Idempotency-Key was already used for a different request",
+                reason="idempotency_key_reused",
             ) from None
         if known.body:
             return bytes(known.body)

@@ -56,7 +56,7 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
         except InvalidPhoneNumber as error:
             raise InvalidReport(f"{error} - at `$.phone_number`") from error
         if self.occurred_at is not None and self.occurred_at.year not in YEARS:
-            raise InvalidReport("Expected a moment of these times - at `$.occurred_at`")
+            raise InvalidReport("Expected a time within the supported years - at `$.occurred_at`")
         self.source = _key(self.source, "source")
         if self.event_id is not None:
             self.event_id = _key(self.event_id, "event_id")
@@ -88,6 +88,7 @@ def _key(text: str, field: str) -> str:
 
 
 class Result(enum.Enum):
+    PENDING = "pending"  # while it is being counted; nobody is ever told so
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
@@ -95,10 +96,11 @@ class Result(enum.Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a report; a rejected one has a `reason`. It counts until it is known not to."""
+    """What became of a report; a rejected one has a `reason`. It is applied once the transaction that counts
+    it is committed."""
 
     report: UsageReport
-    result: Result = Result.APPLIED
+    result: Result = Result.PENDING
     reason: RejectionReason | None = None
 
     def reject(self, reason: RejectionReason) -> None:

@@ -75,7 +75,7 @@ class Hub:
             except (
                 TimeoutError
             ):  # the layer is away; the comparison below keeps the feed right until it is back
-                logger.warning("channel layer did not answer: not joined yet")
+                logger.warning("channel layer did not answer: group not joined yet")
 
     def unwatch(self, phone_number: str, watcher: Watcher) -> None:
         watchers = self._watchers.get(phone_number, set())
@@ -147,9 +147,9 @@ class Hub:
         try:
             await work
         except DATABASE_UNAVAILABLE as error:
-            logger.warning("live feed not read: %s", type(error).__name__)
+            logger.warning("live feed could not be read: %s", type(error).__name__)
         except Exception:
-            logger.exception("live feed not read")
+            logger.exception("live feed could not be read")
 
     async def _compare(self) -> None:
         """Sends the state of every watched line that changed, or expired, without a message reaching us."""

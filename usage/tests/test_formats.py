@@ -22,6 +22,8 @@ from usage.ingestion.formats import (
 from usage.ingestion.reports import CATEGORY_NAMES, UsageReport
 from usage.vocabulary import QUANTITY_MAX, Category
 
+pytestmark = pytest.mark.once
+
 AT = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 PLAIN = {
     "phone_number": "+593969786985",

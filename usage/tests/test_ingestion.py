@@ -41,6 +41,14 @@ def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) 
     assert not list(find_differences())
 
 
+def test_a_report_that_is_neither_counted_nor_refused_is_never_called_applied(
+    seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.ingestion.apply._write_once", lambda items, at: None)
+    with pytest.raises(RuntimeError, match="2 report"):
+        take(now, report("1"), report("2"), report("3", phone_number=NOBODY))
+
+
 def test_the_same_batch_again_is_all_duplicates_and_changes_nothing(seeded: None, now: datetime) -> None:
     batch = [report("1"), report("2"), report("3", phone_number=NOBODY)]
     first, before = take(now, *batch), counter()
@@ -222,8 +230,8 @@ def test_operators_redrive_by_reason(seeded: None, now: datetime, capsys: pytest
     call_command("redrive_usage", reason="unknown_line")
     call_command("redrive_usage", reason="line_suspended")
     assert capsys.readouterr().out.splitlines() == [
-        "0 counted, 0 counted before, 1 still waiting",
-        "1 counted, 0 counted before, 0 still waiting",
+        "0 counted, 0 already counted, 1 still waiting",
+        "1 counted, 0 already counted, 0 still waiting",
     ]
 
 

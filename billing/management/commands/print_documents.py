@@ -10,7 +10,7 @@ from billing.printing import documents_of_period, print_documents
 
 
 class Command(BaseCommand):
-    help = "Prints the documents of a period, so that nobody waits for one; those that are printed stay."
+    help = "Print the documents of a period as PDF files in advance. Documents already printed are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("period", type=parse_period, help="2026-11")
@@ -22,4 +22,4 @@ class Command(BaseCommand):
             for step in run_shared(lambda share: print_documents(period, share=share), worker_count(workers)):
                 printed += step
                 bars.update("printed", step)
-        self.stdout.write(f"{printed} document(s)")
+        self.stdout.write(f"{printed} document(s) printed")

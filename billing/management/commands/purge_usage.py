@@ -24,8 +24,9 @@ from usage.purging import (
 
 class Command(BaseCommand):
     help = (
-        "Deletes the usage events of invoiced periods that happened before a day, with the answers and "
-        "rejected reports of before it; counters, days and alerts stay. It can be killed and run again."
+        "Delete the usage events of invoiced periods before a day, with the stored answers and rejected "
+        "reports from before that day. Counters, daily sums and alerts are kept. It can be killed and run "
+        "again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,9 +37,11 @@ class Command(BaseCommand):
             metavar="DATE",
             help="2026-07-01: the first day that is kept",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
         parser.add_argument(
-            "--chunk", type=at_least_one, default=CHUNK, help=f"rows deleted by one transaction ({CHUNK})"
+            "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
+        )
+        parser.add_argument(
+            "--chunk", type=at_least_one, default=CHUNK, help=f"rows deleted per transaction ({CHUNK})"
         )
 
     def handle(self, *args: Any, before: date, dry_run: bool, chunk: int, **options: Any) -> None:
@@ -64,12 +67,13 @@ class Command(BaseCommand):
         )
         if going.kept_events:
             self.stdout.write(
-                f"{going.kept_events} events of {going.kept_periods} periods kept: these are not invoiced"
+                f"{going.kept_events} events of {going.kept_periods} periods kept: the "
+                "periods are not invoiced"
             )
         if going.unsettled:
             self.stdout.write(
-                f"{going.unsettled} events kept: they happened after their period had run out, and the next "
-                "is not begun or not invoiced"
+                f"{going.unsettled} events kept: they happened after their period had expired, and the next "
+                "period has not started or is not invoiced"
             )
 
 

@@ -10,7 +10,9 @@ from billing.sales.renewal import lines_due, renew_due_lines
 
 
 class Command(BaseCommand):
-    help = "Begins the next period of every auto-renewing line whose period has ended, missed ones included."
+    help = (
+        "Start the next period of every auto-renewing line whose period has ended, including missed periods."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         clock.add_arguments(parser)
@@ -18,8 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
         at, begun = clock.moment_for(date, ahead=ahead), 0
-        with Bars({"begun": lines_due(at).count()}) as bars:
+        with Bars({"started": lines_due(at).count()}) as bars:
             for step in run_shared(lambda share: renew_due_lines(at=at, share=share), worker_count(workers)):
                 begun += step
-                bars.update("begun", step)
-        self.stdout.write(f"{begun} period(s) begun")
+                bars.update("started", step)
+        self.stdout.write(f"{begun} period(s) started")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Mod
 
+from telcox.common.database.keyset import pages
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 
@@ -54,15 +55,7 @@ def in_pieces(
 def in_chunks(
     rows: QuerySet[Any], key: str, size: int = CHUNK, *, by: str = "expiration_at"
 ) -> Iterator[list[int]]:
-    """A key of these rows, a chunk at a time, in the order of when each was due (`by`): memory stays the same
-    however many there are, and none is looked at twice, whatever becomes of it meanwhile."""
-    in_order = rows.order_by(by, "pk").values_list(by, "pk", key)
-    found = list(in_order[:size])
-    while found:
-        yield [row[2] for row in found]
-        if len(found) < size:
-            return
-        due, pk, _key = found[-1]
-        found = list(in_order.filter(**{by: due, "pk__gt": pk})[:size])
-        if len(found) < size:
-            found += in_order.filter(**{f"{by}__gt": due})[: size - len(found)]
+    """Yield a key of these rows, a chunk at a time, in the order of when each was due (`by`)."""
+    wanted = rows.values_list(*sorted({by, "pk", key}), named=True)
+    for page in pages(wanted, by, size):
+        yield [getattr(row, key) for row in page]

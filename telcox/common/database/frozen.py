@@ -24,14 +24,14 @@ class FrozenQuerySet(models.QuerySet[Any]):
 
     def update(self, **changes: Any) -> int:
         if changes.keys() - self.model.MUTABLE and (row := self.frozen().order_by("pk").first()):
-            raise FrozenRow(f"{row._meta.label} {row.pk} is never changed: {', '.join(sorted(changes))}")
+            raise FrozenRow(f"{row._meta.label} {row.pk} cannot be changed: {', '.join(sorted(changes))}")
         return super().update(**changes)
 
     update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
         if row := self.frozen().order_by("pk").first():
-            raise FrozenRow(f"{row._meta.label} {row.pk} is never deleted")
+            raise FrozenRow(f"{row._meta.label} {row.pk} cannot be deleted")
         return super().delete()
 
     delete.alters_data = True  # type: ignore[attr-defined]
@@ -66,7 +66,7 @@ class Frozen(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         if self._stored(kwargs.get("using")):
-            raise FrozenRow(f"{self._meta.label} {self.pk} is never deleted")
+            raise FrozenRow(f"{self._meta.label} {self.pk} cannot be deleted")
         return super().delete(*args, **kwargs)
 
     def _refuse_changes(self, using: str | None, update_fields: Iterable[str] | None) -> None:
@@ -80,7 +80,7 @@ class Frozen(models.Model):
             return
         changed = [field.name for field in fields if _value(self, field) != _value(stored, field)]
         if changed:
-            raise FrozenRow(f"{self._meta.label} {self.pk} is never changed: {', '.join(changed)}")
+            raise FrozenRow(f"{self._meta.label} {self.pk} cannot be changed: {', '.join(changed)}")
 
     def _stored(self, using: str | None) -> Frozen | None:
         """The row as it is in the database, if it is frozen there."""

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 RETRIES = Counter(
-    "telcox_transaction_retries_total", "Transactions begun anew after a deadlock or lock time-out"
+    "telcox_transaction_retries_total", "Transactions retried after a deadlock or lock time-out"
 )
 
 # MariaDB and MySQL: a deadlock; a lock waited for too long. The transaction was rolled back.

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from telcox.common.sockets.stopping import SERVICE_RESTART, OrderlyServer, retry_hint
 from telcox.common.sockets.token_bucket import TokenBucket
 
-CLOSED = Counter("telcox_live_closed_total", "Sockets that we closed, by the code they were told", ["code"])
+CLOSED = Counter("telcox_live_closed_total", "WebSockets closed by the server, by close code", ["code"])
 
 # What is on its way to one reader, in bytes: more than that in our buffer and it is behind. The system keeps
 # about as much again.

@@ -28,7 +28,9 @@ from telcox.common.errors import TooBusy
 from telcox.common.web.parsers import drain_body
 from telcox.common.web.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem_document
 
-REFUSED = Counter("telcox_requests_refused_total", "Requests refused because others wait", ["queue", "why"])
+REFUSED = Counter(
+    "telcox_requests_refused_total", "Requests refused under overload (load shedding)", ["queue", "why"]
+)
 
 PLACES = 2
 # What tells whether this process is well must be told most of all when it is busy.
@@ -43,7 +45,7 @@ def too_busy(queue: str, why: str) -> TooBusy:
     """To be raised before anything of the request was done. `why`: it `waited` in vain, or the others are so
     far `behind` that it was not let in."""
     REFUSED.labels(queue, why).inc()
-    return TooBusy("Too many requests are waiting; nothing of this one was done")
+    return TooBusy("Too many requests are waiting. Nothing was changed: try again later")
 
 
 class _Turn:

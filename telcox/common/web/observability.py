@@ -13,8 +13,8 @@ from telcox.common.logs import request_id
 
 logger = logging.getLogger("telcox.access")
 
-REQUESTS = Counter("telcox_http_requests_total", "Requests answered", ["method", "route", "status"])
-SECONDS = Histogram("telcox_http_request_seconds", "Time to answer", ["route"])
+REQUESTS = Counter("telcox_http_requests_total", "HTTP requests answered", ["method", "route", "status"])
+SECONDS = Histogram("telcox_http_request_seconds", "Time to answer an HTTP request, in seconds", ["route"])
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -40,7 +40,7 @@ def _exactly(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:  # an exponent of twenty digits
-        raise ValueError("a number beyond all bounds") from error
+        raise ValueError("number out of range") from error
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
@@ -69,7 +69,7 @@ def _require_whole(body: bytes, parser_context: Mapping[str, Any] | None) -> Non
         return
     declared = parser_context["request"].META.get("CONTENT_LENGTH")
     if declared and len(body) < int(declared):
-        raise InvalidInput("The body broke off", loc=("body", len(body)), type="body_incomplete")
+        raise InvalidInput("The body ended too early", loc=("body", len(body)), type="body_incomplete")
 
 
 class RawParser(BaseParser):
@@ -111,7 +111,7 @@ def _inflated(body: bytes, limit: int) -> bytes:
         if len(inflated) > limit:
             raise BodyTooLarge
         if not inflater.eof:
-            raise InvalidInput("The body broke off", loc=("body",), type="body_incomplete")
+            raise InvalidInput("The body ended too early", loc=("body",), type="body_incomplete")
         body = inflater.unused_data
     return inflated
 

@@ -9,13 +9,11 @@ from usage.vocabulary import RejectionReason
 
 
 class Command(BaseCommand):
-    help = (
-        "Tries to count again what was rejected and is waiting; whatever was counted meanwhile is resolved."
-    )
+    help = "Try again to count rejected usage (redrive). Reports that were counted meanwhile are resolved."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--reason", choices=RejectionReason.values, help="only what was rejected for this"
+            "--reason", choices=RejectionReason.values, help="only usage that was rejected for this reason"
         )
 
     def handle(self, *args: Any, reason: str | None, **options: Any) -> None:
@@ -24,5 +22,5 @@ class Command(BaseCommand):
             waiting = waiting.filter(reason=reason)
         done = redrive_usage(rejected=waiting, at=timezone.now())
         self.stdout.write(
-            f"{done.applied} counted, {done.duplicates} counted before, {done.rejected} still waiting"
+            f"{done.applied} counted, {done.duplicates} already counted, {done.rejected} still waiting"
         )

@@ -7,10 +7,10 @@ from usage.verification import find_differences
 
 
 class Command(BaseCommand):
-    help = "Compares counters and days with the events they were added up from, and prints what differs."
+    help = "Compare usage counters and daily sums with the sums of their events, and print every difference."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--most", type=int, default=100, help="stop after so many differences (100)")
+        parser.add_argument("--most", type=int, default=100, help="stop after this many differences (100)")
 
     def handle(self, *args: Any, most: int, **options: Any) -> None:
         found = 0
@@ -19,4 +19,4 @@ class Command(BaseCommand):
             self.stdout.write(str(difference))
         if found:
             raise CommandError(f"{found} difference(s)")
-        self.stdout.write("Counters and days are the sums of their events.")
+        self.stdout.write("Counters and daily sums are equal to the sums of their events.")

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """What a payment, a reversal or a credit note moved on a wallet names it by a key."""
 
     dependencies = [
-        ("billing", "0015_nothing_to_pay"),
+        ("billing", "0014_find_documents_of_a_time"),
         ("customers", "0008_ways_to_pay"),
     ]
 

@@ -11,7 +11,7 @@ def pay_nothing(apps, schema_editor):
     Invoice = apps.get_model("billing", "Invoice")
     InvoiceEvent = apps.get_model("billing", "InvoiceEvent")
     at = timezone.now()
-    # A credit note over nothing stays issued: nothing is ever paid on it.
+    # A credit note of 0.00 is paid by nobody, and stays issued.
     unpaid = Invoice.objects.filter(kind="INVOICE", status="ISSUED", total=0).order_by("pk")
     while keys := list(unpaid.values_list("pk", flat=True)[:INVOICES_AT_ONCE]):
         InvoiceEvent.objects.bulk_create(
@@ -21,6 +21,6 @@ def pay_nothing(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0014_find_documents_of_a_time")]
+    dependencies = [("billing", "0017_plain_labels")]
 
     operations = [migrations.RunPython(pay_nothing, migrations.RunPython.noop)]

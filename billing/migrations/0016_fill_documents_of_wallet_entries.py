@@ -107,6 +107,6 @@ def _message(unmatched):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0016_wallet_entries_name_documents")]
+    dependencies = [("billing", "0015_wallet_entries_name_documents")]
 
     operations = [migrations.RunPython(fill_documents, migrations.RunPython.noop)]
