@@ -349,7 +349,7 @@ def test_two_periods_billed_at_the_same_time_have_it_once(committed: None, line:
         use(each, 31, of=NOVEMBER, at=DECEMBER)
     for _ in renew_due_lines(at=THIRD):
         pass
-    start = Barrier(2, timeout=20)
+    start = Barrier(2, timeout=60)
 
     def bill(sequence: int) -> None:
         waiting = Subscription.objects.to_bill().ended(THIRD).filter(sequence=sequence)
