@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from hypothesis import settings as hypothesis_settings
 
-from telcox.testing.guards import flushed_past_guards
+from telcox.testing.databases import remember_migrated
+from telcox.testing.rows import Contents
 
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 
@@ -20,24 +22,82 @@ hypothesis_settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis_settings.register_profile("nightly", max_examples=10_000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
+if settings.REDIS_URL:
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
+
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 
 
+# Files that take longest, so that no worker is left with one of them at the end.
+LONGEST = (
+    "telcox/tests/test_pressure.py",
+    "billing/tests/test_run_endurance.py",
+    "usage/tests/test_endurance.py",
+    "telcox/tests/test_stopping.py",
+    "usage/tests/test_live_limits.py",
+    "usage/tests/test_simulate_usage.py",
+    "usage/tests/test_import_cdr.py",
+    "billing/tests/test_purge_usage.py",
+    "billing/tests/test_guards.py",
+    "telcox/tests/test_background.py",
+    "usage/tests/test_live_alerts.py",
+    "usage/tests/test_live.py",
+    "billing/tests/test_simulation.py",
+    "telcox/tests/test_backoffice.py",
+    "telcox/tests/test_outages.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs servers that are not there; `make test` brings them in its second half."""
+    """Skip what needs servers that are not there; `make test` brings them in its second half. Order files by
+    how long they take."""
     with_mariadb = "mysql" in settings.DATABASES["default"]["ENGINE"]
     for item in items:
-        if item.get_closest_marker("mariadb") and not with_mariadb:
+        mariadb, redis = item.get_closest_marker("mariadb"), item.get_closest_marker("redis")
+        if item.get_closest_marker("once") and (mariadb or redis):
+            raise pytest.UsageError(f"{item.nodeid} is left out of both halves of make test")
+        if mariadb and not with_mariadb:
             item.add_marker(pytest.mark.skip(reason="needs MariaDB: second half of make test"))
-        if item.get_closest_marker("redis") and not settings.REDIS_URL:
+        if redis and not settings.REDIS_URL:
             item.add_marker(pytest.mark.skip(reason="needs Redis: second half of make test"))
+    files = dict.fromkeys([*LONGEST, *(_file(item) for item in items)])
+    order = {file: number for number, file in enumerate(files)}
+    items.sort(key=lambda item: order[_file(item)])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def flushing() -> Iterator[None]:
-    with flushed_past_guards():
-        yield
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Contents | None]:
+    """Create the test database as pytest-django does, and return what it contains: so it is again after each
+    test whose work was committed. None where no test asks for the database, so that there is none."""
+    if not connection.settings_dict["NAME"].startswith((TEST_DATABASE_PREFIX, "file:memorydb_")):
+        yield None
+        return
+    with django_db_blocker.unblock():
+        remember_migrated()
+        contents = Contents.take(FIXTURES)
+    with contents.flushed_after_commits():
+        yield contents
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: Contents, django_db_blocker: Any) -> Iterator[Contents]:
+    """A transaction around the tests of a module: what a fixture of the module writes in it, each of them
+    finds, and what they write themselves is undone as ever. Not beside tests whose work is committed."""
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(transaction.atomic())
+        yield django_db_setup
+        with django_db_blocker.unblock():
+            transaction.set_rollback(True)
+            stack.close()
 
 
 @pytest.fixture
@@ -46,9 +106,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def seeded(db: Any) -> None:
+def seeded(db: Any, django_db_setup: Contents) -> None:
     """The original's customers, lines and invoices, and the catalogue."""
-    call_command("loaddata", *FIXTURES, verbosity=0)
+    django_db_setup.insert_fixtures()
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +128,8 @@ def closed_api(settings: Any) -> None:
 
 
 @pytest.fixture
-def committed(transactional_db: Any) -> Iterator[None]:
-    """As `seeded`, really committed: for tests in which other threads must see it. With the series that
-    migrations made, and a test before this one has flushed."""
-    from billing.models import InvoiceSeries
-
-    call_command("loaddata", *FIXTURES, verbosity=0)
-    for prefix in ("001-001", "001-002"):
-        InvoiceSeries.objects.get_or_create(prefix=prefix)
+def committed(transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
+    """As `seeded`, really committed: for tests in which other threads must see it."""
+    django_db_setup.insert_fixtures()
     yield
     connection.close()

@@ -14,9 +14,10 @@ from benchmarks.report import Row, command_row
 from benchmarks.seed import create
 from billing.models import Invoice, InvoiceLine, InvoiceSeries
 from customers.models import Pack, SoldPack, Subscription
-from telcox.common.bulk import chunks
 from telcox.common.calendar import local_date
-from usage.models import COUNTER_FIELDS, Category, UsageCounter
+from telcox.common.database.bulk import chunks
+from usage.models import UsageCounter
+from usage.vocabulary import COUNTER_FIELDS, Category
 
 # Bought for each period: beside the plan's fee, and the data beyond what is free, that is four lines.
 PACKS = 2

@@ -37,31 +37,22 @@ PREPARED = 2_000
 class Bench:
     """Seeds, starts the stack and measures. Aims are the project's, for a machine of two cores."""
 
-    def __init__(self, stack: Stack, scale: Scale, *, large: bool) -> None:
-        self.stack, self.scale, self.large = stack, scale, large
+    def __init__(self, stack: Stack, scale: Scale) -> None:
+        self.stack, self.scale = stack, scale
 
-    def rows(self) -> Iterator[Row]:
+    def online_rows(self) -> Iterator[Row]:
+        """Yield what the database does without us, then what web and live do in front of it."""
         self.stack.migrate()
         django.setup()
-        yield self._python("before")
         yield from self._database()
         self._seed()
         self.stack.start()
         self.groups = self._groups()
         yield from self._requests()
         yield from self._live_feed()
-        if self.large:
-            from benchmarks.large import large_rows  # which needs us
 
-            yield from large_rows(self)
-        from benchmarks.billing_day import billing_rows  # as well
-        from benchmarks.days import day_rows
-
-        yield from day_rows(self)
-        yield from billing_rows(self)
-        yield self._python("after")
-
-    def _python(self, moment: str) -> Row:
+    def python_row(self, moment: str) -> Row:
+        """Return the speed of the machine itself, to compare runs by."""
         figure = python_loops_per_second(self.scale.raw)
         return Row(f"Python, one process: a fixed loop, {moment}", f"{figure:,.0f} loops/s")
 

@@ -10,12 +10,12 @@ def documents_printed_per_second(wanted: int) -> float:
     django.setup()
     from billing.models import Invoice
     from billing.printing import to_print
-    from billing.printing.page import page_of
-    from billing.printing.typesetting import typeset
+    from billing.printing.page import printed_page
+    from billing.printing.typesetting import typeset_page
 
     documents = list(to_print(Invoice.objects.issued().order_by("-pk"))[:wanted])
     begin = time.perf_counter()
     for document in documents:
         assert document.issued_at
-        typeset(page_of(document), at=document.issued_at)
+        typeset_page(printed_page(document), at=document.issued_at)
     return len(documents) / (time.perf_counter() - begin)

@@ -13,7 +13,7 @@ from django.db import models
 from rest_framework.authtoken.models import Token
 
 from benchmarks.scale import EVENT_SOURCE, Scale
-from billing.closing import bills
+from billing.invoicing.closing import bill_ended_periods
 from billing.models import (
     EntryKind,
     Invoice,
@@ -25,7 +25,8 @@ from billing.models import (
     WalletEntry,
 )
 from customers.models import TERMS, Customer, Line, Plan, ProductType, Subscription
-from usage.models import COUNTER_FIELDS, DATA_CATEGORIES, Category, UsageCounter, UsageEvent
+from usage.models import UsageCounter, UsageEvent
+from usage.vocabulary import COUNTER_FIELDS, DATA_CATEGORIES, Category
 
 BALANCE = Decimal("12.75")
 PAST_PERIODS = 12
@@ -164,7 +165,7 @@ def _events(period: Subscription, at: datetime) -> Iterator[UsageEvent]:
 
 def _bill(at: datetime) -> None:
     """An issued invoice for each period that is over, paid three days after that."""
-    for _ in bills(at=at):
+    for _ in bill_ended_periods(at=at):
         pass
     invoices = Invoice.objects.select_related("subscription")
     create(

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 
 from customers.bss import CustomerSummary, UnknownSubscriber
 from customers.models import Line
-from telcox.common.prepared import PreparedQuery, Row
-from usage.models import started_minutes
+from telcox.common.database.prepared import PreparedQuery, Row
+from usage.vocabulary import started_minutes
 
 
 @PreparedQuery

@@ -15,8 +15,8 @@ def check_issuer(
     """A warning for each database that is migrated and knows no issuer."""
     return [
         Warning(
-            "No issuer is entered: documents do not say who issues them.",
-            hint="Enter name, RUC, address and logo in the back-office (Issuers).",
+            "No issuer is entered: documents are printed without the operator's name and RUC.",
+            hint="Enter the operator's name, RUC, address and logo in the back-office (Issuers).",
             id="billing.W002",
         )
         for name in databases or ()

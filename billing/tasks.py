@@ -8,7 +8,7 @@ from django.utils import timezone
 from billing import daily, notices
 from billing.models import BillingRun
 from billing.runs import rehearsing, running
-from telcox.common.errors import DATABASE_UNAVAILABLE
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
 
 # A round of notices, in seconds: a worker is for other tasks, too, and the next round comes in a minute.
 ROUND = 45.0

@@ -14,17 +14,18 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     as_seen,
     is_key,
-    seen,
+    row_version,
 )
-from telcox.common.forms import PhoneNumberField
+from telcox.common.office.forms import PhoneNumberField
 
 # What a line's running period was sold for.
 SOLD_FOR = ("product_type", "prepaid")
@@ -49,8 +50,8 @@ class LineForm(forms.ModelForm):
                     self.fields[name].disabled = True
             if "prepaid" in self.fields:
                 self.fields["prepaid"].help_text = _(
-                    "How the running period is paid was settled when it was sold: this can be changed when "
-                    "no period runs."
+                    "The payment method of the current period was fixed when the period was sold. Change "
+                    "this when the line has no period in progress."
                 )
 
     def save(self, commit: bool = True) -> Any:
@@ -126,26 +127,19 @@ class ActsOnLine(MadeByService):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         key = initial.pop("line", None)
         line = Line.objects.filter(pk=key).first() if is_key(key) else None
-        return {"line": key, "seen": seen(line), **initial} if line else initial
+        return {"line": key, "seen": row_version(line), **initial} if line else initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]
 
 
-class GoingOn(admin.SimpleListFilter):
-    title = _("goes on")
+class GoingOn(RowsFilter):
+    title = _("open")
     parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes")), ("no", _("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-        return queryset
+    offered = (
+        ("yes", _("Yes"), lambda suspensions: suspensions.filter(is_open=True)),
+        ("no", _("No"), lambda suspensions: suspensions.filter(is_open=None)),
+    )
 
 
 @admin.register(Suspension)
@@ -212,7 +206,7 @@ class PlanRevisionAdmin(ReadOnly):
     )
     readonly_fields = ("data",)
     search_fields = ("name", "plan__code", "replaced_by")
-    search_help_text = _("Name, code, or who changed it")
+    search_help_text = _("Name, code or user")
     paginator = CappedPaginator
 
     @admin.display(description=_("data"), ordering="data_bytes")

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 
 # What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
 OFFERED = ("name", "validity_days", *TERMS)
@@ -33,6 +33,10 @@ class Changed(NamedTuple):
     after: Any
 
 
+# Of one plan.
+CHANGES_SHOWN = 50
+
+
 class Revised(NamedTuple):
     """One time that a plan was edited."""
 
@@ -40,11 +44,11 @@ class Revised(NamedTuple):
     changes: list[Changed]
 
 
-def history_of(plan: Plan, *, latest: int = 50) -> list[Revised]:
-    """How the plan came to offer what it does, the newest change first."""
+def history_of(plan: Plan) -> list[Revised]:
+    """How the plan came to offer what it does: its last changes, the newest first."""
     history = []
     after: Plan | PlanRevision = plan
-    for before in plan.revisions.order_by("-replaced_at", "-pk")[:latest]:
+    for before in plan.revisions.order_by("-replaced_at", "-pk")[:CHANGES_SHOWN]:
         changes = [
             Changed(field, getattr(before, field), getattr(after, field))
             for field in OFFERED

@@ -38,7 +38,7 @@ _REFUSALS = {
 }
 
 
-def locked(line: Line) -> Line:
+def lock_line(line: Line) -> Line:
     """The line as it is now, and nobody else's until the transaction ends."""
     return Line.objects.select_for_update().get(pk=line.pk)
 
@@ -46,10 +46,12 @@ def locked(line: Line) -> Line:
 def lock_for(*, line: Line, step: LineStep) -> Line:
     """The line, locked for `step`. Raises DomainError if its state does not allow the step, or something
     happened to it since the caller read `line`."""
-    now = locked(line)
+    now = lock_line(line)
     require_allowed(now, step)
     if now.version != line.version:
-        raise DomainError(_("Something else happened to the line meanwhile"), reason="changed_meanwhile")
+        raise DomainError(
+            _("The line was changed in the meantime: reload it and try again"), reason="changed_meanwhile"
+        )
     return now
 
 
@@ -61,7 +63,7 @@ def require_allowed(line: Line, step: LineStep) -> None:
         raise DomainError(str(detail), reason=reason)
 
 
-def complete(
+def complete_step(
     *,
     line: Line,
     step: LineStep,

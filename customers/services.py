@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from customers.lifecycle import complete, lock_for
+from customers.lifecycle import complete_step, lock_for
 from customers.models import Line, LineStep, Suspension, SuspensionReason
 from telcox.common.errors import DomainError
 
@@ -19,9 +19,9 @@ def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by
     """
     line = lock_for(line=line, step=LineStep.SUSPEND)
     if line.resumed_at and at < line.resumed_at:
-        raise DomainError(_("The line was suspended then already"), reason="in_the_past")
+        raise DomainError(_("The line was already suspended at that time"), reason="in_the_past")
     suspension = Suspension.objects.create(line=line, reason=reason, start_at=at)
-    complete(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=suspension.reason)
+    complete_step(line=line, step=LineStep.SUSPEND, at=at, by=by, detail=suspension.reason)
     return suspension
 
 
@@ -31,7 +31,7 @@ def resume_line(*, line: Line, at: datetime, by: str = "") -> Line:
     was not yet at `at`."""
     line = lock_for(line=line, step=LineStep.RESUME)
     end_suspension(line, at)
-    complete(line=line, step=LineStep.RESUME, at=at, by=by)
+    complete_step(line=line, step=LineStep.RESUME, at=at, by=by)
     return line
 
 
@@ -41,7 +41,7 @@ def end_suspension(line: Line, at: datetime) -> None:
     if suspension is None:
         return
     if at < suspension.start_at:
-        raise DomainError(_("The line was not suspended then yet"), reason="in_the_past")
+        raise DomainError(_("The line was not yet suspended at that time"), reason="in_the_past")
     suspension.is_open, suspension.end_at = None, at
     suspension.save(update_fields=["is_open", "end_at"])
     line.resumed_at = at

@@ -5,14 +5,14 @@ import os
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-from telcox.common.collector import spare_the_server
+from telcox.common.garbage_collector import spare_the_server
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
 http = get_asgi_application()
 
-from telcox.common.daphne import extend_daphne  # noqa: E402 - needs the app registry
-from telcox.common.sockets import of_own_pages  # noqa: E402
+from telcox.common.sockets.daphne import extend_daphne  # noqa: E402 - needs the app registry
+from telcox.common.sockets.who import of_own_pages  # noqa: E402
 from usage.live.routing import websocket_router  # noqa: E402
 
 extend_daphne()

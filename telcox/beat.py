@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import beat
 
-from telcox.common import pulse
+from telcox.common import heartbeat
 
 
 class Scheduler(beat.Scheduler):
@@ -15,5 +15,5 @@ class Scheduler(beat.Scheduler):
     def tick(self, *args: Any, **options: Any) -> float:
         """Called at the latest CELERY_BEAT_MAX_LOOP_INTERVAL seconds after the last time."""
         seconds: float = super().tick(*args, **options)
-        pulse.show("beat")
+        heartbeat.beat("beat")
         return seconds

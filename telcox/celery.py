@@ -11,7 +11,7 @@ from celery import Celery
 from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init, worker_shutting_down
 from django.conf import settings
 
-from telcox.common import pulse
+from telcox.common import heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
@@ -29,18 +29,18 @@ def keep_our_logging(**_: Any) -> None:
 
 @worker_init.connect
 def worker_begins(**_: Any) -> None:
-    pulse.forget("worker")
+    heartbeat.clear("worker")
 
 
 @heartbeat_sent.connect
 def worker_works(**_: Any) -> None:
     """Every few seconds while it is connected to Redis (`bin/worker` says how many)."""
-    pulse.show("worker")
+    heartbeat.beat("worker")
 
 
 @beat_init.connect
 def beat_begins(**_: Any) -> None:
-    pulse.forget("beat")  # how it goes on: telcox/beat.py
+    heartbeat.clear("beat")  # how it goes on: telcox/beat.py
 
 
 @worker_shutting_down.connect

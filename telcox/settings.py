@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from billing.overdue.ladder import ladder, suspension_limit
+from billing.overdue.ladder import parse_ladder, suspension_limit
 from telcox.common.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -17,8 +17,7 @@ env = environ.Env()
 
 # --- What kind of deployment is this? ---
 
-# On by default: the first look needs no configuration, and only answers this machine (ALLOWED_HOSTS below).
-# The image, compose file and `make stack` all set DEBUG=0.
+# On by default: the first look needs no configuration, and only answers this machine. The image sets DEBUG=0.
 DEBUG = env.bool("DEBUG", default=True)
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -58,7 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "telcox.common.observability.ObservabilityMiddleware",
+    "telcox.common.web.observability.ObservabilityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -67,7 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "telcox.common.middleware.PageMessageMiddleware",
+    "telcox.common.web.middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -164,7 +163,7 @@ if REDIS_URL:
                 "hosts": [
                     {"address": address, "socket_connect_timeout": 2, "socket_keepalive": True}
                     for address in REDIS_URL.split(",")
-                ]
+                ],
             },
         }
     }
@@ -179,10 +178,8 @@ else:
 # How often a live process compares what its sockets were sent with the database, in seconds. It is what
 # makes the feed right again after messages were lost (Redis restarted, a process killed after its commit).
 LIVE_RESYNC_SECONDS = env.float("LIVE_RESYNC_SECONDS", default=5.0)
-
 # A socket whose reader takes nothing for so long, in seconds, is cut off.
 LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
-
 # The most sockets of one process, and of one line in it. More are told to come back later.
 LIVE_SOCKETS_MAX = env.int("LIVE_SOCKETS_MAX", default=10_000)
 LIVE_SOCKETS_PER_LINE = env.int("LIVE_SOCKETS_PER_LINE", default=2_000)
@@ -208,8 +205,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # it as under way, and asks for no other.
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    # A worker that vanished with its machine is believed to be at work for so long, in seconds; a task that
-    # takes longer is begun beside itself.
+    # A task that takes longer, in seconds, is taken for lost and is begun again.
     "visibility_timeout": 6 * 60 * 60,
 }
 # Redis may be away for as long as it likes.
@@ -229,24 +225,18 @@ WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=20.0)
 
 CELERY_BEAT_SCHEDULER = "telcox.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 10
+_THIS_HOUR = {"expires": 55 * 60}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Periods end at any time of day, so every hour. What nobody did before the next one is sent is dropped:
     # the next one does it.
-    "run_day": {
-        "task": "billing.tasks.run_day",
-        "schedule": crontab(minute="5"),
-        "options": {"expires": 55 * 60},
-    },
-    "send_notices": {
-        "task": "billing.tasks.send_notices",
-        "schedule": crontab(),  # each minute
-        "options": {"expires": 55},
-    },
+    "run_day": {"task": "billing.tasks.run_day", "schedule": crontab("5"), "options": _THIS_HOUR},
+    # Each minute.
+    "send_notices": {"task": "billing.tasks.send_notices", "schedule": crontab(), "options": {"expires": 55}},
     # Does nothing where periods are billed as they end. Past the hour at which run_day begins the next ones.
     "bill_last_month": {
         "task": "billing.tasks.bill_last_month",
-        "schedule": crontab(minute="20"),
-        "options": {"expires": 55 * 60},
+        "schedule": crontab("20"),
+        "options": _THIS_HOUR,
     },
 }
 
@@ -257,7 +247,7 @@ BSS_URL = env.str("BSS_URL", default="http://127.0.0.1:8001")
 BSS_TIMEOUT_SECONDS = env.float("BSS_TIMEOUT_SECONDS", default=2.0)
 
 # Who collects the money of top-ups, as a dotted path.
-PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.collecting.LocalGateway")
+PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", default="billing.wallets.gateway.LocalGateway")
 
 # Who carries SMS to subscribers, as a dotted path.
 SMS_GATEWAY = env.str("SMS_GATEWAY", default="customers.sms.console.ConsoleGateway")
@@ -276,7 +266,7 @@ CREDIT_NOTE_SERIES = env.str("CREDIT_NOTE_SERIES", default="001-002")
 # From the day an invoice is issued, unless its customer or plan says otherwise.
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", default=15)
 # How many days after an invoice was due its customer is reminded of it, and by what (docs/overdue.md).
-REMINDER_LADDER = ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
+REMINDER_LADDER = parse_ladder(env.str("REMINDER_LADDER", default="3:mail,10:mail+sms,20:sms"))
 # How many days after that its line is suspended; 0 is never.
 SUSPEND_AFTER_DAYS = suspension_limit(env.int("SUSPEND_AFTER_DAYS", default=0))
 # For how long after its end a period's use, arriving after it was billed, is charged with a later one.
@@ -316,36 +306,37 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="TelcoX <no-reply@loc
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a refused request is answered 401 with a WWW-Authenticate header.
-        "telcox.common.authentication.PreparedTokenAuthentication",
+        "telcox.common.web.authentication.PreparedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["telcox.common.web.permissions.OpenOrAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.negotiation.JSONWhateverIsAccepted",
-    "DEFAULT_PARSER_CLASSES": ["telcox.common.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.web.negotiation.JSONWhateverIsAccepted",
+    "DEFAULT_PARSER_CLASSES": ["telcox.common.web.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "telcox.common.web.openapi.Schema",
     # `?format=` is not for choosing a renderer: there is one.
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "telcox.common.problems.exception_handler",
+    "EXCEPTION_HANDLER": "telcox.common.web.problems.exception_handler",
 }
 # The largest JSON body that is read, in bytes.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Summary, bills and use of an operator's customers, and the usage its network reports.",
+    "DESCRIPTION": "Self-service for customers, usage reports from the network, payments and credit notes for "
+    "the office. Amounts are in US dollars; errors are `application/problem+json` (RFC 9457).",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "SERVE_PERMISSIONS": ["telcox.common.permissions.OpenOrAuthenticated"],
+    "SERVE_PERMISSIONS": ["telcox.common.web.permissions.OpenOrAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["telcox.common.openapi.without_trailing_slash"],
+    "PREPROCESSING_HOOKS": ["telcox.common.web.openapi.without_trailing_slash"],
     "ENUM_NAME_OVERRIDES": {
         "ProductType": "customers.models.ProductType",
         "InvoiceStatus": "billing.models.InvoiceStatus",
-        "DataCategory": "usage.models.DATA_CATEGORIES",
+        "DataCategory": "usage.vocabulary.DATA_CATEGORIES",
         "UsageCategory": "usage.ingestion.reports.CATEGORY_NAMES",
         "PaymentMethod": "billing.models.PaymentMethod",
         "WalletEntryKind": "billing.models.EntryKind",
@@ -387,7 +378,7 @@ STORAGES = {
         },
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Security ---
 

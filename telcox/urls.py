@@ -3,7 +3,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from telcox.common import health, problems
+from telcox.common.web import health, problems
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),

@@ -8,8 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telcox.settings")
 
 django = get_wsgi_application()
 
-from telcox.common.collector import spare_the_server  # noqa: E402 - needs the settings
-from telcox.common.gate import gated  # noqa: E402
+from telcox.common.garbage_collector import spare_the_server  # noqa: E402 - needs the settings
+from telcox.common.web.admission import with_admission  # noqa: E402
 
-application = gated(django)
+application = with_admission(django)
 spare_the_server()

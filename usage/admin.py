@@ -9,7 +9,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
-from telcox.common.admin import (
+from telcox.common.errors import DomainError
+from telcox.common.office.admin import (
     CappedPaginator,
     ReadOnly,
     ReadOnlyInline,
@@ -18,17 +19,9 @@ from telcox.common.admin import (
     link_to,
     share_used,
 )
-from telcox.common.errors import DomainError
-from usage.models import (
-    DATA_CATEGORIES,
-    Category,
-    IngestionAnswer,
-    RejectedUsage,
-    UsageAlert,
-    UsageCounter,
-    UsageEvent,
-)
+from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageEvent
 from usage.services import redrive_usage
+from usage.vocabulary import DATA_CATEGORIES, Category
 
 NOTHING_USED = UsageCounter()
 

@@ -10,81 +10,17 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
 from telcox.common.fields import KeyField
-
-# The most one event may report (1 PiB): far beyond any session, and far from where sums overflow.
-QUANTITY_MAX = 2**50
-# The most a counter may hold; adding one more event to it still fits the database's signed 64 bits.
-COUNTER_MAX = 2**62
-
-
-class Category(models.TextChoices):
-    """What was used. Data categories are counted in bytes, VOICE in seconds, SMS in messages."""
-
-    SOCIAL = "SOCIAL", _("Social networks")
-    ENTERTAINMENT = "ENTERTAINMENT", _("Entertainment")
-    SYSTEM_UPDATES = "SYSTEM_UPDATES", _("System updates")
-    NAVIGATION_SEARCH = "NAVIGATION_SEARCH", _("Browsing and search")
-    VOICE = "VOICE", _("Voice")
-    SMS = "SMS", _("SMS")
-
-
-# Where each category is counted.
-COUNTER_FIELDS = {
-    Category.SOCIAL: "used_social_bytes",
-    Category.ENTERTAINMENT: "used_entertainment_bytes",
-    Category.SYSTEM_UPDATES: "used_system_updates_bytes",
-    Category.NAVIGATION_SEARCH: "used_navigation_search_bytes",
-    Category.VOICE: "used_voice_seconds",
-    Category.SMS: "used_sms",
-}
-DATA_CATEGORIES = [
-    Category.SOCIAL,
-    Category.ENTERTAINMENT,
-    Category.SYSTEM_UPDATES,
-    Category.NAVIGATION_SEARCH,
-]
-DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
-# Where a subscription says of each of them that it is free: its bytes are counted, and draw on no allowance.
-ZERO_RATED = {
-    "used_social_bytes": "zero_rated_social",
-    "used_entertainment_bytes": "zero_rated_entertainment",
-    "used_system_updates_bytes": "zero_rated_system_updates",
-    "used_navigation_search_bytes": "zero_rated_navigation_search",
-}
-
-
-class Resource(models.TextChoices):
-    """What a plan has an allowance of."""
-
-    DATA = "DATA", _("Data")
-    VOICE = "VOICE", _("Voice")
-    SMS = "SMS", _("SMS")
-
-
-# The shares of an allowance, in percent, at whose crossing the subscriber is told.
-ALERT_THRESHOLDS = (50, 80, 100)
-
-
-class RejectionReason(models.TextChoices):
-    """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
-    again. What happened while its line was suspended is refused as long as the suspension says so, and what
-    happened after it was terminated, for good. One that is too late is kept to be looked at, as long as other
-    usage of its time."""
-
-    UNKNOWN_LINE = "unknown_line", _("No line has this number")
-    NO_SUBSCRIPTION = "no_subscription", _("The line had no plan then")
-    LINE_SUSPENDED = "line_suspended", _("The line was suspended then")
-    LINE_TERMINATED = "line_terminated", _("The line was terminated before")
-    IN_FUTURE = "in_future", _("It lies in the future")
-    COUNTER_FULL = "counter_full", _("The line's counter cannot hold this much")
-    TOO_LATE = "too_late", _("The usage of its day was purged")
-    EVENT_CONFLICT = "event_conflict", _("Another event has this source and event id")
-    INVALID = "invalid", _("It is no usage event")
-
-
-def started_minutes(seconds: int) -> int:
-    """Voice is sold by the minute, and a minute that was begun is used."""
-    return -(-seconds // 60)
+from usage.vocabulary import (
+    COUNTER_FIELDS,
+    COUNTER_MAX,
+    DATA_FIELDS,
+    QUANTITY_MAX,
+    ZERO_RATED,
+    Category,
+    RejectionReason,
+    Resource,
+    started_minutes,
+)
 
 
 class UsageEventManager(models.Manager["UsageEvent"]):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from customers.models import Subscription
-from telcox.common.prepared import PreparedQuery, Row
-from usage.models import DATA_FIELDS, ZERO_RATED
+from telcox.common.database.prepared import PreparedQuery, Row
+from usage.vocabulary import DATA_FIELDS, ZERO_RATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class Period:
 
     subscription_id: int
     line_id: int
-    line_status: str
     phone_number: str
     client_full_name: str
     sequence: int
@@ -44,7 +43,6 @@ class Alert(NamedTuple):
 _COLUMNS = (
     "id",
     "line_id",
-    "line__status",
     "line__phone_number",
     "line__customer__full_name",
     "sequence",
@@ -116,7 +114,6 @@ def _period(row: Row) -> Period:
     return Period(
         subscription_id=row["id"],
         line_id=row["line_id"],
-        line_status=row["line__status"],
         phone_number=row["line__phone_number"],
         client_full_name=row["line__customer__full_name"],
         sequence=row["sequence"],

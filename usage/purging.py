@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from customers.models import Subscription
-from telcox.common.bulk import KEYS_AT_ONCE, chunks
 from telcox.common.calendar import local_date, midnight
+from telcox.common.database.bulk import KEYS_AT_ONCE, chunks
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 from usage.ingestion.reports import YEARS
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageEvent
 
@@ -49,12 +49,14 @@ def require_old_enough(*, before: date, at: datetime) -> None:
     latest = local_date(at) - KEPT_AT_LEAST
     if before > latest:
         raise DomainError(
-            f"Usage is kept for {KEPT_AT_LEAST.days} days at least: {latest} is the latest day before which "
-            "it can be purged",
+            f"Usage must be kept for at least {KEPT_AT_LEAST.days} days: the latest day that can be given "
+            f"is {latest}",
             reason="too_recent",
         )
     if before.year not in YEARS:
-        raise DomainError(f"{before} is before all usage", reason="no_such_day")
+        raise DomainError(
+            f"{before} is before the first usage: there is nothing to delete", reason="no_such_day"
+        )
 
 
 def old_events(*, of: QuerySet[Subscription], before: date) -> OldEvents:
@@ -88,7 +90,7 @@ def purge_events(
     for period, _ in _with_old_events(before):
         deleted = chunk
         while deleted == chunk:
-            deleted = patiently(partial(_purge_some, period, of, before, chunk))
+            deleted = retry_lost_locks(partial(_purge_some, period, of, before, chunk))
             if deleted:
                 yield period, deleted
 
@@ -109,7 +111,7 @@ def purge_answers(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator
     require_old_enough(before=before, at=at)
     old = answers_to_purge(before=before).order_by("answered_at")
     while pks := list(old.values_list("pk", flat=True)[:chunk]):
-        yield patiently(partial(_delete, IngestionAnswer.objects.all(), pks))
+        yield retry_lost_locks(partial(_delete, IngestionAnswer.objects.all(), pks))
 
 
 def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator[int]:
@@ -118,7 +120,7 @@ def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterato
     # By the primary key and past those that stay, so that the table is gone through once.
     old, last = rejected_to_purge(before=before).order_by("pk"), 0
     while pks := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
-        yield patiently(partial(_delete, RejectedUsage.objects.all(), pks))
+        yield retry_lost_locks(partial(_delete, RejectedUsage.objects.all(), pks))
         last = pks[-1]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TypedDict
 
-from telcox.common.calendar import spoken
+from telcox.common.calendar import local_iso
 
 
 class Breakdown(TypedDict):
@@ -69,7 +69,7 @@ def build_snapshot(
         client_full_name=client_full_name,
         plan_id=plan_id,
         limit_bytes=limit_bytes,
-        expiration_at=spoken(expiration_at),
+        expiration_at=local_iso(expiration_at),
         breakdown=breakdown,
         total_bytes=total,
         percent=round(drawn * 100 / limit_bytes, 2) if limit_bytes else 0.0,

@@ -9,8 +9,8 @@ from typing import Any
 
 from customers.models import Subscription
 from telcox.common.calendar import LocalDates
-from telcox.common.moments import one_moment
-from usage.ingestion.statements import COLUMNS, POSITION
+from telcox.common.database.consistent_read import consistent_read
+from usage.ingestion.values import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 
 # Subscriptions compared at a time: memory stays the same however many there are.
@@ -30,14 +30,14 @@ class Difference:
         return f"subscription {self.subscription_id}, {self.where}: {self.held}, by its events {self.events}"
 
 
-def differences() -> Iterator[Difference]:
+def find_differences() -> Iterator[Difference]:
     """Every column of every counter and day that is not the sum of its events; a counter's version is their
     number, the purged ones included. Each thousand subscriptions are read as of one moment, while usage may
     go on coming in."""
     last = 0
     pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
     while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
-        with one_moment():
+        with consistent_read():
             found = list(_compare(chunk))
         yield from found
         last = chunk[-1]

@@ -18,27 +18,27 @@ from django.utils.translation import gettext_lazy as _
 from billing.bank import ImportReport, assign_transfer, import_statement
 from billing.models import BankTransfer, Invoice, Payment
 from billing.models.invoices import OPEN
-from telcox.common.admin import CappedPaginator, NeverChanged, Search, list_of, page_of
 from telcox.common.errors import DomainError
-from telcox.common.previews import Invalid, Previewed
+from telcox.common.office.admin import CappedPaginator, NeverChanged, Search, change_page_of, list_page_of
+from telcox.common.office.previews import Invalid, Previewed
 
 
 class StatementForm(forms.Form):
     file = forms.FileField(
         label=_("file"),
-        help_text=_("CSV, as the bank gives it. Transfers that were imported before are not imported again."),
+        help_text=_("The bank's CSV file. Transfers that were already imported are skipped."),
     )
     decimal = forms.ChoiceField(
         label=_("decimal mark"),
         required=False,
-        choices=[("", _("As the amounts show")), (",", "1.234,56"), (".", "1,234.56")],
+        choices=[("", _("Detect from the amounts")), (",", "1.234,56"), (".", "1,234.56")],
     )
 
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > settings.BANK_FILE_BYTES:
             raise ValidationError(
-                _("The file is larger than %(most)s: manage.py import_payments takes it"),
+                _("The file is larger than %(most)s: import it with manage.py import_payments"),
                 params={"most": filesizeformat(settings.BANK_FILE_BYTES)},
             )
         return file
@@ -66,7 +66,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
     ordering = ("-id",)
     change_list_template = "admin/bank_transfers.html"
     preview_template = "admin/bank_preview.html"
-    preview_title = _("What would become of it")
+    preview_title = _("Result of the import")
 
     # --- Importing ---
 
@@ -140,7 +140,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
             else:
                 self.log_change(request, transfer, gettext("Assign to an invoice"))
                 messages.success(request, gettext("Assigned to %s") % payment.invoice)
-                return redirect(page_of(transfer))
+                return redirect(change_page_of(transfer))
         shown = {
             "title": gettext("Assign to an invoice"),
             "submit": gettext("Assign"),
@@ -152,8 +152,8 @@ class BankTransferAdmin(NeverChanged, Previewed):
     def _page(
         self, request: HttpRequest, template: str, form: forms.Form, shown: dict[str, Any]
     ) -> HttpResponse:
-        trail = [(self.opts.verbose_name_plural, list_of(self.model))]
+        trail = [(self.opts.verbose_name_plural, list_page_of(self.model))]
         if transfer := shown.pop("trail_of", None):
-            trail.append((str(transfer), page_of(transfer)))
+            trail.append((str(transfer), change_page_of(transfer)))
         context = {**self.admin_site.each_context(request), "form": form, "media": self.media + form.media}
         return render(request, template, {**context, "trail": trail, **shown})

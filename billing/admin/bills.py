@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine, Unit, Wallet
 from billing.rating import Rated, RatedLine, RatingInputs, Span
-from billing.sales.facts import Priced, priced
+from billing.rating.facts import PricedPeriod, price_periods
+from billing.runs.rehearsing import Sample, SampleLine
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
 
@@ -22,8 +23,8 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
     allowance = facts.granted()
     return {
         "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
-        "lines": [_line_shown(line, _label(line)) for line in rated.lines],
-        **_sums_shown(rated, facts.tax_rate),
+        "lines": [line_shown(line, _label(line)) for line in rated.lines],
+        **sums_shown(rated, facts.tax_rate),
         "allowance": _("Included: %(data)s of data, %(minutes)d minutes, %(sms)d SMS")
         % {
             "data": filesizeformat(allowance.data_bytes),
@@ -37,19 +38,19 @@ def document_shown(document: Invoice) -> dict[str, Any]:
     """The same of a document that there is, or would be."""
     return {
         "title": str(document),
-        "lines": [_line_shown(line, line.description) for line in document.lines.order_by("position")],
-        **_sums_shown(document, document.tax_rate),
+        "lines": [line_shown(line, line.description) for line in document.lines.order_by("position")],
+        **sums_shown(document, document.tax_rate),
     }
 
 
-def bills_shown(bills: Iterable[Priced]) -> list[dict[str, Any]]:
+def bills_shown(bills: Iterable[PricedPeriod]) -> list[dict[str, Any]]:
     return [bill_shown(facts, rated) for _period, facts, rated in bills]
 
 
 def bill_so_far(period: Subscription) -> str:
     """What the period costs with what was used of it until now."""
     try:
-        [bill] = priced([period], at=timezone.now())
+        [bill] = price_periods([period], at=timezone.now())
     except DomainError as refusal:
         return refusal.detail
     return render_to_string("admin/bill.html", {"bill": bill_shown(bill.facts, bill.rated)})
@@ -59,15 +60,15 @@ def balance_of(line: Line) -> Decimal | None:
     return Wallet.objects.filter(line=line).values_list("balance_usd", flat=True).first()
 
 
-def charged(line: Line, before: Decimal | None) -> str:
+def wallet_movement(line: Line, before: Decimal | None) -> str:
     """What was taken from the line's wallet, or given back, since its balance was `before`."""
     after = balance_of(line)
     taken = (before or Decimal(0)) - (after or Decimal(0))
-    told = {"amount": money(abs(taken)), "balance": money(after or Decimal(0))}
+    told = {"amount": format_usd(abs(taken)), "balance": format_usd(after or Decimal(0))}
     if taken > 0:
-        return _("Charged to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+        return _("Charged to the wallet now: %(amount)s. Balance after that: %(balance)s.") % told
     if taken < 0:
-        return _("Given back to the wallet now: %(amount)s. Its balance then: %(balance)s.") % told
+        return _("Refunded to the wallet now: %(amount)s. Balance after that: %(balance)s.") % told
     return _("Nothing is charged to the wallet now.")
 
 
@@ -99,33 +100,33 @@ def _label(line: RatedLine) -> str:
     return label
 
 
-def _line_shown(line: RatedLine | InvoiceLine, label: str) -> dict[str, str]:
+def line_shown(line: RatedLine | InvoiceLine | SampleLine, label: str) -> dict[str, str]:
     return {
         "label": label,
-        "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
-        "unit_price": plain(line.unit_price, least=2),
-        "amount": money(line.amount),
-        "discount": money(line.discount) if line.discount else "—",
-        "tax": money(line.tax),
-        "total": money(line.amount - line.discount + line.tax),
+        "quantity": f"{format_decimal(line.quantity)} {Unit(line.unit).label}",
+        "unit_price": format_decimal(line.unit_price, least=2),
+        "amount": format_usd(line.amount),
+        "discount": format_usd(line.discount) if line.discount else "—",
+        "tax": format_usd(line.tax),
+        "total": format_usd(line.amount - line.discount + line.tax),
     }
 
 
-def _sums_shown(of: Rated | Invoice, tax_rate: Decimal) -> dict[str, str]:
+def sums_shown(of: Rated | Invoice | Sample, tax_rate: Decimal) -> dict[str, str]:
     return {
-        "subtotal": money(of.subtotal),
-        "discount": money(of.discount),
-        "tax": money(of.tax),
-        "total": money(of.total),
-        "tax_rate": f"{plain(tax_rate * 100)} %",
+        "subtotal": format_usd(of.subtotal),
+        "discount": format_usd(of.discount),
+        "tax": format_usd(of.tax),
+        "total": format_usd(of.total),
+        "tax_rate": f"{format_decimal(tax_rate * 100)} %",
     }
 
 
-def money(amount: Decimal) -> str:
+def format_usd(amount: Decimal) -> str:
     return number_format(amount, 2)
 
 
-def plain(number: Decimal, least: int = 0) -> str:
+def format_decimal(number: Decimal, least: int = 0) -> str:
     """Without the zeros at its end, but with so many decimals at least."""
     exponent = number.normalize().as_tuple().exponent
     return number_format(number, max(least, -exponent if isinstance(exponent, int) else 0))

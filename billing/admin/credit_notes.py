@@ -12,13 +12,13 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, charged, document_shown, money
+from billing.admin.bills import balance_of, document_shown, format_usd, wallet_movement
 from billing.admin.invoices import CUSTOMER, DocumentAdmin, InvoiceLineInline
-from billing.crediting import Left, credit_invoice, left_of
 from billing.models import CreditNote, Invoice
-from telcox.common.admin import is_key
+from billing.settling.crediting import RemainingLine, credit_invoice, remaining_lines
 from telcox.common.money import CENT
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import is_key
+from telcox.common.office.previews import TriedOut
 
 LINE = "line_"
 
@@ -28,14 +28,14 @@ class CreditNoteForm(forms.ModelForm):
     bill_again = forms.BooleanField(
         label=_("Bill the period again"),
         required=False,
-        help_text=_("With the next billing, where all of the invoice is taken back"),
+        help_text=_("In the next billing run; only if the whole invoice is credited"),
     )
 
 
 class LeftField(forms.DecimalField):
     """How much of a line is taken back: all that is left, until somebody says less."""
 
-    def __init__(self, left: Left) -> None:
+    def __init__(self, left: RemainingLine) -> None:
         most = left.amounts.amount
         super().__init__(
             label=_("Line %d") % left.line.position,
@@ -45,7 +45,8 @@ class LeftField(forms.DecimalField):
             max_value=most,
             max_digits=12,
             decimal_places=2,
-            help_text=_("%(line)s: up to %(most)s") % {"line": left.line.description, "most": money(most)},
+            help_text=_("%(line)s: up to %(most)s")
+            % {"line": left.line.description, "most": format_usd(most)},
         )
 
 
@@ -55,7 +56,7 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
     back."""
 
     form = CreditNoteForm
-    preview_title = _("What would be taken back")
+    preview_title = _("What would be credited")
     asks = ("corrects", "why", "bill_again")
     autocomplete_fields = ("corrects",)
     list_display = ("document", "corrects", "customer_name", "phone_number", "total", "issued_at")
@@ -87,7 +88,7 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
             return fieldsets
         described = _("Before discount and tax, which go back in proportion")
         amounts = {"fields": tuple(_fields_of(invoice)), "description": described}
-        return [(str(invoice), fieldsets[0][1]), (_("How much of each line"), amounts)]
+        return [(str(invoice), fieldsets[0][1]), (_("Amount to credit of each line"), amounts)]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return credit_invoice(
@@ -105,7 +106,7 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
         note = self.make(given, at, by)
         assert isinstance(note, Invoice)
         shown = {"bills": [document_shown(note)]}
-        return {**shown, "charged": charged(period.line, before)} if period else shown
+        return {**shown, "charged": wallet_movement(period.line, before)} if period else shown
 
     def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
         lines = {name: amount for name, amount in posted.items() if name.startswith(LINE)}
@@ -134,13 +135,15 @@ def _chosen(given: dict[str, Any]) -> dict[int, Decimal] | None:
 
 def _left(invoice: Invoice) -> dict[int, Decimal]:
     return {
-        position: left.amounts.amount for position, left in left_of(invoice).items() if left.amounts.amount
+        position: left.amounts.amount
+        for position, left in remaining_lines(invoice).items()
+        if left.amounts.amount
     }
 
 
 def _fields_of(invoice: Invoice) -> dict[str, LeftField]:
     return {
         f"{LINE}{position}": LeftField(left)
-        for position, left in left_of(invoice).items()
+        for position, left in remaining_lines(invoice).items()
         if left.amounts.amount
     }

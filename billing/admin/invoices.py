@@ -6,14 +6,16 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money
+from billing.admin.bills import format_usd
 from billing.admin.printing import Printed
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     Channel,
     CreditNote,
@@ -28,19 +30,19 @@ from billing.models import (
 )
 from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
-from billing.overdue.reminding import days_overdue, remind
-from billing.services import discard_draft, draft_invoice, issue_invoice
-from telcox.common.admin import (
+from billing.overdue.reminding import days_overdue, remind_by_hand
+from telcox.common.calendar import local_date
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     NeverChanged,
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     Step,
     form_for,
 )
-from telcox.common.calendar import local_date
 
 
 class InvoiceLineInline(ReadOnlyInline):
@@ -71,24 +73,19 @@ class CreditNoteInline(ReadOnlyInline):
     related = ("series",)
     fields = ("document", "issued_at", "subtotal", "discount", "tax", "total")
     readonly_fields = fields
-    verbose_name_plural = _("taken back by")
+    verbose_name_plural = _("credit notes of this invoice")
 
     @admin.display(description=_("number"))
     def document(self, note: CreditNote) -> str:
         return str(note)
 
 
-class Overdue(admin.SimpleListFilter):
+class Overdue(RowsFilter):
     title = _("due")
     parameter_name = "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("overdue", _("Overdue"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Invoice]:
-        if self.value() != "overdue":
-            return queryset
-        return with_owed(queryset.overdue(local_date(timezone.now())))
+    offered = (
+        ("overdue", _("Overdue"), lambda invoices: with_owed(invoices.overdue(local_date(timezone.now())))),
+    )
 
 
 def _is_overdue(invoice: Invoice) -> bool:
@@ -97,7 +94,7 @@ def _is_overdue(invoice: Invoice) -> bool:
 
 
 def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoice:
-    remind(invoice=invoice, channel=channel, at=at)
+    remind_by_hand(invoice=invoice, channel=channel, at=at)
     return invoice
 
 
@@ -156,7 +153,7 @@ class InvoiceAdmin(DocumentAdmin):
                 )
             },
         ),
-        (_("Reckoned from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
+        (_("Calculated from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
     readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
     # Shown where the list is of what is overdue, whose rows have them.
@@ -169,7 +166,7 @@ class InvoiceAdmin(DocumentAdmin):
             permission="billing.change_invoice",
             run=lambda invoice, at, by: issue_invoice(invoice=invoice, at=at, by=by),
             when=lambda invoice: invoice.is_draft,
-            confirm=_("Issue this invoice? It gets its number and never changes again."),
+            confirm=_("Issue this invoice? It gets its number and cannot be changed afterwards."),
         ),
         Step(
             name="discard",
@@ -184,7 +181,7 @@ class InvoiceAdmin(DocumentAdmin):
             Step(
                 name=f"remind_by_{channel.lower()}",
                 label=label,
-                done=_("Will be reminded of: %s"),
+                done=_("Reminder queued: %s"),
                 permission="billing.change_invoice",
                 run=partial(_remind, channel),
                 when=_is_overdue,
@@ -215,7 +212,7 @@ class InvoiceAdmin(DocumentAdmin):
                 obj.kind == InvoiceKind.INVOICE
                 and obj.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID),
                 "billing.add_creditnote",
-                _("Take back"),
+                _("Issue credit note"),
                 form_for(CreditNote, corrects=obj.pk),
             ),
         ]
@@ -225,7 +222,7 @@ class InvoiceAdmin(DocumentAdmin):
             if there and request.user.has_perm(right)
         ]
 
-    @admin.display(description=_("reckoned from"))
+    @admin.display(description=_("calculated from"))
     def reckoned_from(self, invoice: Invoice) -> str:
         if invoice.rated_from is None:
             return "—"
@@ -234,23 +231,23 @@ class InvoiceAdmin(DocumentAdmin):
 
     @admin.display(description=_("paid"))
     def paid(self, invoice: Invoice) -> str:
-        return money(invoice.paid)
+        return format_usd(invoice.paid)
 
     @admin.display(description=_("credited"))
     def credited(self, invoice: Invoice) -> str:
-        return money(invoice.credited)
+        return format_usd(invoice.credited)
 
-    @admin.display(description=_("of that back on the wallet"))
+    @admin.display(description=_("of which refunded to the wallet"))
     def refunded(self, invoice: Invoice) -> str:
-        return money(invoice.refunded)
+        return format_usd(invoice.refunded)
 
     @admin.display(description=_("outstanding"))
     def outstanding(self, invoice: Invoice) -> str:
-        return money(invoice.outstanding)
+        return format_usd(invoice.outstanding)
 
     @admin.display(description=_("outstanding"), ordering="owed")
     def owed(self, invoice: Any) -> str:
-        return money(invoice.owed)
+        return format_usd(invoice.owed)
 
     @admin.display(description=_("days overdue"), ordering="-due_on")
     def days_overdue(self, invoice: Invoice) -> int:
@@ -309,7 +306,7 @@ class InvoiceEventAdmin(ReadOnly):
     list_filter = ("to_status",)
     list_select_related = ("invoice__series",)
     search_fields = ("=invoice__number", "by")
-    search_help_text = _("Number, or who it was")
+    search_help_text = _("Invoice number or user")
     paginator = CappedPaginator
     ordering = ("-id",)
 

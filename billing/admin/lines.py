@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bills_shown, charged, money
+from billing.admin.bills import balance_of, bills_shown, format_usd, wallet_movement
 from billing.models import Discount
 from billing.sales.services import (
     cancel_end,
@@ -33,17 +33,18 @@ from customers.admin import (
 )
 from customers.models import Line, LineStatus, PlanChange, SoldPack, Subscription, Suspension
 from customers.services import resume_line
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     OfficeAdmin,
     ReadOnlyInline,
+    RowsFilter,
     Step,
+    change_page_of,
     form_for,
-    list_of,
-    page_of,
-    seen,
+    list_page_of,
+    row_version,
 )
-from telcox.common.previews import TriedOut
+from telcox.common.office.previews import TriedOut
 from usage.admin import SubscriptionInline, share_of_data
 
 
@@ -54,15 +55,10 @@ class PlanChangeInline(ReadOnlyInline):
     readonly_fields = fields
 
 
-class NotRenewed(admin.SimpleListFilter):
+class NotRenewed(RowsFilter):
     title = _("renewal")
     parameter_name = "renewal"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("lapsed", _("Prepaid, not renewed"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Line]:
-        return queryset.lapsed(timezone.now()) if self.value() == "lapsed" else queryset
+    offered = (("lapsed", _("Prepaid, not renewed"), lambda lines: lines.lapsed(timezone.now())),)
 
 
 def _in_use(line: Line) -> bool:
@@ -126,33 +122,35 @@ class LineAdmin(OfficeAdmin):
         Step(
             name="resume",
             label=_("Resume"),
-            done=_("In service again: %s"),
+            done=_("Back in service: %s"),
             permission="customers.change_suspension",
             run=lambda line, at, by: resume_line(line=line, at=at, by=by),
             when=lambda line: line.status == LineStatus.SUSPENDED,
         ),
         Step(
             name="cancel_plan_change",
-            label=_("Call off plan change"),
-            done=_("Plan change called off: %s"),
+            label=_("Cancel plan change"),
+            done=_("Plan change cancelled: %s"),
             permission="customers.delete_planchange",
             run=lambda line, at, by: cancel_plan_change(line=line, at=at, by=by),
             when=lambda line: bool(line.pending),
         ),
         Step(
             name="schedule_end",
-            label=_("End with its period"),
-            done=_("Will end with its period: %s"),
+            label=_("End with the period"),
+            done=_("Will end with the period: %s"),
             permission="customers.delete_line",
             run=lambda line, at, by: schedule_end(line=line, at=at, by=by),
             when=lambda line: _in_use(line) and _runs(line) and not line.ends_with_period,
-            confirm=_("End this line when its period ends? Its number goes out of service for good then."),
+            confirm=_(
+                "End this line when its period ends? Its number will then be out of service permanently."
+            ),
             on_list=False,
         ),
         Step(
             name="cancel_end",
-            label=_("Call off the end"),
-            done=_("Goes on: %s"),
+            label=_("Cancel the scheduled end"),
+            done=_("Stays in service: %s"),
             permission="customers.delete_line",
             run=lambda line, at, by: cancel_end(line=line, at=at, by=by),
             when=lambda line: line.ends_with_period,
@@ -164,7 +162,7 @@ class LineAdmin(OfficeAdmin):
             permission="customers.delete_line",
             run=lambda line, at, by: terminate_line(line=line, at=at, by=by),
             when=_in_use,
-            confirm=_("Terminate this line now? It cannot be put into service again."),
+            confirm=_("Terminate this line now? This cannot be undone."),
             on_list=False,
         ),
     )
@@ -190,8 +188,8 @@ class LineAdmin(OfficeAdmin):
             obj.save()
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        links = [(_("All subscriptions"), list_of(Subscription, line__id__exact=obj.pk))]
-        of_line = {"line": obj.pk, "seen": seen(obj)}
+        links = [(_("All subscriptions"), list_page_of(Subscription, line__id__exact=obj.pk))]
+        of_line = {"line": obj.pk, "seen": row_version(obj)}
         active, runs = obj.status == LineStatus.ACTIVE, _runs(obj)
         offers: list[tuple[bool, str, Any, str]] = [
             (
@@ -225,7 +223,7 @@ class LineAdmin(OfficeAdmin):
     def plan(self, line: Any) -> str:
         if not line.current:
             return "—"
-        return format_html('<a href="{}">{}</a>', page_of(line.current[0]), line.current[0].plan_name)
+        return format_html('<a href="{}">{}</a>', change_page_of(line.current[0]), line.current[0].plan_name)
 
     @admin.display(description=_("expiration"))
     def until(self, line: Any) -> str:
@@ -240,7 +238,7 @@ class LineAdmin(OfficeAdmin):
     @admin.display(description=_("balance"))
     def balance(self, line: Line) -> str:
         balance = balance_of(line)
-        return "—" if balance is None else money(balance)
+        return "—" if balance is None else format_usd(balance)
 
 
 # --- Another plan ---
@@ -252,23 +250,18 @@ class PlanChangeForm(LineStepForm):
     at_period_end = forms.TypedChoiceField(
         label=_("When"),
         choices=[
-            (NOW, _("Now: the running period ends, and each plan is paid for its days")),
-            (AT_PERIOD_END, _("When the running period ends")),
+            (NOW, _("Now: the current period ends, and each plan is charged for its days")),
+            (AT_PERIOD_END, _("When the current period ends")),
         ],
         coerce=lambda chosen: chosen == AT_PERIOD_END,
         widget=forms.RadioSelect,
     )
 
 
-class Pending(admin.SimpleListFilter):
+class Pending(RowsFilter):
     title = _("pending")
     parameter_name = "pending"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Pending"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PlanChange]:
-        return queryset.pending() if self.value() == "yes" else queryset
+    offered = (("yes", _("Pending"), lambda changes: changes.pending()),)
 
 
 @admin.register(PlanChange)
@@ -297,4 +290,4 @@ class PlanChangeAdmin(TriedOut, ActsOnLine):
         before = balance_of(line)
         service = schedule_plan_change if given["at_period_end"] else change_plan
         sale = service(line=line, plan=given["plan"], at=at, by=by)
-        return {"bills": bills_shown(sale.bills), "charged": charged(line, before)}
+        return {"bills": bills_shown(sale.bills), "charged": wallet_movement(line, before)}

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Notice, NoticeState
 from billing.notices import send_again
-from telcox.common.admin import CappedPaginator, ReadOnly, Step
+from telcox.common.office.admin import CappedPaginator, ReadOnly, Step
 
 
 @admin.register(Notice)
@@ -20,10 +20,10 @@ class NoticeAdmin(ReadOnly):
         Step(
             name="send_again",
             label=_("Send again"),
-            done=_("To be sent again: %s"),
+            done=_("Will be sent again: %s"),
             permission="billing.change_notice",
             run=lambda notice, at, by: send_again(notice=notice),
             when=lambda notice: notice.state != NoticeState.WAITING,
-            confirm=_("Send this notice again? The customer may have got it already."),
+            confirm=_("Send this notice again? The customer may already have received it."),
         ),
     )

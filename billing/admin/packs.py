@@ -12,14 +12,14 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bills_shown, charged
+from billing.admin.bills import balance_of, bills_shown, wallet_movement
 from billing.sales.services import buy_pack
 from customers.admin import ActsOnLine, LineStepForm
 from customers.models import Line, Pack, SoldPack, Subscription
-from telcox.common.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, Search, link_to
 from telcox.common.calendar import local_date
-from telcox.common.forms import GigabytesField
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import CappedPaginator, OfficeAdmin, ReadOnlyInline, Search, link_to
+from telcox.common.office.forms import GigabytesField
+from telcox.common.office.previews import TriedOut
 
 
 class PackForm(forms.ModelForm):
@@ -40,11 +40,11 @@ class PackAdmin(OfficeAdmin):
         (None, {"fields": ("name", "code", "product_type", "price")}),
         (_("On sale"), {"fields": ("on_sale", ("on_sale_from", "on_sale_until"))}),
         (
-            _("What is in it"),
+            _("Contents"),
             {
                 "fields": ("data_bytes", "voice_minutes", "sms"),
                 "description": _(
-                    "It is used when the plan's allowance is used up, and ends with the period."
+                    "A pack is used when the plan's allowance is used up. It ends with the period."
                 ),
             },
         ),
@@ -109,7 +109,7 @@ class SoldPackAdmin(TriedOut, ActsOnLine):
         line = given["line"]
         before = balance_of(line)
         sale = buy_pack(line=line, pack=given["pack"], reference=given["reference"], at=at, by=by)
-        return {"bills": bills_shown(sale.bills), "charged": charged(line, before)}
+        return {"bills": bills_shown(sale.bills), "charged": wallet_movement(line, before)}
 
     @admin.display(description=_("line"), ordering="subscription__line__phone_number")
     def line(self, sold: SoldPack) -> str:

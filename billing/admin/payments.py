@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money
+from billing.admin.bills import format_usd
 from billing.models import Payment, Reversal
-from billing.paying import record_payment, reverse_payment
-from telcox.common.admin import CappedPaginator, MadeByService, form_for, link_to
+from billing.settling.paying import receive_payment, reverse_payment
+from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
 
 
 class PaymentForm(forms.ModelForm):
@@ -61,7 +61,7 @@ class PaymentAdmin(MoneyAdmin):
         return [(_("Reverse"), form_for(Reversal, reverses=obj.pk))]
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        return record_payment(
+        return receive_payment(
             invoice=given["invoice"],
             amount=given["amount"],
             payment_method=given["payment_method"],
@@ -69,15 +69,18 @@ class PaymentAdmin(MoneyAdmin):
             at=at,
             by=by,
             paid_at=given["paid_at"],
-        )
+        ).payment
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if obj.to_wallet > 0:
-            told = {"invoice": money(obj.amount), "wallet": money(obj.to_wallet)}
+            told = {"invoice": format_usd(obj.amount), "wallet": format_usd(obj.to_wallet)}
             self.message_user(
                 request,
-                gettext("%(invoice)s were owed; %(wallet)s more went to the line's wallet.") % told,
+                gettext(
+                    "The invoice received %(invoice)s. The remaining %(wallet)s went to the line's wallet."
+                )
+                % told,
             )
 
     @admin.display(description=_("reversed by"))

@@ -12,16 +12,16 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import bill_shown, money, plain
+from billing.admin.bills import bill_shown, format_decimal, format_usd
 from billing.rating import Pack as BoughtPack
 from billing.rating import Used
 from billing.sales.examples import example_of
 from customers.catalogue import Changed, history_of, revise_plan
 from customers.models import PRICES, Pack, Plan, PlanRevision
-from telcox.common.admin import page_of
 from telcox.common.calendar import local_date
-from telcox.common.forms import GB, GigabytesField
-from telcox.common.previews import Invalid, Panel, Previewed
+from telcox.common.office.admin import change_page_of
+from telcox.common.office.forms import GB, GigabytesField
+from telcox.common.office.previews import Invalid, Panel, Previewed
 
 
 class PlanForm(forms.ModelForm):
@@ -33,7 +33,7 @@ class PlanForm(forms.ModelForm):
         max_value=1,
         max_digits=5,
         decimal_places=4,
-        help_text=_("The share of what is unused that goes to the next period: 0.5 for half"),
+        help_text=_("The share of the unused allowance that goes to the next period: 0.5 for half"),
     )
 
 
@@ -114,7 +114,7 @@ class PlanAdmin(Previewed):
             {
                 "fields": ("on_sale", ("on_sale_from", "on_sale_until")),
                 "description": _(
-                    "Who has the plan keeps it, and renews it, when it is not on sale any more."
+                    "Customers who have the plan keep it, and can renew it, when it is no longer on sale."
                 ),
             },
         ),
@@ -123,8 +123,8 @@ class PlanAdmin(Previewed):
             {
                 "fields": ("validity_days", "data_bytes", "voice_minutes", "sms"),
                 "description": _(
-                    "Of a full period. With validity 0 a period is the calendar's month, and who comes in "
-                    "the middle of it gets, and pays, the share of its days."
+                    "For a full period. With validity 0 a period is the calendar month. A line that starts "
+                    "in the middle of it gets, and pays, a share in proportion to the days."
                 ),
             },
         ),
@@ -138,7 +138,8 @@ class PlanAdmin(Previewed):
                     "overage_price_per_sms",
                 ),
                 "description": _(
-                    "Periods that were sold keep the terms they were sold with; these are for the next ones."
+                    "Periods already sold keep the terms they were sold with. These terms apply to the "
+                    "next periods."
                 ),
             },
         ),
@@ -156,7 +157,9 @@ class PlanAdmin(Previewed):
             _("To the next period"),
             {
                 "fields": (("rollover_share", "rollover_cap"),),
-                "description": _("What is left of the plan's allowance; packs end with their period."),
+                "description": _(
+                    "Applies to what is left of the plan's allowance. Packs end with their period."
+                ),
             },
         ),
         (
@@ -170,7 +173,9 @@ class PlanAdmin(Previewed):
                         "zero_rated_navigation_search",
                     ),
                 ),
-                "description": _("Data of these kinds is not counted against the allowance."),
+                "description": _(
+                    "Data of these categories is not counted against the allowance (zero-rated)."
+                ),
             },
         ),
     )
@@ -197,7 +202,7 @@ class PlanAdmin(Previewed):
         return self.has_view_permission(request, obj) if obj else self.has_add_permission(request)
 
     def preview_panel(self, address: str) -> Panel:
-        description = _("Reckoned with the terms as they are typed above, which are not saved by this.")
+        description = _("Calculated with the terms typed above. This does not save them.")
         return Panel(self.preview_title, address, ExampleForm(), description)
 
     def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -237,7 +242,7 @@ def history_shown(plan: Plan) -> list[dict[str, Any]]:
         {
             "at": revised.revision.replaced_at,
             "by": revised.revision.replaced_by,
-            "address": page_of(revised.revision),
+            "address": change_page_of(revised.revision),
             "changes": [
                 {
                     "label": PlanRevision._meta.get_field(change.field).verbose_name,  # type: ignore[union-attr]
@@ -253,11 +258,11 @@ def history_shown(plan: Plan) -> list[dict[str, Any]]:
 
 def _term_shown(change: Changed, value: Any) -> str:
     if change.field == "data_bytes":
-        return f"{plain(Decimal(value) / GB)} GB"
+        return f"{format_decimal(Decimal(value) / GB)} GB"
     if change.field == "validity_days":
         return gettext("%d days") % value if value else gettext("calendar month")
     if change.field == "price":
-        return money(value)
+        return format_usd(value)
     if isinstance(value, Decimal):
-        return plain(value, least=2 if change.field in PRICES else 0)
+        return format_decimal(value, least=2 if change.field in PRICES else 0)
     return str(yesno(value)) if isinstance(value, bool) else str(value)

@@ -3,14 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Discount, TaxRate
-from telcox.common.admin import OfficeAdmin
 from telcox.common.calendar import local_date
+from telcox.common.office.admin import OfficeAdmin, RowsFilter
 
 
 @admin.register(TaxRate)
@@ -20,15 +19,10 @@ class TaxRateAdmin(OfficeAdmin):
     list_display = ("name", "rate", "valid_from")
 
 
-class ValidNow(admin.SimpleListFilter):
+class ValidNow(RowsFilter):
     title = _("valid")
     parameter_name = "valid"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("now", _("Valid now"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Discount]:
-        return queryset.valid_on(local_date(timezone.now())) if self.value() == "now" else queryset
+    offered = (("now", _("Valid now"), lambda discounts: discounts.valid_on(local_date(timezone.now()))),)
 
 
 @admin.register(Discount)
@@ -47,18 +41,18 @@ class DiscountAdmin(OfficeAdmin):
             {
                 "fields": ("name", ("percent", "amount"), ("valid_from", "valid_until")),
                 "description": _(
-                    "Periods that begin while it is valid get it and keep it; those that were sold stay as "
-                    "they are."
+                    "Periods that start while it is valid get it and keep it. Periods already sold do not "
+                    "change."
                 ),
             },
         ),
         (
-            _("For whom"),
+            _("Applies to"),
             {
                 "fields": ("plan", "customer"),
                 "description": _(
-                    "With a plan, for all who have it; with a customer, for all their lines; with both, for "
-                    "that customer's lines with that plan."
+                    "A plan: all lines with that plan. A customer: all lines of that customer. Both: that "
+                    "customer's lines with that plan."
                 ),
             },
         ),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice
 from billing.printing.answers import pdf_answer
-from telcox.common.admin import OfficeAdmin
+from telcox.common.office.admin import OfficeAdmin
 
 
 class Printed(OfficeAdmin):

@@ -5,22 +5,30 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import money, plain
-from billing.models import BillingRun, Invoice, ParkedBill, RunState, Unit
+from billing.admin.bills import format_usd, line_shown, sums_shown
+from billing.invoicing.releasing import bill_parked, release_parked
+from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.figures import figures_of
-from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, rehearsal_kept
-from billing.runs.releasing import bill_parked, release_parked
+from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, stored_rehearsal
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
 from billing.tasks import bill_run, rehearse_run
-from telcox.common.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_of
 from telcox.common.background import in_background
+from telcox.common.office.admin import (
+    CappedPaginator,
+    MadeByService,
+    ReadOnly,
+    RowsFilter,
+    Step,
+    link_to,
+    list_page_of,
+)
 
 
 def _started(run: BillingRun) -> BillingRun:
@@ -56,7 +64,7 @@ class BillingRunAdmin(MadeByService):
         Step(
             name="rehearse",
             label=_("Dry run"),
-            done=_("Dry run begun: %s"),
+            done=_("Dry run started: %s"),
             permission="billing.view_billingrun",
             run=lambda run, at, by: _rehearsed(run, at),
             on_list=False,
@@ -68,7 +76,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: _started(start_run(period=run.period, at=at, by=by)),
             when=lambda run: run.state in (RunState.NEW, RunState.DONE),
-            confirm=_("Issue the invoices of all that has ended?"),
+            confirm=_("Issue the invoices of all periods that have ended?"),
             on_list=False,
         ),
         Step(
@@ -116,14 +124,14 @@ class BillingRunAdmin(MadeByService):
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
         links = []
         if request.user.has_perm("billing.view_invoice"):
-            links.append((_("Invoices of the period"), list_of(Invoice, period=obj.period)))
+            links.append((_("Invoices of the period"), list_page_of(Invoice, period=obj.period)))
         if request.user.has_perm("billing.view_parkedbill"):
-            links.append((_("Bills set aside"), list_of(ParkedBill, run__id__exact=obj.pk)))
+            links.append((_("Quarantined bills"), list_page_of(ParkedBill, run__id__exact=obj.pk)))
         return links
 
     @admin.display(description=_("progress"))
     def progress(self, run: BillingRun) -> str:
-        figures, rehearsal = figures_of(run), rehearsal_kept(run)
+        figures, rehearsal = figures_of(run), stored_rehearsal(run)
         going_on = run.state == RunState.RUNNING
         return render_to_string(
             "admin/billing_run.html",
@@ -133,14 +141,14 @@ class BillingRunAdmin(MadeByService):
                 "left": going_on and not is_under_way(run),
                 "figures": figures,
                 "amounts": _amounts(figures),
-                "time_left": None if figures.seconds_left is None else duration(figures.seconds_left),
-                "time_taken": duration(figures.seconds),
+                "time_left": None if figures.seconds_left is None else format_duration(figures.seconds_left),
+                "time_taken": format_duration(figures.seconds),
                 "rehearsal": rehearsal and _rehearsal_shown(rehearsal),
             },
         )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -152,10 +160,10 @@ def duration(seconds: float) -> str:
 def _amounts(of: Any) -> list[tuple[str, str]]:
     """Of a run, or of a dry run."""
     return [
-        (gettext("subtotal"), money(of.subtotal)),
-        (gettext("discount"), money(of.discount)),
-        (gettext("tax"), money(of.tax)),
-        (gettext("total"), money(of.total)),
+        (gettext("subtotal"), format_usd(of.subtotal)),
+        (gettext("discount"), format_usd(of.discount)),
+        (gettext("tax"), format_usd(of.tax)),
+        (gettext("total"), format_usd(of.total)),
     ]
 
 
@@ -171,7 +179,7 @@ def _rehearsal_shown(rehearsal: Rehearsal) -> dict[str, Any]:
                     (
                         _period_address(each.subscription),
                         each,
-                        "" if each.total is None else money(each.total),
+                        "" if each.total is None else format_usd(each.total),
                     )
                     for each in rehearsal.named.get(oddity, [])
                 ],
@@ -186,20 +194,8 @@ def _sample_shown(sample: Sample) -> dict[str, Any]:
     """As admin/bill.html shows a bill."""
     return {
         "title": sample.phone_number,
-        "lines": [
-            {
-                "label": line.description,
-                "quantity": f"{plain(line.quantity)} {Unit(line.unit).label}",
-                "unit_price": plain(line.unit_price, least=2),
-                "amount": money(line.amount),
-                "discount": money(line.discount) if line.discount else "—",
-                "tax": money(line.tax),
-                "total": money(line.amount - line.discount + line.tax),
-            }
-            for line in sample.lines
-        ],
-        "tax_rate": f"{plain(sample.tax_rate * 100)} %",
-        **{name: money(getattr(sample, name)) for name in ("subtotal", "discount", "tax", "total")},
+        "lines": [line_shown(line, line.description) for line in sample.lines],
+        **sums_shown(sample, sample.tax_rate),
     }
 
 
@@ -207,21 +203,13 @@ def _period_address(key: int) -> str:
     return reverse("admin:customers_subscription_change", args=[key])
 
 
-class Waiting(admin.SimpleListFilter):
+class Waiting(RowsFilter):
     title = _("state")
     parameter_name = "waiting"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Waiting")), ("no", _("Released"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ParkedBill]) -> QuerySet[ParkedBill]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-            case _:
-                return queryset
+    offered = (
+        ("yes", _("Waiting"), lambda parked: parked.filter(is_open=True)),
+        ("no", _("Released"), lambda parked: parked.filter(is_open=None)),
+    )
 
 
 @admin.register(ParkedBill)
@@ -245,12 +233,12 @@ class ParkedBillAdmin(ReadOnly):
     steps = (
         Step(
             name="approve",
-            label=_("Bill it: the amount is right"),
+            label=_("Bill it: the amount is correct"),
             done=_("Billed: %s"),
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: bill_parked(parked=parked, approved=True, at=at, by=by),
             when=lambda parked: parked.is_open,
-            confirm=_("Issue this invoice, however large it is?"),
+            confirm=_("Issue this invoice although its amount is suspicious?"),
         ),
         Step(
             name="bill",

@@ -12,16 +12,30 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import balance_of, bill_so_far, bills_shown, charged, money, plain
+from billing.admin.bills import (
+    balance_of,
+    bill_so_far,
+    bills_shown,
+    format_decimal,
+    format_usd,
+    wallet_movement,
+)
 from billing.admin.packs import SoldPackInline
+from billing.invoicing.drafting import draft_invoice
 from billing.models import Invoice
-from billing.sales.facts import priced
+from billing.rating.facts import price_periods
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice
 from customers.admin import ActsOnLine
 from customers.models import Subscription
-from telcox.common.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_of
-from telcox.common.previews import TriedOut
+from telcox.common.office.admin import (
+    CappedPaginator,
+    ReadOnlyInline,
+    RowsFilter,
+    Step,
+    link_to,
+    list_page_of,
+)
+from telcox.common.office.previews import TriedOut
 from usage.admin import UsedMixin
 from usage.models import UsageEvent
 
@@ -38,17 +52,16 @@ class InvoiceInline(ReadOnlyInline):
         return invoice.full_number or "—"
 
 
-class WaitingForInvoice(admin.SimpleListFilter):
+class WaitingForInvoice(RowsFilter):
     title = _("invoice")
     parameter_name = "invoice"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("waiting", _("Ended, not invoiced"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
-        if self.value() != "waiting":
-            return queryset
-        return queryset.filter(unbilled=True, expiration_at__lte=timezone.now())
+    offered = (
+        (
+            "waiting",
+            _("Ended, not invoiced"),
+            lambda periods: periods.filter(unbilled=True, expiration_at__lte=timezone.now()),
+        ),
+    )
 
 
 @admin.register(Subscription)
@@ -83,13 +96,14 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("cycle_start_at", "cycle_end_at"),
                 ),
                 "description": _(
-                    "Where it is only a part of the full period, price and allowances are its days' share."
+                    "If this is only a part of the full period, price and allowances are in proportion to "
+                    "its days."
                 ),
             },
         ),
         (_("Used"), {"fields": ("data_used", "minutes_used", "sms_used")}),
-        (_("From the period before"), {"fields": ("carried_in",)}),
-        (_("Bill as of now"), {"fields": ("bill_so_far",)}),
+        (_("From the previous period"), {"fields": ("carried_in",)}),
+        (_("Bill so far"), {"fields": ("bill_so_far",)}),
         (
             _("Sold terms"),
             {
@@ -106,7 +120,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
                     ("zero_rated_social", "zero_rated_entertainment"),
                     ("zero_rated_system_updates", "zero_rated_navigation_search"),
                 ),
-                "description": _("As the plan offered them when the period was sold, for a full period."),
+                "description": _("For a full period, as the plan offered them when this period was sold."),
             },
         ),
     )
@@ -141,10 +155,10 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
         line = given["line"]
         before = balance_of(line)
         sold = activate_subscription(line=line, plan=given["plan"], at=at, by=by)
-        return {"bills": bills_shown(priced([sold], at=at)), "charged": charged(line, before)}
+        return {"bills": bills_shown(price_periods([sold], at=at)), "charged": wallet_movement(line, before)}
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        return [(_("Usage events"), list_of(UsageEvent, subscription__id__exact=obj.pk))]
+        return [(_("Usage events"), list_page_of(UsageEvent, subscription__id__exact=obj.pk))]
 
     @admin.display(description=_("bill so far"))
     def bill_so_far(self, subscription: Subscription) -> str:
@@ -178,5 +192,5 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
 def _discount_shown(sold: dict[str, str]) -> str:
     """As a subscription keeps it."""
     percent, amount = Decimal(sold["percent"]), Decimal(sold["amount"])
-    off = [f"{plain(percent)} %"] * bool(percent) + [money(amount)] * bool(amount)
+    off = [f"{format_decimal(percent)} %"] * bool(percent) + [format_usd(amount)] * bool(amount)
     return f"{sold['name']} ({' + '.join(off)})"

@@ -9,15 +9,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
-from billing.sales.renewal import fill_up
+from billing.sales.renewal import top_up_and_renew
 from billing.wallets import adjust_wallet, refund_wallet
-from telcox.common.admin import (
+from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
     OfficeAdmin,
     ReadOnlyInline,
     form_for,
-    list_of,
+    list_page_of,
 )
 
 
@@ -51,7 +51,7 @@ class WalletAdmin(OfficeAdmin):
                 (_("Adjust"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.ADJUSTMENT)),
             ]
         if request.user.has_perm("billing.view_walletentry"):
-            links.append((_("All entries"), list_of(WalletEntry, wallet__id__exact=obj.pk)))
+            links.append((_("All entries"), list_page_of(WalletEntry, wallet__id__exact=obj.pk)))
         return links
 
 
@@ -87,9 +87,9 @@ class WalletEntryAdmin(MadeByService):
         named = {"reference": given["reference"], "description": given["description"], "at": at, "by": by}
         match given["kind"]:
             case EntryKind.TOP_UP:
-                return fill_up(line=line, amount=amount, method=PaymentMethod.EFECTIVO, staff=True, **named)[
-                    0
-                ]
+                return top_up_and_renew(
+                    line=line, amount=amount, method=PaymentMethod.EFECTIVO, staff=True, **named
+                )[0]
             case EntryKind.REFUND:
                 return refund_wallet(line=line, amount=amount, **named)
             case _:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from billing.api.permissions import MayRecordPayments, MayReversePayments, MayTakeBackInvoices
 from billing.api.settling import (
     Credited,
     CreditNoteInput,
@@ -20,21 +21,20 @@ from billing.api.settling import (
     ReversalInput,
     Settled,
 )
-from billing.crediting import credit_invoice
 from billing.models import Invoice, Payment
-from billing.paying import receive_payment, reverse_payment
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import receive_payment, reverse_payment
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import NotFound
-from telcox.common.openapi import problems
-from telcox.common.patience import patiently
-from telcox.common.permissions import MayRecordPayments, MayReversePayments, MayTakeBackInvoices
-from telcox.common.rehearsal import rehearse
+from telcox.common.web.openapi import problem_responses
 
 Row = TypeVar("Row", bound=Model)
 
 # A path segment that may be a row's key: no more digits than a column holds.
 KEY_SEGMENT = "[0-9]{1,18}"
-KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
-REFUSALS = problems(404, 409, 413, 415, 422)
+KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH, description="Its `id`.")
+REFUSALS = problem_responses(404, 409, 413, 415, 422)
 
 
 class InvoiceOfficeViewSet(ViewSet):
@@ -45,6 +45,11 @@ class InvoiceOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_payment",
+        summary="Record a payment",
+        description=(
+            "Records money received for the invoice, once for each reference. 200 means that nothing was "
+            "recorded: a dry run, or already recorded (`repeated`)."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=PaymentInput,
@@ -68,6 +73,12 @@ class InvoiceOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_credit_note",
+        summary="Issue a credit note",
+        description=(
+            "Credits the invoice: all that is left of it, or some of its lines. Money paid for it goes to "
+            "the line's wallet. An invoice that is credited completely is void. A dry run is answered with "
+            "200."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=CreditNoteInput,
@@ -96,6 +107,11 @@ class PaymentOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_reversal",
+        summary="Reverse a payment",
+        description=(
+            "Takes a payment back, once. What the payment brought to the line's wallet is taken from the "
+            "wallet. A dry run is answered with 200."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=ReversalInput,
@@ -132,6 +148,6 @@ def _given(
 
 def _answer(work: Callable[[], Any], dry_run: bool) -> Response:
     """What `work` answers, which asks the database for nothing any more; 201 if something happened."""
-    answer = patiently(lambda: rehearse(work, dry_run=dry_run))
+    answer = retry_lost_locks(lambda: commit_unless_dry_run(work, dry_run=dry_run))
     nothing_happened = dry_run or answer.get("repeated")
     return Response(answer, status.HTTP_200_OK if nothing_happened else status.HTTP_201_CREATED)

@@ -4,21 +4,22 @@ import re
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from billing.api.permissions import MayViewInvoices
 from billing.models import Invoice
-from billing.overdue.listing import Place, overdue_page
+from billing.overdue.listing import overdue_page
 from billing.overdue.reminding import days_overdue
 from customers.models import Customer
 from telcox.common.calendar import local_date
-from telcox.common.fields import MoneyField
-from telcox.common.openapi import problems
-from telcox.common.permissions import MayViewInvoices
-from telcox.common.serializers import NothingElse
+from telcox.common.database.keyset import Place
+from telcox.common.web.fields import MoneyField
+from telcox.common.web.openapi import problem_responses
+from telcox.common.web.serializers import NothingElse
 from usage.api.serializers import CalendarDateField
 
 _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")
@@ -28,7 +29,7 @@ _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")
 class PlaceField(serializers.Field[Place, Any, str, Any]):
     """A place in the list, as an answer's `next` names it."""
 
-    default_error_messages = {"invalid": "Input should be the `next` of another answer"}
+    default_error_messages = {"invalid": "Input should be the `next` of a previous answer"}
 
     def to_internal_value(self, data: Any) -> Place:
         if not (match := _PLACE.fullmatch(str(data))):
@@ -36,13 +37,17 @@ class PlaceField(serializers.Field[Place, Any, str, Any]):
         return Place(CalendarDateField().run_validation(match[1]), int(match[2]))
 
     def to_representation(self, value: Place) -> str:
-        return f"{value.due_on}.{value.pk}"
+        return f"{value.value}.{value.pk}"
 
 
 class OverdueQuery(NothingElse, serializers.Serializer[Any]):
-    on = CalendarDateField(required=False, help_text="Overdue on that day; today when absent.")
-    after = PlaceField(required=False, help_text="The `next` of the answer before.")
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1000)
+    on = CalendarDateField(
+        required=False, help_text="Invoices that are overdue on this day; today if absent."
+    )
+    after = PlaceField(required=False, help_text="The `next` of the previous page.")
+    limit = serializers.IntegerField(
+        default=100, min_value=1, max_value=1000, help_text="Most invoices in a page."
+    )
 
 
 class DebtorOutput(serializers.ModelSerializer[Customer]):
@@ -58,7 +63,7 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
     number = serializers.CharField(source="full_number")
     customer = DebtorOutput(allow_null=True)
     total = MoneyField()
-    outstanding = MoneyField(source="owed", help_text="Less what was paid and credited.")
+    outstanding = MoneyField(source="owed", help_text="Total less what was paid and credited, in dollars.")
     days_overdue = serializers.SerializerMethodField()
     reminders_sent = serializers.IntegerField()
 
@@ -74,10 +79,13 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
         return days_overdue(invoice, self.context["on"])
 
 
+@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
 class OverduePageOutput(serializers.Serializer[Any]):
     on = serializers.DateField()
     items = OverdueInvoiceOutput(many=True)
-    next = PlaceField(allow_null=True, help_text="Sent as `after`, it gets the next ones; null: no more.")
+    next = PlaceField(
+        allow_null=True, help_text="Send it as `after` to get the next page; null on the last page."
+    )
 
 
 class OverdueViewSet(ViewSet):
@@ -85,9 +93,14 @@ class OverdueViewSet(ViewSet):
 
     @extend_schema(
         operation_id="get_overdue_invoices",
+        summary="List overdue invoices",
+        description=(
+            "Invoices that were due before the day and are not fully paid, the longest overdue first, in "
+            "pages (keyset pagination)."
+        ),
         tags=["billing"],
         parameters=[OverdueQuery],
-        responses={200: OverduePageOutput, **problems(422)},
+        responses={200: OverduePageOutput, **problem_responses(422)},
     )
     def list(self, request: Request) -> Response:
         """Invoices that were due before a day and are not wholly paid, the longest overdue first."""
@@ -96,5 +109,5 @@ class OverdueViewSet(ViewSet):
         given = query.validated_data
         on = given.get("on") or local_date(timezone.now())
         page = overdue_page(on=on, after=given.get("after"), limit=given["limit"])
-        shown = {"on": on, "items": page.invoices, "next": page.last}
+        shown = {"on": on, "items": page.items, "next": page.last}
         return Response(OverduePageOutput(shown, context={"on": on}).data)

@@ -2,16 +2,20 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.bills import CURSOR, PAGE, Bill, Place
+from billing.invoicing.listing import PAGE, Bill
 from billing.models import Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
-from telcox.common.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
-from telcox.common.serializers import InputSerializer
+from telcox.common.database.keyset import Place
+from telcox.common.web.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
+from telcox.common.web.serializers import InputSerializer
+
+# How the place of a bill is written: 2026-11_4711.
+CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
-    """One bill (`billing.bills.Bill`), described for the API document; the payment's fields are null while
-    nothing was paid."""
+    """One bill (`billing.invoicing.listing.Bill`), described for the API document; the payment's fields are
+    null while nothing was paid."""
 
     total = MoneyField()
     tax = MoneyField()
@@ -29,20 +33,31 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 class InvoiceListOutput(serializers.Serializer[Any]):
     items = InvoiceOutput(many=True)
     next = serializers.CharField(
-        required=False, allow_null=True, help_text="Of a page: the next one's `before`; null on the last."
+        required=False,
+        allow_null=True,
+        help_text=(
+            "Only with `limit` or `before`: send it as `before` to get the next page; null on the last page."
+        ),
     )
 
 
 class BillsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(
-        required=False, min_value=1, max_value=100, help_text=f"At most so many bills; {PAGE} when absent."
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=f"Most bills in a page; {PAGE} if only `before` is given.",
     )
-    before = serializers.RegexField(
-        CURSOR, required=False, help_text="The `next` of the page before this one: only bills after those."
-    )
+    before = serializers.RegexField(CURSOR, required=False, help_text="The `next` of the previous page.")
 
     def validate_before(self, value: str) -> Place:
-        return Place.read(value)
+        period, pk = value.split("_")
+        return Place(period, int(pk))
+
+
+def bill_cursor(place: Place) -> str:
+    """Return a place as `BillsQuery` reads it."""
+    return f"{place.value}_{place.pk}"
 
 
 class TopUpInput(InputSerializer):
@@ -53,7 +68,10 @@ class TopUpInput(InputSerializer):
         max_length=64,
         trim_whitespace=False,
         validators=[VISIBLE],
-        help_text="Visible characters without spaces. Sent again, it is collected once.",
+        help_text=(
+            "Idempotency key of the top-up: sent again, it is collected once. Visible characters without "
+            "spaces."
+        ),
     )
     payment_method = StrictChoiceField(choices=PaymentMethod.values, default=PaymentMethod.TARJETA.value)
 
@@ -72,7 +90,10 @@ class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
 
 class WalletQuery(serializers.Serializer[Any]):
     before = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**31 - 1, help_text="Only entries before this position."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Only entries with a lower position than this.",
     )
 
 
@@ -82,4 +103,4 @@ class WalletOutput(serializers.Serializer[Any]):
     balance_usd = MoneyField()
     balance_limit_usd = MoneyField()
     prepaid = serializers.BooleanField()
-    entries = WalletEntryOutput(many=True, help_text="Newest first, 50 at the most.")
+    entries = WalletEntryOutput(many=True, help_text="Newest first, at most 50.")

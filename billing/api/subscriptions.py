@@ -4,7 +4,6 @@ from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from billing.api.orders import (
     PERIOD_END,
@@ -14,53 +13,60 @@ from billing.api.orders import (
     PlanChangeOutput,
     SubscriptionOutput,
 )
+from billing.sales.holding import line_holding
 from billing.sales.orders import Ordered, order_pack, order_plan
-from billing.sales.reading import line_holding
 from billing.sales.services import cancel_plan_change
-from customers.api.lines import PHONE_NUMBER_SEGMENT, line_in_path, may_see, number_in_path
+from customers.api.lines import LineViewSet
 from customers.api.offers import offer_in_body
 from customers.models import Pack, Plan
-from telcox.common.errors import NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import retry_lost_locks
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
-class SubscriptionViewSet(ViewSet):
+class SubscriptionViewSet(LineViewSet):
     """What a line has, and what is bought for it. What would come of it is told by the code that does it."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_subscription",
+        summary="Get a line's subscription",
+        description=(
+            "The current period, what is used and left of it, a pending plan change, and the bill so far."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
-        responses={200: SubscriptionOutput, **problems(404, 409, 422)},
+        responses={200: SubscriptionOutput, **problem_responses(404, 409, 422)},
     )
     @action(detail=True, methods=["get"])
     def subscription(self, request: Request, phone_number: str) -> Response:
         """What the line has now, what is left of it, and its bill so far."""
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise NotFound("Not Found", reason="unknown_line")
         holding = line_holding(phone_number=phone_number, at=timezone.now())
         return Response(SubscriptionOutput(holding).data)
 
     @extend_schema(
         operation_id="post_plan_change",
+        summary="Change a line's plan",
+        description=(
+            "Changes the plan now or at the end of the current period. The answer has the bills of the "
+            "period that ends and of the one that starts. A dry run is answered with 200 and changes "
+            "nothing."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PlanChangeInput,
-        responses={200: PlanChangeOutput, 201: PlanChangeOutput, **problems(404, 409, 413, 415, 422)},
+        responses={
+            200: PlanChangeOutput,
+            201: PlanChangeOutput,
+            **problem_responses(404, 409, 413, 415, 422),
+        },
     )
-    @action(detail=True, methods=["post"], url_path="plan-change")
+    @action(detail=True, methods=["post"], url_path="plan-change", reads_line=True)
     def plan_change(self, request: Request, phone_number: str) -> Response:
         """Changes the line to another plan, now or when its present period ends.
 
         Answers with the bills of the period that ends, as of now, and of the one that begins; `dry_run`
         answers the same and changes nothing.
         """
-        line = line_in_path(request, phone_number)
+        line = self.line
         order = PlanChangeInput(data=request.data)
         order.is_valid(raise_exception=True)
         given = order.validated_data
@@ -78,37 +84,45 @@ class SubscriptionViewSet(ViewSet):
 
     @extend_schema(
         operation_id="delete_plan_change",
+        summary="Cancel a pending plan change",
+        description=(
+            "Cancels the plan change that waits for the end of the current period. Refused with 409 if there"
+            " is none."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
-        responses={204: None, **problems(404, 409, 422)},
+        responses={204: None, **problem_responses(404, 409, 422)},
     )
     @plan_change.mapping.delete
     def cancel_plan_change(self, request: Request, phone_number: str) -> Response:
         """Calls off the change that waits for the period's end."""
-        line = line_in_path(request, phone_number)
         by = request.user.get_username()
-        patiently(lambda: cancel_plan_change(line=line, at=timezone.now(), by=by))
+        retry_lost_locks(lambda: cancel_plan_change(line=self.line, at=timezone.now(), by=by))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
         operation_id="post_pack",
+        summary="Buy a pack",
+        description=(
+            "Adds a pack to the line's current period, once for each reference. 200 means that nothing was "
+            "bought: a dry run, or already bought (`repeated`)."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PackInput,
-        responses={200: PackOrderOutput, 201: PackOrderOutput, **problems(404, 409, 413, 415, 422)},
+        responses={200: PackOrderOutput, 201: PackOrderOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], reads_line=True)
     def packs(self, request: Request, phone_number: str) -> Response:
         """Buys a pack for the line's present period, once for each reference.
 
         200 means that nothing was bought: it is a dry run, or had been bought before (`repeated`).
         """
-        line = line_in_path(request, phone_number)
         order = PackInput(data=request.data)
         order.is_valid(raise_exception=True)
         given = order.validated_data
         ordered = order_pack(
-            line=line,
+            line=self.line,
             pack=offer_in_body(Pack, given["pack"], "pack"),
             reference=given["reference"],
             dry_run=given["dry_run"],

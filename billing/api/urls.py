@@ -2,7 +2,7 @@ from billing.api.office import InvoiceOfficeViewSet, PaymentOfficeViewSet
 from billing.api.overdue import OverdueViewSet
 from billing.api.subscriptions import SubscriptionViewSet
 from billing.api.views import BillingViewSet, WalletViewSet
-from telcox.common.routers import Router
+from telcox.common.web.routers import Router
 
 router = Router()
 router.register("customers", BillingViewSet, basename="billing")

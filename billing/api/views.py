@@ -8,9 +8,9 @@ from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from billing.api.documents import DocumentOutput, UsageBehindOutput
+from billing.api.permissions import ADD_MONEY, MayTopUp
 from billing.api.serializers import (
     BillsQuery,
     InvoiceListOutput,
@@ -18,36 +18,40 @@ from billing.api.serializers import (
     WalletEntryOutput,
     WalletOutput,
     WalletQuery,
+    bill_cursor,
 )
-from billing.bills import bills_of_number, page_of_bills
-from billing.explaining import documents_of, explained, usage_behind
-from billing.models.invoices import InvoiceQuerySet
+from billing.invoicing.explaining import documents_of_number, explain_document, usage_behind
+from billing.invoicing.listing import bills_of_number, page_of_bills
 from billing.printing import to_print
 from billing.printing.answers import pdf_answer
-from billing.sales.renewal import fill_up
+from billing.sales.renewal import top_up_and_renew
 from billing.wallets import wallet_statement
-from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
-from customers.models import Line
+from customers.api.lines import LineViewSet
 from telcox.common.errors import NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.permissions import ADD_MONEY, MayTopUp, sees_everything
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
+from telcox.common.web.permissions import sees_everything
 
 # Few enough digits for a key.
 DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"
-DOCUMENT_ID = OpenApiParameter("invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+DOCUMENT_ID = OpenApiParameter(
+    "invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The document's `id`."
+)
 
 
-class BillingViewSet(ViewSet):
+class BillingViewSet(LineViewSet):
     """A number's bills; and its invoices and credit notes, one at a time."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_billing",
+        summary="List a line's bills",
+        description=(
+            "Invoices and credit notes of the number, newest period first; an empty list if it has none. "
+            "Without `limit` and `before` the answer has all of them; with either, one page and the cursor "
+            "of the next (keyset pagination)."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, BillsQuery],
-        responses={200: InvoiceListOutput, **problems(404, 422)},
+        responses={200: InvoiceListOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def billing(self, request: Request, phone_number: str) -> Response:
@@ -55,54 +59,68 @@ class BillingViewSet(ViewSet):
 
         All of them; or, with `limit` or `before`, a page, and in `next` what to ask for the next one with.
         """
-        phone_number = number_in_path(phone_number)
         query = BillsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        if not may_see(request, phone_number):
-            raise NotFound("Not Found")
         user = _own(request)
         if query.validated_data:
-            page = page_of_bills(documents_of(phone_number, user), **query.validated_data)
-            return Response(page._asdict())
+            page = page_of_bills(documents_of_number(phone_number, user), **query.validated_data)
+            return Response({"items": page.items, "next": page.last and bill_cursor(page.last)})
         return Response({"items": bills_of_number(phone_number, user)})
 
     @extend_schema(
         operation_id="get_invoice",
+        summary="Get an invoice or credit note",
+        description=(
+            "The document with its lines, payments and credit notes, and the facts that its lines were "
+            "calculated from."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={200: DocumentOutput, **problems(404, 422)},
+        responses={200: DocumentOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=DOCUMENT_PATH)
     def invoice(self, request: Request, phone_number: str, invoice_id: str) -> Response:
         """The document with its lines, payments and credit notes, and what the lines were reckoned from."""
-        documents = _documents_in_path(request, phone_number)
-        return Response(DocumentOutput(explained(documents=documents, pk=int(invoice_id))).data)
+        documents = documents_of_number(phone_number, _own(request))
+        return Response(DocumentOutput(explain_document(documents=documents, pk=int(invoice_id))).data)
 
     @extend_schema(
         operation_id="get_invoice_usage",
+        summary="Get the usage that an invoice is based on",
+        description=(
+            "The usage of the invoice's period, day by day, and what arrived late. Refused with 404 for a "
+            "credit note."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={200: UsageBehindOutput, **problems(404, 422)},
+        responses={200: UsageBehindOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/usage")
     def invoice_usage(self, request: Request, phone_number: str, invoice_id: str) -> Response:
         """What was used of the invoice's period, day by day. Credit notes have none."""
-        documents = _documents_in_path(request, phone_number)
+        documents = documents_of_number(phone_number, _own(request))
         return Response(UsageBehindOutput(usage_behind(documents=documents, pk=int(invoice_id))).data)
 
     @extend_schema(
         operation_id="get_invoice_pdf",
+        summary="Get an invoice or credit note as PDF",
+        description="The printed document; always the same bytes for the same document.",
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problems(404, 422)},
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/pdf")
     def invoice_pdf(self, request: Request, phone_number: str, invoice_id: str) -> HttpResponse:
         """The document as it was sent: the same bytes whenever it is asked for."""
-        document = to_print(_documents_in_path(request, phone_number)).filter(pk=invoice_id).first()
+        document = to_print(documents_of_number(phone_number, _own(request))).filter(pk=invoice_id).first()
         if document is None:
             raise NotFound("Not Found", reason="unknown_invoice")
         return pdf_answer(request, document)
+
+    def not_found(self) -> NotFound:
+        if self.action == "billing":  # as the list has always said it
+            return NotFound("Not Found")
+        return super().not_found()
 
 
 def _own(request: Request) -> Any:
@@ -110,60 +128,50 @@ def _own(request: Request) -> Any:
     return None if sees_everything(request.user) else request.user
 
 
-def _documents_in_path(request: Request, text: str) -> InvoiceQuerySet:
-    phone_number = number_in_path(text)
-    if not may_see(request, phone_number):
-        raise NotFound("Not Found", reason="unknown_line")
-    return documents_of(phone_number, _own(request))
-
-
-class WalletViewSet(ViewSet):
+class WalletViewSet(LineViewSet):
     """The money on a line."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_wallet",
+        summary="Get a line's wallet",
+        description="The balance and the entries that made it, newest first; older entries with `before`.",
         tags=["wallet"],
         parameters=[PHONE_NUMBER, WalletQuery],
-        responses={200: WalletOutput, **problems(404, 422)},
+        responses={200: WalletOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def wallet(self, request: Request, phone_number: str) -> Response:
         """The balance and the movements that made it, newest first; older ones with `before`."""
-        phone_number = number_in_path(phone_number)
         query = WalletQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        if not may_see(request, phone_number):
-            raise NotFound("Not Found", reason="unknown_line")
         statement = wallet_statement(phone_number=phone_number, before=query.validated_data.get("before"))
         return Response(WalletOutput(statement).data)
 
     @extend_schema(
         operation_id="top_up",
+        summary="Top up a line's wallet",
+        description=(
+            "Collects the money through the payment gateway and adds it to the wallet. A repeated "
+            "`reference` is answered with 200, and nothing is collected."
+        ),
         tags=["wallet"],
         parameters=[PHONE_NUMBER],
         request=TopUpInput,
         responses={
             200: WalletEntryOutput,
             201: WalletEntryOutput,
-            **problems(402, 404, 409, 413, 415, 422, 502, 504),
+            **problem_responses(402, 404, 409, 413, 415, 422, 502, 504),
         },
     )
-    @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp])
+    @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp], reads_line=True)
     def top_up(self, request: Request, phone_number: str) -> Response:
         """Collects the money and puts it on the wallet. The same again, by its reference, is answered 200
         and nothing is collected."""
-        phone_number = number_in_path(phone_number)
-        line = Line.objects.filter(phone_number=phone_number).first()
-        if line is None or not may_see(request, phone_number):
-            raise NotFound("Not Found", reason="unknown_line")
         body = TopUpInput(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
-        entry, repeated = fill_up(
-            line=line,
+        entry, repeated = top_up_and_renew(
+            line=self.line,
             amount=given["amount"],
             method=given["payment_method"],
             reference=given["reference"],

@@ -13,11 +13,20 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from billing.bank.matching import Series
-from billing.bank.statements import BadRow, Debit, Fault, File, Layout, Row, Transfer, read_statement
+from billing.bank.statements import (
+    BadRow,
+    Debit,
+    File,
+    Row,
+    RowFault,
+    StatementLayout,
+    Transfer,
+    read_statement,
+)
 from billing.bank.transfers import take_transfer
 from billing.models import BankProblem, InvoiceSeries
-from telcox.common.patience import patiently
-from telcox.common.rehearsal import rehearse
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +56,7 @@ class ImportReport:
     known: int = 0
     debits: int = 0
     problems: Counter[BankProblem] = field(default_factory=Counter)
-    faults: Counter[Fault] = field(default_factory=Counter)
+    faults: Counter[RowFault] = field(default_factory=Counter)
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -77,7 +86,7 @@ class ImportReport:
             self.problems[problem] += 1
             self._note(transfer.row, transfer.reference, refusal or str(problem.label))
 
-    def count_bad(self, row: int, fault: Fault, reference: str = "") -> None:
+    def count_bad(self, row: int, fault: RowFault, reference: str = "") -> None:
         self.faults[fault] += 1
         self._note(row, reference, str(fault.label))
 
@@ -98,13 +107,13 @@ def import_statement(
 ) -> ImportReport:
     """Makes payments of a bank statement's transfers, as far as it is plain what they are for; the others are
     kept, and wait (`assign_transfer`). `source` is what the file is called; `separator` and `decimal` say
-    what it does not (billing.bank.statements.Layout).
+    what it does not (billing.bank.statements.StatementLayout).
 
     Any file gives a report. A reference is imported once, so the same file can be imported again, wherever
     the first time ended, and by two people at once. A dry run is all of it in one transaction, rolled back:
     the invoices that it would pay stay locked meanwhile.
     """
-    rows = read_statement(file, Layout(settings.BANK_COLUMNS, separator, decimal))
+    rows = read_statement(file, StatementLayout(settings.BANK_COLUMNS, separator, decimal))
     series = [Series(*each) for each in InvoiceSeries.objects.values_list("pk", "prefix", "pattern")]
     take = partial(_take, series=series, source=source, at=at, by=by)
 
@@ -115,10 +124,11 @@ def import_statement(
             take(row, report)
         return report
 
-    report = rehearse(import_all, dry_run=True) if dry_run else import_all()
+    report = commit_unless_dry_run(import_all, dry_run=True) if dry_run else import_all()
     logger.info(
-        "bank statement %s: %d rows, %d payments over %s, %d known, %d unmatched, %d debits, %d bad",
-        "tried out" if dry_run else "imported",
+        "bank statement %s: %d rows, %d payments totalling %s, %d already imported, "
+        "%d unmatched, %d debits, %d bad",
+        "dry run" if dry_run else "imported",
         report.read,
         report.matched,
         report.matched_amount,
@@ -141,12 +151,12 @@ def _take(
         case Transfer():
             take = partial(take_transfer, transfer=row, series=series, source=source, at=at, by=by)
             try:
-                taken = patiently(take)
+                taken = retry_lost_locks(take)
             except IntegrityError:  # somebody else took it at the same time
-                taken = patiently(take)
+                taken = retry_lost_locks(take)
             if taken.before is None:
                 report.count_transfer(row, taken.problem, taken.refusal)
             elif (taken.before.amount, taken.before.paid_on) == (row.amount, row.paid_on):
                 report.known += 1
             else:
-                report.count_bad(row.row, Fault.OTHER_TRANSFER, row.reference)
+                report.count_bad(row.row, RowFault.OTHER_TRANSFER, row.reference)

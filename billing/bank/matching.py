@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from billing.models import BankProblem
-from telcox.common.phone import national
+from telcox.common.phone import national_number
 
 
 class Series(NamedTuple):
@@ -46,12 +46,12 @@ def clues_in(text: str, series: Iterable[Series]) -> Clues:
     identities = _IDENTITY.findall(text)
     return Clues(
         frozenset((each.key, number) for each in series for number in _numbers_in(text, each)),
-        frozenset(national(re.sub("[^0-9]", "", found)) for found in _PHONE_NUMBER.findall(text)),
+        frozenset(national_number(re.sub("[^0-9]", "", found)) for found in _PHONE_NUMBER.findall(text)),
         frozenset([*identities, *(identity[:10] for identity in identities)]),
     )
 
 
-def choose(amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]) -> Owed | BankProblem:
+def choose_invoice(amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]) -> Owed | BankProblem:
     """By the rules above: `named` are the invoices that the text names, `open_there` the open ones of the
     phone numbers and identities in it."""
     candidates = named or [owed for owed in open_there if owed.amount == amount] or open_there

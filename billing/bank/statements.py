@@ -41,14 +41,14 @@ LINE_MAX = 64 * 1024
 REFERENCE_MAX = 64
 
 
-class Fault(TextChoices):
+class RowFault(TextChoices):
     """Why a row is no movement of money."""
 
-    NO_HEADING = "NO_HEADING", _("There is no line that names columns for day, amount and reference")
-    NO_DAY = "NO_DAY", _("There is no day, written 28/11/2026 or 2026-11-28")
-    NO_AMOUNT = "NO_AMOUNT", _("There is no amount")
-    AMBIGUOUS = "AMBIGUOUS", _("The amount can be read in two ways: say what its decimal mark is")
-    NO_REFERENCE = "NO_REFERENCE", _("There is no reference of 64 characters at the most")
+    NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
+    NO_DAY = "NO_DAY", _("The date is missing or is not written as 28/11/2026 or 2026-11-28")
+    NO_AMOUNT = "NO_AMOUNT", _("The amount is missing")
+    AMBIGUOUS = "AMBIGUOUS", _("The amount is ambiguous: choose the decimal mark")
+    NO_REFERENCE = "NO_REFERENCE", _("The reference is missing or is longer than 64 characters")
     OTHER_TRANSFER = "OTHER_TRANSFER", _("Another transfer has this reference")
 
 
@@ -59,7 +59,7 @@ class File(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StatementLayout:
     """What a file does not say itself: more names of columns (ours to the bank's, several with | between
     them), and, where they cannot be told by looking, its separator and decimal mark."""
 
@@ -90,13 +90,13 @@ class Debit:
 @dataclass(frozen=True, slots=True)
 class BadRow:
     row: int
-    fault: Fault
+    fault: RowFault
 
 
 Row = Transfer | Debit | BadRow
 
 
-def read_statement(file: File, layout: Layout) -> Iterator[Row]:
+def read_statement(file: File, layout: StatementLayout) -> Iterator[Row]:
     """Its rows, one at a time, so that memory stays the same however long it is; blank lines are none.
 
     Any file can be read: one that is no statement is a bad row. UTF-8, with or without a byte order mark, or
@@ -109,7 +109,7 @@ def read_statement(file: File, layout: Layout) -> Iterator[Row]:
         if heading or number >= HEADING_WITHIN:
             break
     if heading is None:
-        yield BadRow(1, Fault.NO_HEADING)
+        yield BadRow(1, RowFault.NO_HEADING)
         return
     for number, line in lines:
         cells = _cells(line, heading.separator)
@@ -146,7 +146,7 @@ class _Heading:
         return {name: cells[at] if at < len(cells) else "" for name, at in self.columns.items()}
 
 
-def _heading(line: str, layout: Layout) -> _Heading | None:
+def _heading(line: str, layout: StatementLayout) -> _Heading | None:
     """Read with the separator that makes a heading of it."""
     for separator in [layout.separator] if layout.separator else SEPARATORS:
         titles = [_plain(title) for title in _cells(line, separator)]
@@ -173,7 +173,7 @@ def _row(number: int, said: Mapping[str, str], decimal: str) -> Row:
         if amount < 0 or _is_debit(amount, said, decimal):
             return Debit(number)
         if amount == 0:
-            raise _Unreadable(Fault.NO_AMOUNT)
+            raise _Unreadable(RowFault.NO_AMOUNT)
         return Transfer(
             row=number,
             reference=_reference(said["reference"]),
@@ -187,7 +187,7 @@ def _row(number: int, said: Mapping[str, str], decimal: str) -> Row:
 
 
 class _Unreadable(Exception):
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: RowFault) -> None:
         super().__init__(fault)
         self.fault = fault
 
@@ -215,22 +215,22 @@ def _amount(text: str, decimal: str) -> Decimal:
         return Decimal(0)
     signed = _SIGNED.fullmatch(bare)
     if signed is None:
-        raise _Unreadable(Fault.NO_AMOUNT)
+        raise _Unreadable(RowFault.NO_AMOUNT)
     digits = signed["digits"] or signed["taken"]
     number = _NUMBER[decimal or _decimal_mark(digits)].fullmatch(digits)
     if number is None or not (number["whole"] or number["part"]):
-        raise _Unreadable(Fault.NO_AMOUNT)
+        raise _Unreadable(RowFault.NO_AMOUNT)
     whole = re.sub("[.,]", "", number["whole"]) or "0"
     amount = Decimal(f"{whole}.{number['part'] or 0}")
     if amount > MONEY_MAX:
-        raise _Unreadable(Fault.NO_AMOUNT)
+        raise _Unreadable(RowFault.NO_AMOUNT)
     return -cents(amount) if signed["taken"] or "-" in (signed["before"], signed["after"]) else cents(amount)
 
 
 def _decimal_mark(digits: str) -> str:
     marks = re.sub("[0-9]", "", digits)
     if len(marks) == 1 and re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", digits):
-        raise _Unreadable(Fault.AMBIGUOUS)
+        raise _Unreadable(RowFault.AMBIGUOUS)
     if len(marks) > 1 and len(set(marks)) == 1:  # 1.234.567
         return "," if marks[0] == "." else "."
     return marks[-1:] or "."
@@ -239,7 +239,7 @@ def _decimal_mark(digits: str) -> str:
 def _reference(text: str) -> str:
     reference = "".join(text.split())
     if not 0 < len(reference) <= REFERENCE_MAX:
-        raise _Unreadable(Fault.NO_REFERENCE)
+        raise _Unreadable(RowFault.NO_REFERENCE)
     return reference
 
 
@@ -257,4 +257,4 @@ def _day(text: str) -> date:
                 return date(2000 + int(found["year"]) % 100, int(found["month"]), int(found["day"]))
             except ValueError:
                 break
-    raise _Unreadable(Fault.NO_DAY)
+    raise _Unreadable(RowFault.NO_DAY)

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from billing.bank.matching import Clues, Owed, Series, choose, clues_in
+from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.statements import Transfer
 from billing.models import BankProblem, BankTransfer, Invoice, Payment, PaymentMethod
 from billing.models.invoices import OPEN
-from billing.paying import record_payment
+from billing.settling.paying import receive_payment
 from customers.models import Customer
 from telcox.common.calendar import midnight
 from telcox.common.errors import DomainError
@@ -73,7 +73,7 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, b
     """
     transfer = BankTransfer.objects.select_for_update().get(pk=transfer.pk)
     if transfer.payment_id:
-        raise DomainError(_("The transfer is a payment already"), reason="already_assigned")
+        raise DomainError(_("The transfer is already recorded as a payment"), reason="already_assigned")
     transfer.payment = _pay(transfer, invoice, at, by)
     transfer.problem = ""
     transfer.save(update_fields=["payment", "problem"])
@@ -81,7 +81,7 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, b
 
 
 def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
-    return record_payment(
+    return receive_payment(
         invoice=invoice,
         amount=transfer.amount,
         payment_method=PaymentMethod.TRANSFERENCIA,
@@ -89,7 +89,7 @@ def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Pay
         at=at,
         by=by,
         paid_at=midnight(transfer.paid_on),
-    )
+    ).payment
 
 
 def _recorded_by_hand(transfer: BankTransfer) -> Payment | None:
@@ -110,7 +110,7 @@ def _invoice_for(transfer: Transfer, series: Iterable[Series]) -> Invoice | Bank
     clues = clues_in(f"{transfer.concept} {transfer.payer}", series)
     named = {invoice.pk: invoice for invoice in _named(clues)}
     there = {} if named else {invoice.pk: invoice for invoice in _open_of(clues)}
-    chosen = choose(transfer.amount, _owed(named.values()), _owed(there.values()))
+    chosen = choose_invoice(transfer.amount, _owed(named.values()), _owed(there.values()))
     return chosen if isinstance(chosen, BankProblem) else (named or there)[chosen.key]
 
 

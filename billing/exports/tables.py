@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.exports.selection import Selection
 from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
-from telcox.common.bulk import KEYS_AT_ONCE
-from telcox.common.moments import one_moment
+from telcox.common.database.bulk import KEYS_AT_ONCE
+from telcox.common.database.consistent_read import consistent_read
+from telcox.common.database.keyset import pages
 from telcox.common.money import cents
 
 Row = Sequence[Any]
@@ -60,7 +61,7 @@ def payments_table(selection: Selection) -> Table:
         _("invoice"),
         _("amount"),
         _("to the wallet"),
-        _("takes back"),
+        _("reverses"),
         _("by"),
     )
     return Table(f"payments-{selection}", titles, _at_one_moment(_payments(selection)))
@@ -68,20 +69,8 @@ def payments_table(selection: Selection) -> Table:
 
 def _at_one_moment(rows: Iterator[Row]) -> Iterator[Row]:
     """However long the reader takes, so that the rows belong together."""
-    with one_moment():
+    with consistent_read():
         yield from rows
-
-
-def _in_order(wanted: QuerySet[Any, Any], column: str) -> Iterator[Sequence[Any]]:
-    """By a column that is indexed, then by key, some at a time: each step begins where the one before ended,
-    and memory stays the same however many there are."""
-    rows = list(wanted.order_by(column, "pk")[:KEYS_AT_ONCE])
-    while rows:
-        yield rows
-        last = getattr(rows[-1], column)
-        rest = wanted.filter(**{column: last, "pk__gt": rows[-1].pk}).order_by("pk")
-        after = wanted.filter(**{f"{column}__gt": last}).order_by(column, "pk")
-        rows = list(rest[:KEYS_AT_ONCE]) or list(after[:KEYS_AT_ONCE])
 
 
 _OF_A_DOCUMENT = (
@@ -95,7 +84,7 @@ _OF_A_DOCUMENT = (
 
 def _documents(selection: Selection) -> Iterator[Row]:
     wanted = selection.documents().values_list(*_OF_A_DOCUMENT, named=True)
-    for documents in _in_order(wanted, selection.documents_by):
+    for documents in pages(wanted, selection.documents_by, KEYS_AT_ONCE):
         keys = [document.pk for document in documents]
         paid = _added_up(Payment.objects.filter(invoice__in=keys), "invoice", "amount")
         credited = _added_up(Invoice.objects.filter(corrects__in=keys), "corrects", "total")
@@ -151,7 +140,7 @@ _OF_A_PAYMENT = (
 
 def _payments(selection: Selection) -> Iterator[Row]:
     wanted = selection.payments().values_list(*_OF_A_PAYMENT, named=True)
-    found = _of_documents(selection) if selection.period else _in_order(wanted, "paid_at")
+    found = _of_documents(selection) if selection.period else pages(wanted, "paid_at", KEYS_AT_ONCE)
     for payments in found:
         for payment in payments:
             yield _payment(payment)
@@ -161,7 +150,7 @@ def _of_documents(selection: Selection) -> Iterator[Iterable[Any]]:
     """The payments of a period's documents, in the order of these."""
     keys = selection.documents().values_list("pk", selection.documents_by, named=True)
     wanted = Payment.objects.order_by("invoice_id", "pk").values_list(*_OF_A_PAYMENT, named=True)
-    for documents in _in_order(keys, selection.documents_by):
+    for documents in pages(keys, selection.documents_by, KEYS_AT_ONCE):
         yield wanted.filter(invoice__in=[each.pk for each in documents])
 
 

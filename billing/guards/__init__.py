@@ -1,5 +1,5 @@
 """What keeps documents as they are in the database itself."""
 
-from billing.guards.triggers import lift, missing, put_up
+from billing.guards.triggers import create_guards, drop_guards, missing_guards
 
-__all__ = ["lift", "missing", "put_up"]
+__all__ = ["create_guards", "drop_guards", "missing_guards"]

@@ -17,7 +17,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, Issuer, Payment, WalletEntry
-from telcox.common.frozen import Frozen
+from telcox.common.database.frozen import Frozen
 
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 PREFIX = "frozen_"
@@ -58,7 +58,7 @@ GUARDS = (
 )
 
 
-def put_up(connection: BaseDatabaseWrapper) -> None:
+def create_guards(connection: BaseDatabaseWrapper) -> None:
     """Creates the guards that are not there, and drops those of former versions. Raises DatabaseError where
     the server allows no triggers."""
     there, wanted = _present(connection), _wanted(connection)
@@ -69,9 +69,11 @@ def put_up(connection: BaseDatabaseWrapper) -> None:
             _drop(cursor, name)
 
 
-def lift(connection: BaseDatabaseWrapper, event: Event | None = None) -> None:
-    """Drops the guards, or only those against one kind of statement, until `put_up`. On MySQL and MariaDB
-    this ends a transaction that is open."""
+def drop_guards(connection: BaseDatabaseWrapper, event: Event | None = None) -> None:
+    """Drop the guards, or only those against one kind of statement, until `create_guards`.
+
+    On MySQL and MariaDB this ends a transaction that is open.
+    """
     suffix = f"_{event.lower()}_" if event else ""
     with connection.cursor() as cursor:
         for name in _present(connection):
@@ -79,7 +81,7 @@ def lift(connection: BaseDatabaseWrapper, event: Event | None = None) -> None:
                 _drop(cursor, name)
 
 
-def missing(connection: BaseDatabaseWrapper) -> set[str]:
+def missing_guards(connection: BaseDatabaseWrapper) -> set[str]:
     return _wanted(connection).keys() - _present(connection)
 
 

@@ -16,16 +16,16 @@ from django.db import DatabaseError, connections
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 
-from billing.guards.triggers import GUARDS, lift, missing, put_up
+from billing.guards.triggers import GUARDS, create_guards, drop_guards, missing_guards
 
 APP = "billing"
 WITHOUT = (
-    "Issued documents are kept from being changed by services and models only, not by the database itself; "
-    "`manage.py verify_invoices` finds what was changed."
+    "Issued documents are protected from changes by services and models only, not by the database itself. "
+    "`manage.py verify_invoices` finds changed documents."
 )
 REMEDY = (
-    "A server with a binary log wants log_bin_trust_function_creators=1, and the user the TRIGGER privilege; "
-    "then `manage.py migrate` once more."
+    "Give the database user the TRIGGER privilege and, on a server with a binary log, set "
+    "log_bin_trust_function_creators=1; then run `manage.py migrate` again."
 )
 
 
@@ -34,7 +34,7 @@ def put_aside(
 ) -> None:
     """Before migrations."""
     if any(migration.app_label == APP for migration, _backwards in plan):
-        lift(connections[using])
+        drop_guards(connections[using])
 
 
 def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwargs: Any) -> None:
@@ -42,9 +42,9 @@ def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwar
     if not _is_present(apps):
         return
     try:
-        put_up(connections[using])
+        create_guards(connections[using])
     except DatabaseError as error:
-        sys.stderr.write(f"\nThe database refuses triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
+        sys.stderr.write(f"\nThe database refuses to create triggers: {error}\n{WITHOUT}\n{REMEDY}\n\n")
 
 
 def _is_present(apps: Apps) -> bool:
@@ -67,7 +67,7 @@ def check_guards(
     """A warning for each database that is migrated and has no guards, or not all of them."""
     warnings: list[CheckMessage] = []
     for name in databases or ():
-        if is_migrated(name) and (gone := missing(connections[name])):
+        if is_migrated(name) and (gone := missing_guards(connections[name])):
             told = f"{len(gone)} of the triggers that guard documents are missing. {WITHOUT}"
             warnings.append(Warning(told, hint=REMEDY, id="billing.W001"))
     return warnings

@@ -8,22 +8,22 @@ from django.core.exceptions import ValidationError
 from billing.models.runs import PERIOD
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text} is no day: it is written 2026-07-01") from error
+        raise ArgumentTypeError(f"{text} is not a date: write 2026-07-01") from error
 
 
 def at_least_one(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text):
-        raise ArgumentTypeError("a whole number of at least 1")
+        raise ArgumentTypeError("must be a whole number of at least 1")
     return int(text)
 
 
-def period(text: str) -> str:
+def parse_period(text: str) -> str:
     try:
         PERIOD(text)
     except ValidationError as error:
-        raise ArgumentTypeError(f"{text} is no period: it is written 2026-11") from error
+        raise ArgumentTypeError(f"{text} is not a period: write 2026-11") from error
     return text

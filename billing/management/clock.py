@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from billing.management.arguments import day
+from billing.management.arguments import parse_day
 from telcox.common.calendar import local_date, midnight
 from usage.ingestion.reports import YEARS
 
@@ -17,16 +17,16 @@ def add_arguments(parser: CommandParser) -> None:
         "--date",
         type=_day_of_our_times,
         metavar="DATE",
-        help="2026-11-30: as of the end of that day, and not as of now",
+        help="2026-11-30: act as of the end of that day instead of now",
     )
     parser.add_argument(
         "--ahead",
         action="store_true",
-        help="in production, let that day be one to come: what is to happen then is done before its time",
+        help="allow a --date in the future in production: what is due by then is done early",
     )
 
 
-def moment(of: date | None, *, ahead: bool) -> datetime:
+def moment_for(of: date | None, *, ahead: bool) -> datetime:
     """The end of that day, as far as it has come; now, if there is none."""
     now = timezone.now()
     if of is None:
@@ -34,13 +34,13 @@ def moment(of: date | None, *, ahead: bool) -> datetime:
     end = midnight(of + timedelta(days=1))
     if of > local_date(now):
         if not (ahead or settings.DEBUG):
-            raise CommandError(f"{of} is still to come: --ahead does it all the same")
+            raise CommandError(f"{of} is in the future: add --ahead to do it all the same")
         return end
     return min(now, end)
 
 
 def _day_of_our_times(text: str) -> date:
-    found = day(text)
+    found = parse_day(text)
     if found.year not in YEARS:
-        raise ArgumentTypeError(f"{text} is no day of these times")
+        raise ArgumentTypeError(f"{text} is outside the supported years")
     return found

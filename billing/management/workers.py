@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection, connections, reset_queries
 
 from billing.management.arguments import at_least_one
-from billing.sales.periods import Share
+from telcox.common.database.batches import Share
 
 _forked = multiprocessing.get_context("fork")
 
@@ -21,17 +21,17 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=at_least_one,
-        help="processes that share the lines (as many as there are cores; on SQLite always one)",
+        help="number of processes that share the lines (the number of cores; on SQLite always one)",
     )
 
 
-def number(wanted: int | None) -> int:
+def worker_count(wanted: int | None) -> int:
     """SQLite has one writer at a time, and within somebody's transaction there is nobody else at all."""
     alone = connection.vendor != "mysql" or connection.in_atomic_block
     return 1 if alone else wanted or os.cpu_count() or 1
 
 
-def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:
+def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:
     """What the work yields for each share of the lines, as it comes. Raises CommandError if a process of it
     failed; what the others did stays done."""
     if workers == 1:
@@ -50,7 +50,7 @@ def shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any
         with suppress(Empty):
             yield results.get(timeout=0.2)
     if any(process.exitcode for process in processes):
-        raise CommandError("A worker failed: what it said is above; run again, the rest is done then")
+        raise CommandError("A worker failed: its error is above. Run the command again to do the rest")
 
 
 def wait_for_processes() -> None:

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice, InvoiceStatus
-from telcox.common.frozen import Frozen
+from telcox.common.database.frozen import Frozen
 
 
 class InvoiceEvent(Frozen):
@@ -39,7 +39,7 @@ class InvoiceEvent(Frozen):
 
 
 class NoticeKind(models.TextChoices):
-    DOCUMENT = "DOCUMENT", _("The document")
+    DOCUMENT = "DOCUMENT", _("Document")
     REMINDER = "REMINDER", _("Reminder")
     SUSPENSION = "SUSPENSION", _("Suspension")
 
@@ -54,7 +54,7 @@ class NoticeState(models.TextChoices):
     SENDING = "SENDING", _("Being sent")
     SENT = "SENT", _("Sent")
     FAILED = "FAILED", _("Failed")
-    DROPPED = "DROPPED", _("Not needed any more")
+    DROPPED = "DROPPED", _("No longer needed")
 
 
 class Notice(models.Model):

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.series import InvoiceSeries, Issuer
 from customers.models import Customer, Language, Subscription
-from telcox.common.constraints import at_least_zero
-from telcox.common.frozen import Frozen, FrozenQuerySet
+from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 
 class InvoiceKind(models.TextChoices):
@@ -97,7 +97,7 @@ class Invoice(Frozen):
     """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985. Or
     a credit note, which takes back another document (`corrects`) or a part of it.
 
-    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards.py).
+    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards).
     That is why it keeps copies of the customer's name and DNI, the number and the tax rate: all of those may
     change after it was sent. What happens to it afterwards (MUTABLE) is no part of the document.
     """
@@ -132,7 +132,7 @@ class Invoice(Frozen):
         blank=True,
         related_name="invoices",
         help_text=_(
-            "Empty for a document taken over from the former system whose customer is not known here"
+            "Empty for a document that was imported from the previous system and whose customer is unknown"
         ),
     )
     subscription = models.ForeignKey(
@@ -147,7 +147,7 @@ class Invoice(Frozen):
         _("in force"),
         null=True,
         default=True,
-        help_text=_("Yes, or nothing: a period has at most one invoice in force"),
+        help_text=_("Yes or empty: a period has at most one invoice in force"),
     )
     period = models.CharField(_("period"), max_length=7, help_text="2025-06")
     customer_dni = models.CharField(_("DNI"), max_length=13)
@@ -162,7 +162,7 @@ class Invoice(Frozen):
     total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
     # What the lines were reckoned from (billing.rating.RatingInputs), so that anybody can do it again. A
     # document taken over from the former system has none.
-    rated_from = models.JSONField(_("reckoned from"), null=True, blank=True, editable=False)
+    rated_from = models.JSONField(_("calculated from"), null=True, blank=True, editable=False)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
     issuer = models.ForeignKey(
@@ -170,11 +170,11 @@ class Invoice(Frozen):
     )
     # How many lines the document has: the database takes no more of them.
     line_count = models.PositiveSmallIntegerField(_("lines"), null=True, blank=True, editable=False)
-    # Of its content, and of the document before it in its series (billing/sealing.py).
+    # Of its content, and of the document before it in its series (billing/invoicing/sealing.py).
     content_hash = models.CharField(_("seal"), max_length=64, null=True, blank=True, editable=False)
-    previous_hash = models.CharField(_("seal before"), max_length=64, blank=True, editable=False)
+    previous_hash = models.CharField(_("previous seal"), max_length=64, blank=True, editable=False)
     # Up to which version of the period's counter its use was billed: here, or as late usage later on.
-    usage_version = models.PositiveBigIntegerField(_("use billed"), default=0, editable=False)
+    usage_version = models.PositiveBigIntegerField(_("usage billed"), default=0, editable=False)
 
     objects: ClassVar[InvoiceManager] = InvoiceManager()
 
@@ -344,7 +344,7 @@ class InvoiceLine(Frozen):
         db_constraint=False,
     )
     # Of a credit note: the line that it takes back, or a part of it, by its position there.
-    credits = models.PositiveSmallIntegerField(_("takes back line"), null=True, blank=True)
+    credits = models.PositiveSmallIntegerField(_("credits line"), null=True, blank=True)
 
     objects: ClassVar[InvoiceLineManager] = InvoiceLineManager()
 

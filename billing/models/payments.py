@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
 from billing.models.wallets import VISIBLE
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
-from telcox.common.frozen import Frozen, FrozenQuerySet
 
 # How the references of payments begin that a wallet made. Those from outside have no blanks.
 BY_WALLET = "wallet "
@@ -47,7 +47,7 @@ class Payment(Frozen):
     reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
     reverses = models.OneToOneField(
         "self",
-        verbose_name=_("takes back"),
+        verbose_name=_("reverses"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -91,7 +91,7 @@ class Payment(Frozen):
 
     @property
     def is_wallets(self) -> bool:
-        """Whether the line's wallet paid in advance (billing/documents.py), and nobody brought money."""
+        """Whether the line's wallet paid in advance (billing/invoicing/issuing.py), not a person."""
         return self.reference.startswith(BY_WALLET)
 
 
@@ -115,7 +115,7 @@ class BankProblem(models.TextChoices):
     """Why a transfer became no payment by itself."""
 
     NO_INVOICE = "NO_INVOICE", _("No invoice found")
-    SEVERAL = "SEVERAL", _("More than one invoice it could be for")
+    SEVERAL = "SEVERAL", _("Matches more than one invoice")
     NOTHING_OWED = "NOTHING_OWED", _("Nothing is owed on the invoice")
     REFUSED = "REFUSED", _("The payment was refused")
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, Plan
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
 
 class TaxRateQuerySet(models.QuerySet["TaxRate"]):
@@ -76,7 +76,7 @@ class Discount(models.Model):
         max_digits=12,
         decimal_places=2,
         default=0,
-        help_text=_("In dollars, before tax, of a full period; part of a period gets its share."),
+        help_text=_("In dollars, before tax, for a full period; part of a period gets a proportional share."),
     )
     plan = models.ForeignKey(
         Plan, verbose_name=_("plan"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -90,7 +90,9 @@ class Discount(models.Model):
         related_name="discounts",
     )
     valid_from = models.DateField(_("valid from"))
-    valid_until = models.DateField(_("valid until"), null=True, blank=True, help_text=_("The last day of it"))
+    valid_until = models.DateField(
+        _("valid until"), null=True, blank=True, help_text=_("The last day, included")
+    )
 
     objects: ClassVar[models.Manager[Discount]] = models.Manager.from_queryset(DiscountQuerySet)()
 
@@ -116,8 +118,8 @@ class Discount(models.Model):
 
     def clean(self) -> None:
         if self.valid_until and self.valid_from and self.valid_until < self.valid_from:
-            raise ValidationError({"valid_until": _("It ends before it begins.")})
+            raise ValidationError({"valid_until": _("The end must not be before the start.")})
         if not (self.percent or self.amount):
-            raise ValidationError({"percent": _("It takes nothing off.")})
+            raise ValidationError({"percent": _("Enter a percentage or an amount greater than zero.")})
         if not (self.plan_id or self.customer_id):
-            raise ValidationError({"plan": _("It is for a plan, a customer, or both.")})
+            raise ValidationError({"plan": _("Choose a plan, a customer, or both.")})

@@ -10,14 +10,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
-PERIOD = RegexValidator(r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", _("A period is written 2026-11"))
+PERIOD = RegexValidator(r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", _("Write the period as year and month: 2026-11"))
 
 
 class RunState(models.TextChoices):
     NEW = "NEW", _("Not started")
-    RUNNING = "RUNNING", _("Under way")
+    RUNNING = "RUNNING", _("In progress")
     STOPPED = "STOPPED", _("Stopped")
     DONE = "DONE", _("Done")
 
@@ -76,7 +76,7 @@ class BillingChunk(models.Model):
     size = models.PositiveIntegerField(_("size"))
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     invoices = models.PositiveIntegerField(_("invoices"), default=0)
-    parked = models.PositiveIntegerField(_("set aside"), default=0)
+    parked = models.PositiveIntegerField(_("quarantined"), default=0)
     subtotal = models.DecimalField(_("subtotal"), max_digits=14, decimal_places=2, default=0)
     discount = models.DecimalField(_("discount"), max_digits=14, decimal_places=2, default=0)
     tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=0)
@@ -97,7 +97,7 @@ class BillingChunk(models.Model):
 
 
 class ParkReason(models.TextChoices):
-    BROKEN = "BROKEN", _("Cannot be reckoned")
+    BROKEN = "BROKEN", _("Cannot be calculated")
     SUSPICIOUS = "SUSPICIOUS", _("Suspicious amount")
 
 
@@ -121,7 +121,7 @@ class ParkedBill(models.Model):
         related_name="parked",
         db_index=False,  # the constraint below begins with it
     )
-    is_open = models.BooleanField(_("waits"), null=True, default=True)
+    is_open = models.BooleanField(_("waits for a decision"), null=True, default=True)
     run = models.ForeignKey(
         BillingRun,
         verbose_name=_("run"),
@@ -133,16 +133,16 @@ class ParkedBill(models.Model):
     reason = models.CharField(_("reason"), max_length=10, choices=ParkReason)
     detail = models.CharField(_("detail"), max_length=250, blank=True)
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, null=True, blank=True)
-    parked_at = models.DateTimeField(_("set aside"))
+    parked_at = models.DateTimeField(_("quarantined"))
     released_at = models.DateTimeField(_("released"), null=True, blank=True)
     released_by = models.CharField(_("released by"), max_length=150, blank=True)
-    approved = models.BooleanField(_("amount is right"), default=False)
+    approved = models.BooleanField(_("amount confirmed"), default=False)
 
     objects: ClassVar[models.Manager[ParkedBill]] = models.Manager.from_queryset(ParkedBillQuerySet)()
 
     class Meta:
-        verbose_name = _("bill set aside")
-        verbose_name_plural = _("bills set aside")
+        verbose_name = _("quarantined bill")
+        verbose_name_plural = _("quarantined bills")
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("subscription", "is_open"), name="parked_bill_once_at_a_time"),

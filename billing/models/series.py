@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from telcox.common.frozen import Frozen, FrozenQuerySet
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 NUMBER_PATTERN = "{prefix}-{number:09d}"
 
@@ -24,7 +24,7 @@ def validate_pattern(pattern: str) -> None:
     except (ValueError, LookupError, AttributeError):
         fields, written = set(), set()
     if fields != {"prefix", "number"} or len(written) != 3 or max(map(len, written)) > 40:
-        raise ValidationError(_("A pattern names prefix and number: %s") % NUMBER_PATTERN)
+        raise ValidationError(_("The pattern must contain the prefix and the number: %s") % NUMBER_PATTERN)
 
 
 class InvoiceSeriesManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
@@ -49,10 +49,10 @@ class InvoiceSeries(Frozen):
         max_length=40,
         default=NUMBER_PATTERN,
         validators=[validate_pattern],
-        help_text=_("How a number is written: {prefix}-{number:09d} writes 001-001-000000017"),
+        help_text=_("How a number is written: {prefix}-{number:09d} gives 001-001-000000017"),
     )
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
-    # The seal of the last document; the next one carries it on (billing/sealing.py).
+    # The seal of the last document; the next one carries it on (billing/invoicing/sealing.py).
     last_hash = models.CharField(_("last seal"), max_length=64, blank=True, editable=False)
 
     objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()
@@ -112,7 +112,7 @@ class Issuer(Frozen):
         max_length=200,
         blank=True,
         validators=[URLValidator(["http", "https"])],
-        help_text=_("Where a document can be checked; its access key is added at the end"),
+        help_text=_("Web address where a document can be checked; its access key is appended"),
     )
 
     objects: ClassVar[IssuerManager] = IssuerManager()

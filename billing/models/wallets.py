@@ -11,12 +11,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Line, Subscription
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
-from telcox.common.frozen import Frozen, FrozenQuerySet
 
 # Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
-VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Visible characters only, without spaces."))
+VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Use visible characters only, without spaces."))
 
 
 class WalletManager(models.Manager["Wallet"]):
@@ -78,7 +78,8 @@ class WalletEntry(Frozen):
     made the balance 22.75. Never changed or deleted: what was wrong gets another entry that makes up for it.
 
     A wallet's entries are numbered from 1 without a gap (`position`), and each says what the balance was
-    after it. The reference names a movement once and for all, whatever wallet it is of.
+    after it. The reference is the movement's idempotency key over all wallets. What a payment, a reversal or
+    a credit note moved names it (`payment`, `credit_note`).
     """
 
     wallet = models.ForeignKey(
@@ -91,7 +92,10 @@ class WalletEntry(Frozen):
     position = models.PositiveIntegerField(_("entry no."))
     kind = models.CharField(_("kind"), max_length=10, choices=EntryKind)
     amount = models.DecimalField(
-        _("amount"), max_digits=12, decimal_places=2, help_text=_("In dollars; less than nothing takes away.")
+        _("amount"),
+        max_digits=12,
+        decimal_places=2,
+        help_text=_("In dollars; a negative amount takes money away."),
     )
     balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
     reference = KeyField(_("reference"), max_length=64, unique=True, validators=[VISIBLE])
@@ -101,6 +105,22 @@ class WalletEntry(Frozen):
     subscription = models.ForeignKey(
         Subscription,
         verbose_name=_("paid for"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wallet_entries",
+    )
+    payment = models.ForeignKey(
+        "billing.Payment",
+        verbose_name=_("payment"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wallet_entries",
+    )
+    credit_note = models.ForeignKey(
+        "billing.Invoice",
+        verbose_name=_("credit note"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -123,8 +143,12 @@ class WalletEntry(Frozen):
                 | (Q(kind=EntryKind.ADJUSTMENT) & ~Q(amount=0)),
                 name="wallet_entry_amount_is_of_its_kind",
                 violation_error_message=_(
-                    "A top-up or a refund adds money, a charge takes it, an adjustment is not nothing."
+                    "A top-up or a refund must be positive, a charge must be negative, and an adjustment "
+                    "must not be zero."
                 ),
+            ),
+            models.CheckConstraint(
+                condition=Q(payment=None) | Q(credit_note=None), name="wallet_entry_of_one_document"
             ),
         ]
 
@@ -134,4 +158,9 @@ class WalletEntry(Frozen):
     def natural_key(self) -> tuple[str]:
         return (self.reference,)
 
-    natural_key.dependencies = ["billing.wallet", "customers.subscription"]  # type: ignore[attr-defined]
+    natural_key.dependencies = [  # type: ignore[attr-defined]
+        "billing.invoice",
+        "billing.payment",
+        "billing.wallet",
+        "customers.subscription",
+    ]

@@ -1,29 +1,10 @@
-"""What is to be told. A notice is written in the transaction of what it tells, so it is there if that is."""
+"""Notices that wait again: one that failed, or whose fate is unknown, is sent once more."""
 
-from collections.abc import Iterable
-from datetime import datetime
-
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.models import Channel, Invoice, Notice, NoticeKind, NoticeState
-from telcox.common.bulk import insert
+from billing.models import Notice, NoticeState
 from telcox.common.errors import DomainError
-
-
-def documents_to_mail(invoices: Iterable[Invoice], *, at: datetime) -> None:
-    """That customers get these documents, just issued, by e-mail: those who have an address, if documents are
-    mailed at all (MAIL_DOCUMENTS)."""
-    if not settings.MAIL_DOCUMENTS:
-        return
-    insert(
-        [
-            Notice(invoice=invoice, kind=NoticeKind.DOCUMENT, channel=Channel.MAIL, created_at=at)
-            for invoice in invoices
-            if invoice.customer and invoice.customer.email
-        ]
-    )
 
 
 @transaction.atomic

@@ -13,9 +13,12 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import NamedTuple
 
-from billing.models import Channel, Notice, NoticeState
-from billing.notices.carriers import CARRIERS, Prepare, Refused
-from billing.overdue.sending import overtaken
+from django.utils.translation import gettext as _
+
+from billing.models import Channel, Notice, NoticeKind, NoticeState
+from billing.models.invoices import OPEN
+from billing.notices.carriers import CARRIERS, NoticeRefused, Prepare
+from customers.models import LineStatus
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ def _sent_by(channel: Channel, clock: Callable[[], datetime], until: float) -> I
         try:
             prepare = stack.enter_context(CARRIERS[channel]())
         except Exception as error:
-            logger.warning("nobody to hand over to by %s: %s", channel, type(error).__name__)
+            logger.warning("cannot send by %s, will be tried again: %s", channel, type(error).__name__)
             return
         for notice in _claimed(channel, until):
             notice.state, notice.problem = _handed_over(notice, prepare)
@@ -82,23 +85,39 @@ def _claimed(channel: Channel, until: float) -> Iterator[Notice]:
 
 def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
     """What has become of it, and what was wrong. A reason may name people, so it is not logged."""
-    if why := overtaken(notice):
+    if why := reason_to_drop(notice):
         return NoticeState.DROPPED, why
     try:
         hand_over = prepare(notice)
     except Exception as error:
-        logger.warning("notice %d not made: %s", notice.pk, type(error).__name__)
+        logger.warning("notice %d could not be composed: %s", notice.pk, type(error).__name__)
         return NoticeState.FAILED, _problem(error)
     try:
         hand_over()
-    except Refused as error:
+    except NoticeRefused as error:
         logger.warning("notice %d refused", notice.pk)
         return NoticeState.FAILED, _problem(error)
     except Exception as error:
-        logger.warning("notice %d may have gone out or not: %s", notice.pk, type(error).__name__)
+        logger.warning("notice %d: unknown whether it was sent: %s", notice.pk, type(error).__name__)
         return NoticeState.SENDING, _problem(error)
     return NoticeState.SENT, ""
 
 
 def _problem(error: Exception) -> str:
     return (str(error) or type(error).__name__)[:200]
+
+
+def reason_to_drop(notice: Notice) -> str:
+    """Why the notice need not be sent any more; empty if it is to be. Of a document nothing is known here."""
+    if notice.kind == NoticeKind.DOCUMENT:
+        return ""
+    if notice.invoice.status not in OPEN:
+        return _("Nothing is owed on the invoice any more")
+    if notice.kind == NoticeKind.SUSPENSION and not _suspended(notice):
+        return _("The line has been resumed in the meantime")
+    return ""
+
+
+def _suspended(notice: Notice) -> bool:
+    subscription = notice.invoice.subscription
+    return subscription is not None and subscription.line.status == LineStatus.SUSPENDED

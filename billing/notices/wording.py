@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from billing.models import Channel, InvoiceKind, Notice, NoticeKind
-from billing.overdue.sending import text_of
-from billing.printing.writing import amount
+from billing.overdue.wording import reminder_text, suspension_text
+from billing.printing.writing import format_amount
 from customers.models import Language
 
 
-class Said(NamedTuple):
+class NoticeText(NamedTuple):
     """What a mail says; an SMS has no subject."""
 
     subject: str
@@ -17,13 +17,13 @@ class Said(NamedTuple):
 
 # With {document} (“factura”), {number}, {period} and {total} of the document, {customer} and {issuer}.
 _MAIL = {
-    Language.ES: Said(
+    Language.ES: NoticeText(
         "Su {document} {number}",
         "Estimado/a {customer}:\n\n"
         "Adjuntamos su {document} {number}, del período {period}, por USD {total}.\n\n"
         "Saludos cordiales,\n{issuer}\n",
     ),
-    Language.EN: Said(
+    Language.EN: NoticeText(
         "Your {document} {number}",
         "Dear {customer},\n\n"
         "Please find attached your {document} {number} for {period}, USD {total}.\n\n"
@@ -37,20 +37,26 @@ _DOCUMENTS = {
 }
 
 
-def said(notice: Notice) -> Said:
+def notice_text(notice: Notice) -> NoticeText:
     """Raises LookupError for a document by SMS: nothing is said of that."""
     if notice.kind != NoticeKind.DOCUMENT:
-        return Said(*text_of(notice))
+        return NoticeText(*overdue_text(notice))
     if notice.channel != Channel.MAIL:
-        raise LookupError(f"documents do not go by {notice.channel}")
+        raise LookupError(f"documents cannot be sent by {notice.channel}")
     invoice, language = notice.invoice, Language(notice.invoice.language)
     about = {
         "document": _DOCUMENTS[language][InvoiceKind(invoice.kind)],
         "number": invoice.full_number,
         "period": invoice.period,
-        "total": amount(invoice.total, language),
+        "total": format_amount(invoice.total, language),
         "customer": invoice.customer_name,
         "issuer": invoice.issuer.name if invoice.issuer else "",
     }
     subject, body = _MAIL[language]
-    return Said(subject.format(**about), body.format(**about).rstrip() + "\n")
+    return NoticeText(subject.format(**about), body.format(**about).rstrip() + "\n")
+
+
+def overdue_text(notice: Notice) -> tuple[str, str]:
+    """Subject and text of a reminder, or of the word of a suspension."""
+    text = reminder_text if notice.kind == NoticeKind.REMINDER else suspension_text
+    return text(notice.invoice, notice.days, notice.channel)

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 
 from billing.models import Channel, Invoice, Notice, NoticeKind
 from billing.overdue.ladder import Rung
-from billing.sales.periods import ALL, Share, in_chunks
-from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
+from telcox.common.database.batches import ALL, Share, in_chunks
+from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 
 # For how long the highest rung is still said, if nobody said it when it was reached.
 STILL_SAID_DAYS = 92
@@ -37,7 +37,7 @@ def _due(rung: Rung, higher: Rung | None, on: date) -> QuerySet[Invoice]:
     return Invoice.objects.overdue(on).filter(~Exists(said), **reached)
 
 
-def reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
+def make_reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Makes the reminders that are due on the local day of `at`. Each committed transaction is one step: how
     many invoices it reminds of.
 
@@ -46,30 +46,30 @@ def reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """
     for rung, due in reminders_due(local_date(at)):
         for keys in in_chunks(share.among(due, "pk"), "pk", by="due_on"):
-            yield patiently(partial(_remind, keys, rung, due, at))
+            yield retry_lost_locks(partial(_remind, keys, rung, due, at))
 
 
 @transaction.atomic
 def _remind(keys: Sequence[int], rung: Rung, due: QuerySet[Invoice], at: datetime) -> int:
-    lock(keys)
+    lock_invoices(keys)
     found = due.filter(pk__in=keys).values_list("pk", flat=True)
     notices = [
         Notice(invoice_id=pk, kind=NoticeKind.REMINDER, days=rung.days, channel=channel, created_at=at)
         for pk in found
         for channel in rung.channels
     ]
-    insert(notices)
+    bulk_insert(notices)
     return len(notices) // len(rung.channels)
 
 
-def lock(keys: Collection[int]) -> None:
+def lock_invoices(keys: Collection[int]) -> None:
     """Nobody pays these invoices, or writes notices of them, until the transaction ends. What is to be known
     of them is asked after this: a statement that waited for a lock sees other tables as of before."""
     list(Invoice.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
 @transaction.atomic
-def remind(*, invoice: Invoice, channel: Channel, at: datetime) -> Notice:
+def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notice:
     """A reminder by hand, beside those of the ladder; it stands for the rungs that were reached by then.
 
     Raises DomainError if the invoice is not overdue, or was reminded of today by the same channel.
@@ -86,7 +86,9 @@ def remind(*, invoice: Invoice, channel: Channel, at: datetime) -> Notice:
         defaults={"created_at": at},
     )
     if not made:
-        raise DomainError(_("The customer was reminded of it today already"), reason="reminded_today")
+        raise DomainError(
+            _("The customer was already reminded of this invoice today"), reason="reminded_today"
+        )
     return notice
 
 

@@ -20,12 +20,12 @@ from billing.models import (
     NoticeState,
 )
 from billing.models.invoices import OPEN
-from billing.overdue.reminding import days_overdue, lock
-from billing.sales.periods import ALL, Share, in_chunks, in_pieces
-from customers.lifecycle import locked
+from billing.overdue.reminding import days_overdue, lock_invoices
+from customers.lifecycle import lock_line
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from customers.services import resume_line, suspend_line
 from telcox.common.calendar import local_date
+from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 
 # Suspended in one transaction: each takes some statements of its own.
 LINES_AT_ONCE = 50
@@ -42,7 +42,7 @@ def _reached_by(on: date) -> date:
     return on - timedelta(max(settings.SUSPEND_AFTER_DAYS, 1))
 
 
-def to_suspend(on: date) -> QuerySet[Invoice]:
+def invoices_to_suspend_for(on: date) -> QuerySet[Invoice]:
     """Invoices that have reached the limit, of lines in service, or suspended for another one already, for
     which nothing was done yet.
 
@@ -66,13 +66,13 @@ def to_suspend(on: date) -> QuerySet[Invoice]:
     )
 
 
-def suspensions(*, at: datetime, share: Share = ALL) -> Iterator[int]:
+def suspend_overdue_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Suspends the lines of invoices that have reached the limit on the local day of `at`. Each committed
     transaction is one step: how many lines it suspended.
 
     Safe to run twice, late, in several places at once, and to be killed.
     """
-    due = share.among(to_suspend(local_date(at)), "subscription__line_id")
+    due = share.among(invoices_to_suspend_for(local_date(at)), "subscription__line_id")
     for line_ids in in_chunks(due, "subscription__line_id", LINES_AT_ONCE, by="due_on"):
         pieces = in_pieces(partial(_suspend, at=at), sorted(set(line_ids)), "suspended")
         yield sum(done or 0 for done in pieces)
@@ -81,9 +81,9 @@ def suspensions(*, at: datetime, share: Share = ALL) -> Iterator[int]:
 @transaction.atomic
 def _suspend(line_ids: Sequence[int], at: datetime) -> int:
     on = local_date(at)
-    due = to_suspend(on).filter(subscription__line__in=line_ids)
+    due = invoices_to_suspend_for(on).filter(subscription__line__in=line_ids)
     keys = list(due.values_list("pk", flat=True))
-    lock(keys)
+    lock_invoices(keys)
     lines = Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")
     found: dict[int, list[Invoice]] = {line.pk: [] for line in lines}
     for invoice in (
@@ -135,7 +135,7 @@ def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
     if held is None:
         return
     # Of two who each pay one of its last two invoices, the later one sees both paid.
-    line = locked(held)
+    line = lock_line(held)
     suspension = line.suspensions.filter(is_open=True, reason=SuspensionReason.NON_PAYMENT).first()
     if suspension and not _still_owed(line, local_date(at)):
         resume_line(line=line, at=max(at, suspension.start_at), by=by)

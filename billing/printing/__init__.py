@@ -1,7 +1,7 @@
 """Documents as PDF: what is printed (`page`), how it looks (document.typ), who makes it (`typesetting`), and
 where it is kept (`archive`). docs/printing.md."""
 
-from billing.printing.archive import document_pdf, edition, file_name
-from billing.printing.batch import documents_of, prints, to_print
+from billing.printing.archive import document_pdf, edition_name, file_name
+from billing.printing.batch import documents_of_period, print_documents, to_print
 
-__all__ = ["document_pdf", "documents_of", "edition", "file_name", "prints", "to_print"]
+__all__ = ["document_pdf", "documents_of_period", "edition_name", "file_name", "print_documents", "to_print"]

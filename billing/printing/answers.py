@@ -7,12 +7,12 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import content_disposition_header, quote_etag
 
 from billing.models import Invoice
-from billing.printing.archive import document_pdf, edition, file_name
+from billing.printing.archive import document_pdf, edition_name, file_name
 
 
 def pdf_answer(request: Any, invoice: Invoice) -> HttpResponse:
     """Who has the document already, and asks by its ETag, is told so (304) and nothing is printed."""
-    etag = None if invoice.is_draft else quote_etag(edition(invoice))
+    etag = None if invoice.is_draft else quote_etag(edition_name(invoice))
     answer = get_conditional_response(request, etag=etag) if etag else None
     if answer is None:
         answer = HttpResponse(document_pdf(invoice), content_type="application/pdf")

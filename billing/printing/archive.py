@@ -13,8 +13,8 @@ from django.core.files.storage import storages
 from django.utils.text import get_valid_filename
 
 from billing.models import Invoice
-from billing.printing.page import page_of
-from billing.printing.typesetting import typeset
+from billing.printing.page import printed_page
+from billing.printing.typesetting import typeset_page
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ def document_pdf(invoice: Invoice) -> bytes:
     """
     if invoice.is_draft:
         return _made(invoice)
-    return kept(invoice) or keep(invoice, _made(invoice))
+    return stored_pdf(invoice) or store_pdf(invoice, _made(invoice))
 
 
-def edition(invoice: Invoice) -> str:
+def edition_name(invoice: Invoice) -> str:
     """Names the bytes of an issued document: its seal, and the edition it is printed in."""
     return f"{_edition()}/{(invoice.content_hash or '')[:2]}/{invoice.content_hash}"
 
@@ -43,26 +43,26 @@ def file_name(invoice: Invoice) -> str:
     return get_valid_filename(f"{invoice.full_number or f'{invoice.phone_number}-{invoice.period}'}.pdf")
 
 
-def kept(invoice: Invoice) -> bytes | None:
+def stored_pdf(invoice: Invoice) -> bytes | None:
     try:
-        with storages["documents"].open(f"{edition(invoice)}.pdf") as file:
+        with storages["documents"].open(f"{edition_name(invoice)}.pdf") as file:
             # Nothing is what a machine that lost its power may have left of it.
             return file.read() or None
     except OSError:
         return None
 
 
-def keep(invoice: Invoice, pdf: bytes) -> bytes:
+def store_pdf(invoice: Invoice, pdf: bytes) -> bytes:
     """A document that cannot be kept is made again the next time."""
     try:
-        storages["documents"].save(f"{edition(invoice)}.pdf", File(BytesIO(pdf)))
+        storages["documents"].save(f"{edition_name(invoice)}.pdf", File(BytesIO(pdf)))
     except OSError as error:
-        logger.warning("no place for printed documents: %s", error.strerror)
+        logger.warning("printed document could not be stored: %s", error.strerror)
     return pdf
 
 
 def _made(invoice: Invoice) -> bytes:
-    return typeset(page_of(invoice), at=invoice.issued_at or _NEVER)
+    return typeset_page(printed_page(invoice), at=invoice.issued_at or _NEVER)
 
 
 @cache

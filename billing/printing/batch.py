@@ -7,13 +7,13 @@ from django.db.models.functions import Mod
 from billing.models import Invoice
 from billing.models.invoices import InvoiceQuerySet
 from billing.printing.archive import document_pdf
-from billing.sales.periods import ALL, Share
+from telcox.common.database.batches import ALL, Share
 
 # Documents that are read at once.
 CHUNK = 200
 
 
-def documents_of(period: str) -> InvoiceQuerySet:
+def documents_of_period(period: str) -> InvoiceQuerySet:
     return Invoice.objects.issued().filter(period=period)
 
 
@@ -22,10 +22,10 @@ def to_print(documents: InvoiceQuerySet) -> InvoiceQuerySet:
     return documents.select_related("series", "issuer", "corrects__series").prefetch_related("lines")
 
 
-def prints(period: str, *, share: Share = ALL) -> Iterator[int]:
+def print_documents(period: str, *, share: Share = ALL) -> Iterator[int]:
     """Prints every document of the period, or a share of them, that is not kept yet; yields how many were
     seen to, a chunk at a time."""
-    documents = documents_of(period).order_by("pk")
+    documents = documents_of_period(period).order_by("pk")
     if share.of > 1:
         documents = documents.annotate(share=Mod("pk", share.of)).filter(share=share.number)
     last = 0

@@ -4,11 +4,11 @@ is issued: what happens to it later, its payments among it, is not printed."""
 from decimal import Decimal
 from typing import Any
 
-from billing.documents import facts_kept
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing.access_key import access_key
-from billing.printing.writing import amount, broken, day
-from billing.ratable import Used
+from billing.printing.writing import format_amount, format_day, with_line_breaks
+from billing.rating.kept import kept_inputs
+from billing.rating.values import Used
 from customers.models import Language
 from telcox.common.calendar import local_date
 
@@ -16,7 +16,7 @@ GB = 2**30
 _KINDS = {InvoiceKind.INVOICE: "01", InvoiceKind.CREDIT_NOTE: "04"}
 
 
-def page_of(invoice: Invoice) -> dict[str, Any]:
+def printed_page(invoice: Invoice) -> dict[str, Any]:
     """What billing/printing/document.typ reads."""
     language = Language(invoice.language)
     issuer = invoice.issuer or Issuer.objects.first_entered() or Issuer()
@@ -26,36 +26,36 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
         "kind": invoice.kind,
         "language": language,
         "draft": invoice.is_draft,
-        "number": broken(invoice.full_number or ""),
+        "number": with_line_breaks(invoice.full_number or ""),
         "seal": (invoice.content_hash or "")[:16],
         "issuer": {
-            "name": broken(issuer.name),
-            "tax_id": broken(issuer.tax_id),
-            "address": broken(issuer.address),
-            "contact": broken(issuer.contact),
+            "name": with_line_breaks(issuer.name),
+            "tax_id": with_line_breaks(issuer.tax_id),
+            "address": with_line_breaks(issuer.address),
+            "contact": with_line_breaks(issuer.contact),
         },
         "customer": {
-            "name": broken(invoice.customer_name),
-            "dni": broken(invoice.customer_dni),
-            "address": broken(invoice.customer_address),
+            "name": with_line_breaks(invoice.customer_name),
+            "dni": with_line_breaks(invoice.customer_dni),
+            "address": with_line_breaks(invoice.customer_address),
             "phone_number": invoice.phone_number,
         },
         "facts": _facts(invoice, language),
-        "why": "" if is_bill else broken(_why(invoice)),
+        "why": "" if is_bill else with_line_breaks(_why(invoice)),
         "lines": [_line(line, language) for line in invoice.lines.all()],
         "used": _used(invoice, language) if is_bill else None,
         "totals": {
-            "subtotal": amount(invoice.subtotal, language),
-            "discount": amount(invoice.discount, language) if invoice.discount else "",
-            "taxable": amount(invoice.subtotal - invoice.discount, language),
-            "rate": f"{amount(invoice.tax_rate * 100, language, 0)} %",
-            "tax": amount(invoice.tax, language),
-            "total": amount(invoice.total, language),
+            "subtotal": format_amount(invoice.subtotal, language),
+            "discount": format_amount(invoice.discount, language) if invoice.discount else "",
+            "taxable": format_amount(invoice.subtotal - invoice.discount, language),
+            "rate": f"{format_amount(invoice.tax_rate * 100, language, 0)} %",
+            "tax": format_amount(invoice.tax, language),
+            "total": format_amount(invoice.total, language),
         },
         "pay": is_bill and bool(issuer.contact),
-        "key": broken(key),
+        "key": with_line_breaks(key),
         "kind_of_key": kind_of_key,
-        "verification": broken(issuer.verification_url) if key else "",
+        "verification": with_line_breaks(issuer.verification_url) if key else "",
         "leads_to": (issuer.verification_url, key),
         "logo": issuer.logo,
     }
@@ -64,14 +64,14 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
 def _facts(invoice: Invoice, language: Language) -> list[tuple[str, str]]:
     facts = []
     if invoice.issued_at:
-        facts.append(("issued", day(local_date(invoice.issued_at), language)))
+        facts.append(("issued", format_day(local_date(invoice.issued_at), language)))
     if invoice.due_on and invoice.kind == InvoiceKind.INVOICE:
-        facts.append(("due", day(invoice.due_on, language)))
+        facts.append(("due", format_day(invoice.due_on, language)))
     facts.append(("period", invoice.period))
     if corrected := invoice.corrects:
-        facts.append(("corrects", broken(corrected.full_number or "")))
+        facts.append(("corrects", with_line_breaks(corrected.full_number or "")))
         if corrected.issued_at:
-            facts.append(("corrected", day(local_date(corrected.issued_at), language)))
+            facts.append(("corrected", format_day(local_date(corrected.issued_at), language)))
     return facts
 
 
@@ -82,12 +82,12 @@ def _why(invoice: Invoice) -> str:
 
 def _line(line: InvoiceLine, language: Language) -> dict[str, str]:
     return {
-        "description": broken(line.description),
-        "quantity": amount(line.quantity, language, 0),
+        "description": with_line_breaks(line.description),
+        "quantity": format_amount(line.quantity, language, 0),
         "unit": line.unit,
-        "unit_price": amount(line.unit_price, language),
-        "discount": amount(line.discount, language),
-        "amount": amount(line.amount, language),
+        "unit_price": format_amount(line.unit_price, language),
+        "discount": format_amount(line.discount, language),
+        "amount": format_amount(line.amount, language),
     }
 
 
@@ -96,7 +96,7 @@ def _used(invoice: Invoice, language: Language) -> dict[str, Any] | None:
     the former system does not know."""
     if invoice.rated_from is None:
         return None
-    used: Used = facts_kept(invoice).used
+    used: Used = kept_inputs(invoice).used
     data = {
         "SOCIAL": used.social_bytes,
         "ENTERTAINMENT": used.entertainment_bytes,
@@ -109,12 +109,12 @@ def _used(invoice: Invoice, language: Language) -> dict[str, Any] | None:
             {
                 "category": category,
                 "share": round(100 * quantity / most, 1),
-                "amount": amount(round(Decimal(quantity) / GB, 2), language),
+                "amount": format_amount(round(Decimal(quantity) / GB, 2), language),
             }
             for category, quantity in data.items()
         ],
-        "minutes": amount(-(-used.voice_seconds // 60), language, 0),
-        "sms": amount(used.sms, language, 0),
+        "minutes": format_amount(-(-used.voice_seconds // 60), language, 0),
+        "sms": format_amount(used.sms, language, 0),
     }
 
 

@@ -27,11 +27,13 @@ TEMPLATE = Path(__file__).with_name("document.typ")
 _one_at_a_time = Lock()
 
 
-def typeset(page: Mapping[str, Any], *, at: datetime) -> bytes:
-    """The PDF of a page (`page_of`), which says that it was made `at`. Raises RuntimeError in a process that
-    was forked off after its parent had printed."""
+def typeset_page(page: Mapping[str, Any], *, at: datetime) -> bytes:
+    """Return the PDF of a page (`printed_page`), whose metadata says that it was made `at`.
+
+    Raise RuntimeError in a process that was forked after its parent had printed.
+    """
     if _home() != os.getpid():
-        raise RuntimeError("Forked off a process that has printed: typst would wait for ever")
+        raise RuntimeError("Do not print after a fork from a process that has printed: typst would deadlock")
     source = _source(page)
     with _one_at_a_time:
         pdf = _compiler().compile(source, format="pdf", timestamp=int(at.timestamp()))
@@ -100,6 +102,6 @@ def _is_picture(logo: str) -> bool:
     try:
         _typst().Compiler(source, font_paths=_fonts()).compile(format="pdf", sys_inputs={"logo": logo})
     except _typst().TypstError:
-        logger.warning("the issuer's logo is no SVG document: printed without")
+        logger.warning("the issuer's logo is not an SVG document: printed without the logo")
         return False
     return True

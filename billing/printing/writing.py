@@ -16,7 +16,7 @@ _LETTERS = re.compile(r"\S[\u0300-\u036f\u200d\ufe0f]*")
 _MAY_BREAK = "\u200b"
 
 
-def amount(number: Decimal | int, language: Language, decimals: int = 2) -> str:
+def format_amount(number: Decimal | int, language: Language, decimals: int = 2) -> str:
     """1.234,50 in Spanish and 1,234.50 in English: so many decimals at least, and no more than it needs."""
     whole, _point, rest = f"{number:,f}".partition(".")
     rest = rest.rstrip("0").ljust(decimals, "0")
@@ -24,13 +24,13 @@ def amount(number: Decimal | int, language: Language, decimals: int = 2) -> str:
     return text.translate(_COMMA_FOR_POINT) if language == Language.ES else text
 
 
-def day(day: date, language: Language) -> str:
+def format_day(day: date, language: Language) -> str:
     """24/11/2026 in Spanish and 24 Nov 2026 in English."""
     if language == Language.ES:
         return f"{day:%d/%m/%Y}"
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
-def broken(text: str) -> str:
+def with_line_breaks(text: str) -> str:
     """With places to break at where there are none for long: a name, a URL of 150 letters."""
     return _LONG.sub(lambda found: _MAY_BREAK.join(_LETTERS.findall(found[0])), text)

@@ -14,15 +14,15 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.documents import draft_of
+from billing.invoicing.drafting import draft_of
+from billing.invoicing.late_use import late_periods
+from billing.invoicing.parking import Doubt, assess_bills
 from billing.models import BillingRun, Invoice
+from billing.rating.facts import PricedPeriod
 from billing.runs.figures import AMOUNTS
-from billing.runs.parking import Doubt, reckoned
 from billing.runs.running import periods_of
-from billing.sales.facts import Priced
-from billing.sales.late import late_periods
-from billing.sales.periods import in_chunks
 from customers.models import Line, Subscription
+from telcox.common.database.batches import in_chunks
 
 SAMPLES = 10
 # Of each kind of oddity, how many are named.
@@ -36,10 +36,10 @@ TOLD_EVERY = 2.0
 class Oddity(models.TextChoices):
     """The first two would be set aside (ParkReason), the others are billed."""
 
-    BROKEN = "BROKEN", _("Set aside: cannot be reckoned")
-    SUSPICIOUS = "SUSPICIOUS", _("Set aside: suspicious amount")
-    HIGHER = "HIGHER", _("More than three times the bill before")
-    LOWER = "LOWER", _("Less than a third of the bill before")
+    BROKEN = "BROKEN", _("Quarantined: cannot be calculated")
+    SUSPICIOUS = "SUSPICIOUS", _("Quarantined: suspicious amount")
+    HIGHER = "HIGHER", _("More than three times the previous bill")
+    LOWER = "LOWER", _("Less than a third of the previous bill")
     NOTHING = "NOTHING", _("Nothing to pay")
     NO_EMAIL = "NO_EMAIL", _("Customer without e-mail")
     NO_ADDRESS = "NO_ADDRESS", _("Customer without address")
@@ -100,7 +100,7 @@ class Rehearsal(msgspec.Struct):
             self.counts[oddity] = self.counts.get(oddity, 0) + number
 
 
-def rehearsals(*, period: str, at: datetime) -> Iterator[Rehearsal]:
+def rehearse_period(*, period: str, at: datetime) -> Iterator[Rehearsal]:
     """One and the same, as far as it has come. Raises DomainError if there is no such period."""
     periods = periods_of(period, at=at)
     rehearsal = Rehearsal(period, at, size=periods.count())
@@ -115,14 +115,14 @@ def rehearsals(*, period: str, at: datetime) -> Iterator[Rehearsal]:
 
 def plan_rehearsal(*, run: BillingRun, at: datetime) -> None:
     """Notes that one is wanted. Raises DomainError if the period has not begun."""
-    _keep(run, next(rehearsals(period=run.period, at=at)))
+    _keep(run, next(rehearse_period(period=run.period, at=at)))
 
 
 def rehearse_run(*, run: BillingRun, at: datetime) -> None:
     """Keeps it with the run, and how far it has come meanwhile. Raises DomainError if the period has not
     begun."""
     told = 0.0
-    for rehearsal in rehearsals(period=run.period, at=at):
+    for rehearsal in rehearse_period(period=run.period, at=at):
         if rehearsal.finished or time.monotonic() - told > TOLD_EVERY:
             _keep(run, rehearsal)
             told = time.monotonic()
@@ -133,13 +133,13 @@ def _keep(run: BillingRun, rehearsal: Rehearsal) -> None:
     BillingRun.objects.filter(pk=run.pk).update(dry_run=kept)
 
 
-def rehearsal_kept(run: BillingRun) -> Rehearsal | None:
+def stored_rehearsal(run: BillingRun) -> Rehearsal | None:
     return None if run.dry_run is None else msgspec.convert(run.dry_run, Rehearsal, strict=False)
 
 
 def _add(rehearsal: Rehearsal, keys: Sequence[int], at: datetime, chosen: random.Random) -> None:
     periods = list(Subscription.objects.filter(pk__in=keys).order_by("pk"))
-    bills, doubts = reckoned(periods, at=at)
+    bills, doubts = assess_bills(periods, at=at)
     lines = {period.line_id for period in periods}
     for bill in bills:
         for amount in AMOUNTS:
@@ -164,13 +164,13 @@ def _doubtful(doubts: Iterable[Doubt]) -> Iterator[Odd]:
         yield Oddity(reason), period, total, detail
 
 
-def _for_nothing(bills: Iterable[Priced]) -> Iterator[Odd]:
+def _for_nothing(bills: Iterable[PricedPeriod]) -> Iterator[Odd]:
     for period, _facts, rated in bills:
         if not rated.total:
             yield Oddity.NOTHING, period, rated.total, ""
 
 
-def _jumps(bills: Sequence[Priced]) -> Iterator[Odd]:
+def _jumps(bills: Sequence[PricedPeriod]) -> Iterator[Odd]:
     """Day for day, since a line's first bill is for a part of a month."""
     followed = Invoice.objects.in_force().filter(subscription__renewed_by__in=[b.period.pk for b in bills])
     before = {
@@ -204,9 +204,9 @@ def _numbers(periods: Iterable[Subscription]) -> dict[int, str]:
     return dict(lines.values_list("pk", "phone_number"))
 
 
-def _sample(rehearsal: Rehearsal, bills: Sequence[Priced], chosen: random.Random) -> None:
+def _sample(rehearsal: Rehearsal, bills: Sequence[PricedPeriod], chosen: random.Random) -> None:
     """Each bill has the same chance to be shown, however many there are."""
-    places: dict[int, Priced] = {}
+    places: dict[int, PricedPeriod] = {}
     for bill in bills:
         rehearsal.invoices += 1
         place = rehearsal.invoices - 1
@@ -219,7 +219,7 @@ def _sample(rehearsal: Rehearsal, bills: Sequence[Priced], chosen: random.Random
         rehearsal.samples[place : place + 1] = [_shown(bill, lines[bill.period.line_id])]
 
 
-def _shown(bill: Priced, line: Line) -> Sample:
+def _shown(bill: PricedPeriod, line: Line) -> Sample:
     invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=late_periods(bill))
     return Sample(
         subscription=bill.period.pk,

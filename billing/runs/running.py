@@ -16,15 +16,15 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing.closing import bill_periods, periods_to_bill
+from billing.invoicing.closing import bill_periods, periods_to_bill
 from billing.models import BillingChunk, BillingRun, RunState
 from billing.models.runs import PERIOD
 from billing.runs.figures import figures_of
-from billing.sales.periods import in_chunks
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import local_date, midnight
+from telcox.common.database.batches import in_chunks
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
-from telcox.common.patience import patiently
 
 # How often it is noted that a run goes on: each time costs all who bill it a moment.
 SEEN_EVERY = timedelta(seconds=5)
@@ -40,9 +40,9 @@ def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
         PERIOD(period)
         begin = date.fromisoformat(f"{period}-01")
     except (ValidationError, ValueError) as error:
-        raise Unprocessable(_("A period is written 2026-11"), reason="no_period") from error
+        raise Unprocessable(_("Write the period as year and month: 2026-11"), reason="no_period") from error
     if begin > local_date(at):
-        raise Unprocessable(_("The period has not begun yet"), reason="not_begun")
+        raise Unprocessable(_("The period has not started yet"), reason="not_begun")
     end = midnight((begin + timedelta(days=31)).replace(day=1))
     return periods_to_bill(min(at, end))
 
@@ -54,7 +54,7 @@ def new_run(*, period: str, at: datetime) -> BillingRun:
     periods_of(period, at=at)
     run, is_new = BillingRun.objects.get_or_create(period=period)
     if not is_new:
-        raise DomainError(_("There is a run of this period already"), reason="run_exists")
+        raise DomainError(_("This period already has a billing run"), reason="run_exists")
     return run
 
 
@@ -64,13 +64,13 @@ def start_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
 
     Raises DomainError (`run_under_way`) if somebody does it just now, and if there is no such period.
     """
-    return patiently(partial(_start, period, at, by))
+    return retry_lost_locks(partial(_start, period, at, by))
 
 
 def resume_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
     """The same, and takes the run over from whoever may be at it: two do no more than one. Raises DomainError
     if it was never started."""
-    return patiently(partial(_resume, period, at, by))
+    return retry_lost_locks(partial(_resume, period, at, by))
 
 
 def start_if_due(*, at: datetime) -> BillingRun | None:
@@ -116,7 +116,7 @@ def stop_run(*, period: str) -> BillingRun:
     under way."""
     run = _locked(period)
     if run.state != RunState.RUNNING:
-        raise DomainError(_("The run is not under way"), reason="run_not_under_way")
+        raise DomainError(_("The billing run is not in progress"), reason="run_not_under_way")
     run.state = RunState.STOPPED
     run.save(update_fields=["state"])
     return run
@@ -142,7 +142,7 @@ def bill_open_chunks(*, run: BillingRun) -> Iterator[BillingChunk]:
 def bill_chunk(*, chunk_id: int) -> BillingChunk | None:
     """Bills a chunk: all of it, or nothing. Returns None if there was nothing to do: it is done, somebody
     else is at it, or the run is not under way any more."""
-    chunk = patiently(partial(_bill, chunk_id))
+    chunk = retry_lost_locks(partial(_bill, chunk_id))
     if chunk is not None:
         _come_forward(chunk.run_id)
         _finish(chunk.run_id)
@@ -186,7 +186,7 @@ def _set_going(run: BillingRun, periods: SubscriptionQuerySet, at: datetime, by:
 def _locked(period: str) -> BillingRun:
     run = BillingRun.objects.select_for_update().filter(period=period).first()
     if run is None or run.state == RunState.NEW:
-        raise DomainError(_("The run was never started"), reason="run_not_started")
+        raise DomainError(_("The billing run was never started"), reason="run_not_started")
     return run
 
 
@@ -212,7 +212,7 @@ def _under_way(run: BillingRun) -> DomainError:
     figures = figures_of(run)
     since = date_format(timezone.localtime(run.started_at), "SHORT_DATETIME_FORMAT")
     return DomainError(
-        _("%(period)s is being billed already: begun by %(by)s on %(since)s, %(done)d of %(all)d are done")
+        _("%(period)s is already being billed: started by %(by)s on %(since)s, %(done)d of %(all)d done")
         % {
             "period": run.period,
             "by": run.started_by or _("the system"),

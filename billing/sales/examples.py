@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from billing.rating import Changes, Discount, Pack, RatingInputs, Span, Used
-from billing.sales.facts import TaxRates, terms_of
+from billing.rating.facts import TaxRates, terms_of
 from billing.sales.periods import DiscountsGiven
 from customers.cycles import full_period
 from customers.models import Line, Plan

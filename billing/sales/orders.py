@@ -11,10 +11,10 @@ from django.db.models import prefetch_related_objects
 from billing.models import Wallet
 from billing.sales.renewal import renew_line
 from billing.sales.services import Sale, buy_pack, change_plan, schedule_plan_change
-from customers.lifecycle import locked
+from customers.lifecycle import lock_line
 from customers.models import Line, Pack, Plan
-from telcox.common.patience import patiently
-from telcox.common.rehearsal import rehearse
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 
 Clock = Callable[[], datetime]
 
@@ -59,13 +59,13 @@ def order_pack(
 
 def _order(line: Line, offer: Plan | Pack, sell: Callable[..., Sale], dry_run: bool, clock: Clock) -> Ordered:
     def work() -> Ordered:
-        before = locked(line)
+        before = lock_line(line)
         # The clock is asked only now, when it is this order's turn: of two orders the later one is of the
         # later moment.
         at = clock()
         # A period that is due begins before anything is ordered for it.
         is_as_seen = before.version == line.version
-        seen = locked(line) if is_as_seen and renew_line(line=line, at=at) else line
+        seen = lock_line(line) if is_as_seen and renew_line(line=line, at=at) else line
         sale = sell(line=seen, at=at)
         # All that is shown is read here, where a dry run still has it.
         prefetch_related_objects([bill.period for bill in sale.bills], "plan")
@@ -81,4 +81,4 @@ def _order(line: Line, offer: Plan | Pack, sell: Callable[..., Sale], dry_run: b
             balance_usd=wallet.balance_usd if wallet else Decimal(0),
         )
 
-    return patiently(lambda: rehearse(work, dry_run=dry_run))
+    return retry_lost_locks(lambda: commit_unless_dry_run(work, dry_run=dry_run))

@@ -1,34 +1,20 @@
 """How a period is made, and how it is cut short."""
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
-from django.db.models import Model, QuerySet
-from django.db.models.functions import Mod
+from django.db.models import QuerySet
 from msgspec.structs import replace
 
 from billing.models import Discount
-from billing.rating import Allowance, RatingInputs, included
-from billing.sales.facts import NOTHING, span_of, terms_of
+from billing.rating import Allowance, RatingInputs, included_allowance
+from billing.rating.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
-from telcox.common.bulk import insert
 from telcox.common.calendar import local_date
-from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
-from telcox.common.prepared import PreparedQuery
-
-logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-Row = TypeVar("Row", bound=Model)
-
-# Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
-# locks briefly.
-CHUNK = 500
+from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.prepared import PreparedQuery
 
 # What may be used of a period in all.
 LIMITS = ("limit_bytes", "minutes_limit", "sms_limit")
@@ -89,11 +75,11 @@ def new_period(
         renewed_from=after,
         **{field: getattr(offered, field) for field in TERMS},
     )
-    _set_limits(period, included(terms_of(offered, offered.name), span_of(period)) + carried)
+    _set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)) + carried)
     return period
 
 
-def cut(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
+def cut_period(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
     """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
     period.expiration_at = at
     period.changes += 1
@@ -109,61 +95,13 @@ def _set_limits(period: Subscription, allowance: Allowance) -> None:
     period.sms_limit = allowance.sms
 
 
-def append(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
+def append_periods(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
     """Saves each as its line's last, in the place of the one before it. The lines are locked."""
     superseded = [period.pk for period in after if period is not None]
     Subscription.objects.filter(pk__in=superseded).update(is_last=None)
-    insert(periods)
+    bulk_insert(periods)
     if any(period.pk is None for period in periods):  # MySQL does not tell
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}
         last = Subscription.objects.current().filter(line__in=lines)
         for pk, line_id in last.values_list("pk", "line_id"):
             lines[line_id].pk = pk
-
-
-class Share(NamedTuple):
-    """Of several processes that share a work, the lines of this one: no. `number` of `of`, from 0."""
-
-    number: int = 0
-    of: int = 1
-
-    def among(self, rows: QuerySet[Row], key: str = "line_id") -> QuerySet[Row]:
-        if self.of == 1:
-            return rows
-        return rows.annotate(share=Mod(key, self.of)).filter(share=self.number)
-
-
-ALL = Share()
-
-
-def in_pieces(
-    work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
-) -> Iterator[Result | None]:
-    """What `work`, a whole transaction, returns for all of these keys; or, where one of them is refused, for
-    each by itself, so that it keeps no other from being `done`. One that is refused is logged, and None."""
-    try:
-        yield patiently(partial(work, keys))
-    except DomainError as refusal:
-        if len(keys) > 1:
-            for key in keys:
-                yield from in_pieces(work, [key], done)
-        else:
-            logger.warning("no. %d not %s: %s", keys[0], done, refusal.reason)
-            yield None
-
-
-def in_chunks(
-    rows: QuerySet[Any], key: str, size: int = CHUNK, *, by: str = "expiration_at"
-) -> Iterator[list[int]]:
-    """A key of these rows, a chunk at a time, in the order of when each was due (`by`): memory stays the same
-    however many there are, and none is looked at twice, whatever becomes of it meanwhile."""
-    in_order = rows.order_by(by, "pk").values_list(by, "pk", key)
-    found = list(in_order[:size])
-    while found:
-        yield [row[2] for row in found]
-        if len(found) < size:
-            return
-        due, pk, _key = found[-1]
-        found = list(in_order.filter(**{by: due, "pk__gt": pk})[:size])
-        if len(found) < size:
-            found += in_order.filter(**{f"{by}__gt": due})[: size - len(found)]

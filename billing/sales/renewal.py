@@ -11,27 +11,28 @@ from django.db.models import F, QuerySet
 
 from billing.models import Wallet
 from billing.rating import Allowance
-from billing.sales.facts import NOTHING, Priced, facts_of, priced
-from billing.sales.periods import ALL, DiscountsGiven, Share, append, in_chunks, in_pieces, new_period
+from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
+from billing.sales.periods import DiscountsGiven, append_periods, new_period
+from billing.sales.prepaid import settle_prepaid
 from billing.sales.services import end_line
-from billing.sales.settlement import settle
-from billing.sales.shortage import still_short
+from billing.sales.shortage import not_renewed, still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
-from telcox.common.bulk import insert
+from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
+from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
-from usage.live import broadcast
+from usage import broadcast
 
 logger = logging.getLogger(__name__)
 
 
 def renew_subscriptions(*, at: datetime) -> int:
-    """Begins every period that is due by `at`; returns how many. See `renewals`."""
-    begun = sum(renewals(at=at))
+    """Begins every period that is due by `at`; returns how many. See `renew_due_lines`."""
+    begun = sum(renew_due_lines(at=at))
     if begun:
-        logger.info("%d period(s) begun", begun)
+        logger.info("%d period(s) started", begun)
     return begun
 
 
@@ -40,7 +41,7 @@ def lines_due(at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.renewing().current().ended(at)
 
 
-def renewals(*, at: datetime, share: Share = ALL) -> Iterator[int]:
+def renew_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Begins the next period of every auto-renewing line whose period has ended by `at`. Each committed
     transaction is one step: how many periods it began.
 
@@ -67,12 +68,12 @@ def renew_line(*, line: Line, at: datetime) -> int:
         return begun
     again: Sequence[int] = [line.pk]
     while again:
-        done = patiently(partial(_renew, again, at))
+        done = retry_lost_locks(partial(_renew, again, at))
         begun, again = begun + done.begun, done.again
     return begun
 
 
-def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
+def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
     """Tops a line's wallet up, as `billing.wallets.top_up` does; and if its next period was only waiting for
     the money, begins it. The money is there whatever becomes of that: the day's run tries it again."""
     done = top_up(line=line, at=at, **wanted)
@@ -80,11 +81,11 @@ def fill_up(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
         try:
             renew_line(line=line, at=at)
         except DomainError as refusal:
-            logger.warning("line no. %d not renewed: %s", line.pk, refusal.reason)
+            logger.warning("line %d not renewed: %s", line.pk, refusal.reason)
     return done
 
 
-def ends(*, at: datetime, share: Share = ALL) -> Iterator[int]:
+def end_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Terminates the lines that were to end with their period, as of when that ended, or as of when they were
     suspended after that. Each committed transaction is one step: how many lines it ended."""
     for line_ids in in_chunks(share.among(lines_ending(at)), "line_id"):
@@ -130,13 +131,13 @@ def _renew(line_ids: Sequence[int], at: datetime) -> Renewed:
         period.line = lines[period.line_id]
     changes = {change.line_id: change for change in PlanChange.objects.pending().filter(line__in=lines)}
     next_periods = _next_periods(due, changes, at)
-    bills = priced([period for period in next_periods if period.prepaid], at=at)
+    bills = price_periods([period for period in next_periods if period.prepaid], at=at)
     short, just_noted = _short(bills, at)
     begun = [period for period in next_periods if period.line_id not in short]
     if not begun:
         return Renewed(again=just_noted)
-    append(begun, after=[period.renewed_from for period in begun])
-    settle([bill for bill in bills if bill.period.line_id not in short], at=at)
+    append_periods(begun, after=[period.renewed_from for period in begun])
+    settle_prepaid([bill for bill in bills if bill.period.line_id not in short], at=at)
     _write_down(begun, changes, at)
     return Renewed(len(begun), [*just_noted, *(p.line_id for p in begun if p.is_expired(at))])
 
@@ -191,14 +192,11 @@ def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
 
 def _lapsed(due: Sequence[Subscription]) -> set[int]:
     """The prepaid ones that were not renewed when they ended."""
-    refused = LineEvent.objects.filter(
-        line__in=[period.line_id for period in due if period.line.prepaid], step=LineStep.RENEWAL_REFUSED
-    )
-    ids = set(refused.values_list("subscription_id", flat=True))
-    return {period.pk for period in due if period.pk in ids}
+    prepaid = [period.pk for period in due if period.line.prepaid]
+    return set(not_renewed().filter(pk__in=prepaid).values_list("pk", flat=True))
 
 
-def _short(bills: Sequence[Priced], at: datetime) -> tuple[set[int], list[int]]:
+def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[int]]:
     """The lines whose wallet cannot pay; that is noted once for the period that has ended, and those of which
     it was noted now. From here on the wallets are locked."""
     if not bills:
@@ -228,7 +226,7 @@ def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange]
     if done:
         PlanChange.objects.filter(pk__in=done).update(is_pending=None, done_at=at)
     Line.objects.filter(pk__in=[period.line_id for period in begun]).update(version=F("version") + 1)
-    insert(
+    bulk_insert(
         [
             LineEvent(
                 line_id=period.line_id,

@@ -10,16 +10,16 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from billing.rating import Allowance, RatingInputs
-from billing.sales.facts import NOTHING, Priced, facts_of, priced
-from billing.sales.periods import LIMITS, DiscountsGiven, append, cut, new_period
-from billing.sales.settlement import ZERO, settle
+from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
+from billing.sales.periods import LIMITS, DiscountsGiven, append_periods, cut_period, new_period
+from billing.sales.prepaid import ZERO, settle_prepaid
 from customers.catalogue import OfferedTerms
-from customers.lifecycle import complete, lock_for, locked, require_allowed
+from customers.lifecycle import complete_step, lock_for, lock_line, require_allowed
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
 from customers.services import end_suspension
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
-from usage.live import broadcast
+from usage import broadcast
 
 # In the language of the customer's documents, as the names of packs are.
 LEFT_OF_PACKS = "Saldo de paquetes"
@@ -30,7 +30,7 @@ class Sale:
     """What came of it: the periods it is about, and what they cost as they are now, the earlier first; and
     what the wallet paid for that just now, less than nothing if it was given something back."""
 
-    bills: Sequence[Priced]
+    bills: Sequence[PricedPeriod]
     charged: Decimal = ZERO
     change: PlanChange | None = None
     pack: SoldPack | None = None
@@ -48,12 +48,14 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     _require_sold(plan, line, at)
     previous = _last_period(line)
     if previous and not previous.is_expired(at):
-        raise DomainError(_("The line's present period has not ended"), reason="period_running")
+        raise DomainError(_("The line's current period has not ended"), reason="period_running")
     period = _begin(line, plan, at, after=previous)
     period.renewed_from = None
-    append([period], after=[previous])
+    append_periods([period], after=[previous])
     _call_off(line)
-    complete(line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name)
+    complete_step(
+        line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name
+    )
     _conclude(line, [period], at, by)
     return period
 
@@ -77,10 +79,10 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     facts = _cut(period, at)
     with_packs, carried = facts.carried_over(cut=True), facts.carried_over(cut=False)
     following = _begin(line, plan, at, after=period, carried=carried)
-    append([following], after=[period])
+    append_periods([following], after=[period])
     _carry_packs_on(period, following, with_packs - carried, at)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)
-    complete(
+    complete_step(
         line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
     )
     bills, charged = _conclude(line, [period, following], at, by)
@@ -100,11 +102,11 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
     _require_next_period(line)
     _call_off(line)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
-    complete(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
+    complete_step(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
     [facts] = facts_of([period], at=at)
     carried = facts.carried_over(cut=False)
     following = _begin(line, plan, period.expiration_at, after=period, carried=carried)
-    return Sale(priced([period, following], at=at), change=change)
+    return Sale(price_periods([period, following], at=at), change=change)
 
 
 @transaction.atomic
@@ -113,7 +115,7 @@ def cancel_plan_change(*, line: Line, at: datetime, by: str = "") -> Line:
     line = lock_for(line=line, step=LineStep.CANCEL_CHANGE)
     if not _call_off(line):
         raise DomainError(_("No plan change is pending"), reason="no_pending_change")
-    complete(line=line, step=LineStep.CANCEL_CHANGE, at=at, by=by)
+    complete_step(line=line, step=LineStep.CANCEL_CHANGE, at=at, by=by)
     return line
 
 
@@ -127,9 +129,9 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
     already, the pack is not sold for the line, or it cannot be paid: the wallet is short, or it would pass
     the spending limit.
     """
-    line = locked(line)
+    line = lock_line(line)
     if bought := _bought_before(line, pack, reference):
-        return Sale(priced([bought.subscription], at=at), pack=bought, repeated=True)
+        return Sale(price_periods([bought.subscription], at=at), pack=bought, repeated=True)
     require_allowed(line, LineStep.BUY_PACK)
     _require_sold(pack, line, at)
     period = _running_period(line, at)
@@ -150,7 +152,7 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
     except IntegrityError as error:  # another line's, at the same time
         raise _reference_used() from error
     _add_to_limits(period, Allowance(pack.data_bytes, pack.voice_minutes, pack.sms))
-    complete(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
+    complete_step(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
     bills, charged = _conclude(line, [period], at, by)
     return Sale(bills, charged, pack=sold)
 
@@ -178,7 +180,7 @@ def end_line(line: Line, at: datetime, by: str = "") -> None:
     _call_off(line)
     end_suspension(line, at)
     line.terminated_at, line.ends_with_period = at, False
-    complete(line=line, step=LineStep.TERMINATE, at=at, by=by, subscription=period)
+    complete_step(line=line, step=LineStep.TERMINATE, at=at, by=by, subscription=period)
     _conclude(line, [period] if period else [], at, by)
 
 
@@ -188,7 +190,7 @@ def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
     line = lock_for(line=line, step=LineStep.SCHEDULE_END)
     _running_period(line, at)
     line.ends_with_period = True
-    complete(line=line, step=LineStep.SCHEDULE_END, at=at, by=by)
+    complete_step(line=line, step=LineStep.SCHEDULE_END, at=at, by=by)
     return line
 
 
@@ -197,9 +199,9 @@ def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
     """Lets a line that was to end with its period go on. Raises DomainError if it was not."""
     line = lock_for(line=line, step=LineStep.CANCEL_END)
     if not line.ends_with_period:
-        raise DomainError(_("The line is not to end"), reason="no_planned_end")
+        raise DomainError(_("No end of the line is scheduled"), reason="no_planned_end")
     line.ends_with_period = False
-    complete(line=line, step=LineStep.CANCEL_END, at=at, by=by)
+    complete_step(line=line, step=LineStep.CANCEL_END, at=at, by=by)
     return line
 
 
@@ -211,9 +213,11 @@ def _running_period(line: Line, at: datetime) -> Subscription:
     """The line's period, which can still be changed."""
     period = _last_period(line)
     if period is None or not period.start_at <= at < period.expiration_at:
-        raise DomainError(_("No period of the line runs"), reason="no_running_period")
+        raise DomainError(
+            _("The line has no period in progress: sell it a plan first"), reason="no_running_period"
+        )
     if not period.unbilled:
-        raise DomainError(_("The line's period was billed already"), reason="already_invoiced")
+        raise DomainError(_("The line's period was already billed"), reason="already_invoiced")
     period.line = line
     return period
 
@@ -221,7 +225,9 @@ def _running_period(line: Line, at: datetime) -> Subscription:
 def _require_begun(period: Subscription, at: datetime) -> None:
     """A period that is cut the moment it begins would have no time at all."""
     if at == period.start_at:
-        raise DomainError(_("The line's period has only just begun"), reason="period_just_begun")
+        raise DomainError(
+            _("The line's period has only just started: try again in a minute"), reason="period_just_begun"
+        )
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -240,13 +246,16 @@ def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
 
 def _require_other_plan(plan: Plan, period: Subscription, line: Line, at: datetime) -> None:
     if plan.pk == period.plan_id:
-        raise DomainError(_("The line has this plan"), reason="same_plan")
+        raise DomainError(_("The line already has this plan"), reason="same_plan")
     _require_sold(plan, line, at)
 
 
 def _require_next_period(line: Line) -> None:
     if line.ends_with_period or not line.auto_renew:
-        raise DomainError(_("No period of the line follows by itself"), reason="no_next_period")
+        raise DomainError(
+            _("The line has no next period: it ends with this one, or does not renew automatically"),
+            reason="no_next_period",
+        )
 
 
 def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) -> None:
@@ -256,7 +265,7 @@ def _require_within_spend_limit(period: Subscription, pack: Pack, at: datetime) 
         return
     spent = sum((bought.price for bought in facts.changes.packs), Decimal(0))
     if spent + pack.price > limit:
-        raise DomainError(_("The pack would pass the line's spending limit"), reason="spend_limit")
+        raise DomainError(_("The pack would exceed the line's spending limit"), reason="spend_limit")
 
 
 def _bought_before(line: Line, pack: Pack, reference: str) -> SoldPack | None:
@@ -267,7 +276,10 @@ def _bought_before(line: Line, pack: Pack, reference: str) -> SoldPack | None:
 
 
 def _reference_used() -> DomainError:
-    return DomainError(_("The reference was used for something else"), reason="reference_used")
+    return DomainError(
+        _("The reference was already used for another purchase: choose a different one"),
+        reason="reference_used",
+    )
 
 
 def _begin(
@@ -319,15 +331,15 @@ def _call_off(line: Line) -> int:
 
 def _cut(period: Subscription, at: datetime) -> RatingInputs:
     [facts] = facts_of([period], at=at)
-    return cut(period, facts, at)
+    return cut_period(period, facts, at)
 
 
 def _conclude(
     line: Line, periods: Sequence[Subscription], at: datetime, by: str
-) -> tuple[list[Priced], Decimal]:
+) -> tuple[list[PricedPeriod], Decimal]:
     """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now, and
     what the wallet paid of it."""
-    bills = priced(periods, at=at)
-    charged = settle(bills, at=at, by=by)
+    bills = price_periods(periods, at=at)
+    charged = settle_prepaid(bills, at=at, by=by)
     transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
     return bills, charged

@@ -9,7 +9,7 @@ from random import Random
 from billing.daily import DayRun, run_day
 from billing.simulation.network import Network
 from billing.simulation.office import Office
-from billing.simulation.world import FIRST_DAY, found, moment, require_empty
+from billing.simulation.world import FIRST_DAY, found_operator, moment_of_day, require_empty
 from usage.ingestion.apply import apply_usage
 
 # Days in which the first lines come.
@@ -53,7 +53,7 @@ class Tally:
     calendar: DayRun = field(default_factory=DayRun)
 
 
-def simulate(setup: Setup, *, tell: Callable[[date, Tally], object]) -> Tally:
+def simulate_operator(setup: Setup, *, tell: Callable[[date, Tally], object]) -> Tally:
     """Plays all the days; `tell` is called after the last of each month. Raises DomainError if the database
     is not empty."""
     require_empty()
@@ -64,9 +64,9 @@ class _Operator:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._random = Random(f"{setup.seed} calendar")  # noqa: S311
-        self._world = found(Random(f"{setup.seed} office"))  # noqa: S311
+        self._world = found_operator(Random(f"{setup.seed} office"))  # noqa: S311
         self._office = Office(self._world)
-        self._network = Network(Random(f"{setup.seed} network"), moment(FIRST_DAY))  # noqa: S311
+        self._network = Network(Random(f"{setup.seed} network"), moment_of_day(FIRST_DAY))  # noqa: S311
         self._tally = Tally(self._office.taken, self._office.refused)
         # Days on which nobody runs what is due: it is made up for afterwards.
         self._away = 0
@@ -80,7 +80,7 @@ class _Operator:
             if following.month != day.month:
                 tell(day, self._tally)
             day = following
-        self._run_day(moment(day))
+        self._run_day(moment_of_day(day))
         return self._tally
 
     def _plan(self, day: date) -> list[tuple[datetime, Callable[[datetime], None]]]:
@@ -94,7 +94,7 @@ class _Operator:
 
     def _at(self, day: date) -> datetime:
         """Any second of it; now and then the first, when months end."""
-        return moment(day, 0 if self._random.random() < 0.04 else self._random.randrange(23 * 3600))
+        return moment_of_day(day, 0 if self._random.random() < 0.04 else self._random.randrange(23 * 3600))
 
     def _new_lines(self, day: date) -> int:
         opened = (day - FIRST_DAY).days
@@ -112,7 +112,7 @@ class _Operator:
         draw = self._random.random()
         if draw < 0.02:
             self._away = self._random.randrange(1, 17)
-        first = moment(day, 0 if draw > 0.95 else self._random.randrange(3_600, 4 * 3_600))
+        first = moment_of_day(day, 0 if draw > 0.95 else self._random.randrange(3_600, 4 * 3_600))
         return [first, first] if 0.02 < draw < 0.04 else [first]
 
     def _run_day(self, at: datetime) -> None:

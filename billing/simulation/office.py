@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from billing.crediting import credit_invoice, left_of
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Discount, Invoice, InvoiceSeries, Payment, PaymentMethod
-from billing.paying import record_payment, reverse_payment
 from billing.sales.renewal import renew_line
 from billing.sales.services import (
     activate_subscription,
@@ -20,7 +20,8 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.services import discard_draft, draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice, remaining_lines
+from billing.settling.paying import receive_payment, reverse_payment
 from billing.simulation.world import KnownLine, World
 from billing.wallets import adjust_wallet, top_up
 from customers.catalogue import revise_plan
@@ -220,13 +221,13 @@ class Office:
         """Of any invoice, all, a part of it, or too much."""
         invoice = self._document()
         share = self._random.choice(["1", "1", "1", "0.5", "1.1"])
-        payment = record_payment(
+        payment = receive_payment(
             invoice=invoice,
             amount=(invoice.outstanding * Decimal(share)).quantize(Decimal("0.01")) or Decimal(1),
             payment_method=PaymentMethod.TRANSFERENCIA,
             reference=f"payment-{self.taken['pay']}",
             at=at,
-        )
+        ).payment
         self._payments.append(payment)
 
     def _reverse(self, at: datetime) -> None:
@@ -249,7 +250,7 @@ class Office:
             return
         amounts = {
             position: (left.amounts.amount * self._random.choice([1, 3, 10]) / 10).quantize(Decimal("0.01"))
-            for position, left in left_of(invoice).items()
+            for position, left in remaining_lines(invoice).items()
             if left.amounts.amount and self._random.random() < 0.8
         }
         credit_invoice(invoice=invoice, why="Reclamo", amounts=amounts, at=at, by=self._by())

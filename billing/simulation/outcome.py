@@ -15,7 +15,7 @@ from usage.models import UsageCounter, UsageDay
 _AT_ONCE = 2_000
 
 
-def digest() -> str:
+def operator_digest() -> str:
     """SHA-256 of lines, their history and periods, use, invoices, payments and wallets: everything but
     primary keys, and references, some of which have them in them."""
     sha = hashlib.sha256()
@@ -62,7 +62,7 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def sums() -> dict[str, Any]:
+def operator_sums() -> dict[str, Any]:
     """How much there is of everything, and what it comes to."""
     issued = Invoice.objects.issued().aggregate(
         invoices=Count("pk"),

@@ -146,7 +146,7 @@ def require_empty() -> None:
             )
 
 
-def found(random: Random) -> World:
+def found_operator(random: Random) -> World:
     """Sets the operator up: taxes, plans, packs, and a first discount."""
     world = World(random)
     TaxRate.objects.bulk_create(
@@ -167,6 +167,6 @@ def found(random: Random) -> World:
     return world
 
 
-def moment(day: date, seconds: float = 0) -> datetime:
+def moment_of_day(day: date, seconds: float = 0) -> datetime:
     """So many seconds after the day's midnight, however its clocks change."""
     return midnight(day).astimezone(UTC) + timedelta(seconds=int(seconds))

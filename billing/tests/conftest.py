@@ -12,8 +12,8 @@ from billing.models import EntryKind, InvoiceSeries, Wallet, WalletEntry
 from billing.tests.orders import Clock
 from customers.models import Line, Pack, Plan, Subscription
 from telcox.common.errors import DomainError
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 MakePlan = Callable[..., Plan]
 MakePack = Callable[..., Pack]

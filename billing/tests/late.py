@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from billing.late import NOT_BILLED, Billed
 from billing.rating import LateCharge, RatedLine, RatingInputs, Used
+from billing.rating.late_charges import NOT_BILLED, BilledUnit
 
 
-def billed_by(lines: Iterable[RatedLine | LateCharge]) -> dict[str, Billed]:
-    billed: dict[str, Billed] = defaultdict(lambda: NOT_BILLED)
+def billed_by(lines: Iterable[RatedLine | LateCharge]) -> dict[str, BilledUnit]:
+    billed: dict[str, BilledUnit] = defaultdict(lambda: NOT_BILLED)
     for line in lines:
         billed[line.unit] = billed[line.unit].with_(line.quantity, line.amount, line.discount)
     return billed

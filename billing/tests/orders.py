@@ -1,11 +1,10 @@
-"""Lines to order on, and the state of everything, for the tests of orders."""
+"""Lines to order on, for the tests of orders."""
 
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.apps import apps
 from django.test import Client
 
 from billing.models import Discount, Invoice, Wallet
@@ -13,8 +12,8 @@ from billing.sales.services import activate_subscription
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Pack, Plan, Subscription
 from telcox.common.calendar import local_date
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 GB = 2**30
 NUMBER = "0955555555"
@@ -82,13 +81,6 @@ def subscription(client: Client, phone_number: str = NUMBER) -> dict[str, Any]:
 
 def periods(line: Line) -> list[Subscription]:
     return list(line.subscriptions.order_by("sequence"))
-
-
-def everything() -> dict[str, list[dict[str, Any]]]:
-    """All rows of all tables."""
-    return {
-        model._meta.label: list(model._base_manager.order_by("pk").values()) for model in apps.get_models()
-    }
 
 
 def as_shown(invoice: Invoice) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, Payment
-from billing.paying import record_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import fresh, moment
 from customers.models import Customer, Line, Plan
 
@@ -42,10 +43,10 @@ def bill(line: Line, at: datetime = ISSUED) -> Invoice:
 
 
 def pay(invoice: Invoice, at: datetime, amount: str = "115.00") -> Payment:
-    return record_payment(
+    return receive_payment(
         invoice=invoice,
         amount=Decimal(amount),
         payment_method="EFECTIVO",
         reference=f"P-{invoice.pk}-{at:%j}",
         at=at,
-    )
+    ).payment

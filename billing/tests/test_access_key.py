@@ -4,6 +4,8 @@ import pytest
 
 from billing.printing.access_key import access_key, check_digit
 
+pytestmark = pytest.mark.once
+
 GIVEN = {
     "day": date(2026, 11, 24),
     "kind": "01",

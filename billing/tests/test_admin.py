@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, Issuer, Payment
-from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.testing.office import new, rows, somebody_of, superuser, take, told, url
@@ -113,7 +114,7 @@ def test_draft_issue_pay(billing_clerk: Client, subscription: Subscription) -> N
     assert page.context["steps"] == []
 
     links = {str(label): address for label, address in page.context["links"]}
-    assert list(links) == ["PDF", "Record payment", "Take back"]
+    assert list(links) == ["PDF", "Record payment", "Issue credit note"]
     address = links["Record payment"]
     form = billing_clerk.get(address).context["adminform"].form
     assert form.initial["amount"] == str(invoice.total)
@@ -129,7 +130,7 @@ def test_draft_issue_pay(billing_clerk: Client, subscription: Subscription) -> N
     invoice.refresh_from_db()
     assert (invoice.status, invoice.outstanding) == ("PAID", 0)
     labels = [str(label) for label, _ in billing_clerk.get(url(invoice)).context["links"]]
-    assert labels == ["PDF", "Take back"]
+    assert labels == ["PDF", "Issue credit note"]
 
 
 def test_a_draft_with_a_discount_from_the_form(billing_clerk: Client, subscription: Subscription) -> None:
@@ -137,7 +138,7 @@ def test_a_draft_with_a_discount_from_the_form(billing_clerk: Client, subscripti
     billing_clerk.post(new(Invoice), given)
     assert Invoice.objects.drafts().get().discount == 5
     response = billing_clerk.post(new(Invoice), given, follow=True)
-    assert told(response)[-1] == "The period has an invoice already"
+    assert told(response)[-1] == "The period already has an invoice"
     assert Invoice.objects.drafts().count() == 1
     assert (
         billing_clerk.post(new(Invoice), {"discount": "1"}).status_code == 200

@@ -91,7 +91,7 @@ def test_how_a_line_pays_is_settled_while_no_period_runs(shop: Client) -> None:
     activate_subscription(line=line, plan=plan("prepago-8"), at=timezone.now())
     form = shop.get(url(line)).context["adminform"].form
     assert form.fields["prepaid"].disabled
-    assert "no period runs" in str(form.fields["prepaid"].help_text)
+    assert "no period in progress" in str(form.fields["prepaid"].help_text)
 
 
 def test_the_customers_page_does_not_set_a_lines_status(shop: Client, line: Line) -> None:
@@ -134,7 +134,7 @@ def test_suspend_and_resume(shop: Client, line: Line) -> None:
     assert list(found.queryset) == [line.suspensions.get()]
 
     response = take(shop, line, "resume")
-    assert told(response) == ["In service again: 0955555555"]
+    assert told(response) == ["Back in service: 0955555555"]
     assert now(line).status == LineStatus.ACTIVE
     assert not shop.get(rows(Suspension), {"open": "yes"}).context["cl"].queryset.exists()
     by = list(line.events.values_list("step", "by"))
@@ -144,10 +144,10 @@ def test_suspend_and_resume(shop: Client, line: Line) -> None:
 def test_ending_with_its_period_and_at_once(shop: Client, line: Line) -> None:
     page = shop.get(url(line))
     assert [str(step.confirm) != "" for step in page.context["steps"]] == [True, True]
-    assert told(take(shop, line, "schedule_end")) == ["Will end with its period: 0955555555"]
+    assert told(take(shop, line, "schedule_end")) == ["Will end with the period: 0955555555"]
     assert now(line).ends_with_period
     assert steps(shop, line) == ["cancel_end", "terminate"]
-    assert told(take(shop, line, "cancel_end")) == ["Goes on: 0955555555"]
+    assert told(take(shop, line, "cancel_end")) == ["Stays in service: 0955555555"]
     assert not now(line).ends_with_period
     assert told(take(shop, line, "terminate"))[-1:] == ["Terminated: 0955555555"]
     assert now(line).status == LineStatus.TERMINATED
@@ -163,7 +163,7 @@ def test_a_change_for_later_is_planned_and_called_off(shop: Client, line: Line) 
     assert (change.plan, change.at_period_end, change.done_at) == (plan("movil-30"), True, None)
     assert list(shop.get(rows(PlanChange), {"pending": "yes"}).context["cl"].queryset) == [change]
     assert "cancel_plan_change" in steps(shop, line)
-    assert told(take(shop, line, "cancel_plan_change")) == ["Plan change called off: 0955555555"]
+    assert told(take(shop, line, "cancel_plan_change")) == ["Plan change cancelled: 0955555555"]
     assert not line.plan_changes.pending().exists()
     assert "cancel_plan_change" not in steps(shop, line)
 
@@ -189,7 +189,9 @@ def test_a_pack_is_bought_once_however_often_the_button_is_pressed(shop: Client,
     assert (sold.reference, sold.subscription.line, sold.price) == (reference, line, Decimal("1.20"))
     other = {**given, "pack": pack("extra-5").pk}
     refused = shop.post(page, other, follow=True)
-    assert told(refused)[-1:] == ["The reference was used for something else"]
+    assert told(refused)[-1:] == [
+        "The reference was already used for another purchase: choose a different one"
+    ]
     assert refused.context["adminform"].form["reference"].value() == reference
 
 
@@ -251,7 +253,7 @@ def test_the_second_of_two_is_told_above_the_form(shop: Client, boss: Client, li
     take(boss, line, "cancel_end")
     given = {"line": line.pk, "plan": plan("movil-30").pk, "at_period_end": "end"}
     refused = shop.post(page, {**given, "seen": form["seen"].value()}, follow=True)
-    assert told(refused) == ["Something else happened to the line meanwhile"]
+    assert told(refused) == ["The line was changed in the meantime: reload it and try again"]
     assert not line.plan_changes.exists()
 
     again = refused.context["adminform"].form
@@ -265,7 +267,7 @@ def test_a_buttons_page_was_of_a_version_too(shop: Client, line: Line) -> None:
     seen = shop.get(url(line)).context["seen"]
     take(shop, line, "schedule_end", seen=seen)
     refused = take(shop, line, "terminate", seen=seen)
-    assert told(refused)[-1:] == ["Something else happened to the line meanwhile"]
+    assert told(refused)[-1:] == ["The line was changed in the meantime: reload it and try again"]
     assert now(line).status == LineStatus.ACTIVE
     take(shop, line, "terminate", seen=shop.get(url(line)).context["seen"])
     assert now(line).status == LineStatus.TERMINATED
@@ -296,7 +298,7 @@ def test_a_lines_page_has_its_history_newest_first(shop: Client, line: Line) -> 
 def test_the_history_speaks_the_readers_language_whoever_wrote_it(shop: Client, line: Line) -> None:
     shop.post(new(Suspension), {"line": line.pk, "reason": "CUSTOMER"})
     for page in (url(line), rows(LineEvent), url(LineEvent.objects.all()[0])):
-        assert "The customer&#x27;s wish" in shop.get(page).content.decode()
+        assert "At the customer&#x27;s request" in shop.get(page).content.decode()
         assert "A petición del cliente" in shop.get(page, headers={"accept-language": "es"}).content.decode()
 
 

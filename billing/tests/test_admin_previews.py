@@ -44,7 +44,7 @@ def test_a_plan_change_is_shown_before_it_happens_and_then_costs_that(
     old, following = response.context["bills"]
     assert (old["total"], following["total"]) == ("4.29", "18.40")
     # 9.20 were paid for the old plan, of which 4.29 were used.
-    assert response.context["charged"] == ("Charged to the wallet now: 13.49. Its balance then: 6.51.")
+    assert response.context["charged"] == ("Charged to the wallet now: 13.49. Balance after that: 6.51.")
     shop.post(new(PlanChange), given)
     assert Wallet.objects.get(line=prepaid_line).balance_usd == Decimal("6.51")
 
@@ -68,7 +68,7 @@ def test_a_pack_and_a_sale_are_tried_out_too(shop: Client, prepaid_line: Line) -
 
     assert not changed_by(previews)
     bought, sold = shown
-    assert bought.context["charged"] == "Charged to the wallet now: 1.38. Its balance then: 18.62."
+    assert bought.context["charged"] == "Charged to the wallet now: 1.38. Balance after that: 18.62."
     assert [bill["total"] for bill in sold.context["bills"]] == ["11.50"]
 
 
@@ -83,4 +83,4 @@ def test_a_refusal_and_what_is_wrong_are_said_in_the_frame(shop: Client, prepaid
     assert shop.get(preview_of_new(PlanChange)).status_code == 405
     stale = {**dear, "plan": plan("movil-5").pk, "seen": f"{prepaid_line.pk}-77"}
     response = shop.post(preview_of_new(PlanChange), stale)
-    assert response.context["refusal"] == "Something else happened to the line meanwhile"
+    assert response.context["refusal"] == "The line was changed in the meantime: reload it and try again"

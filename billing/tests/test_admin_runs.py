@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.admin.runs import duration
+from billing.admin.runs import format_duration
 from billing.daily import run_day
 from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.running import bill_open_chunks, start_run
@@ -78,7 +78,7 @@ def test_who_starts_it_a_second_time_is_told_by_whom_and_how_far(
     run = add(clerk)
     start_run(period="2026-10", at=AT, by="ana")
     *_, message = told(take(clerk, run, "start"))
-    assert "2026-10 is being billed already: begun by ana on" in message
+    assert "2026-10 is already being billed: started by ana on" in message
     assert message.endswith("0 of 1 are done")
     assert not sent
 
@@ -124,7 +124,7 @@ def test_one_that_is_released_is_left_to_the_next_run(clerk: Client, used_much: 
 
 
 def test_time_is_told_as_people_tell_it() -> None:
-    assert [duration(each) for each in (0.4, 59.6, 125, 7_260)] == [
+    assert [format_duration(each) for each in (0.4, 59.6, 125, 7_260)] == [
         "0 s",
         "1 min 0 s",
         "2 min 5 s",

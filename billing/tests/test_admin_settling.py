@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import CreditNote, Invoice, Payment, Reversal
-from billing.services import draft_invoice, issue_invoice
 from conftest import NOW
 from customers.models import Subscription
 from telcox.testing.office import new, preview_of_new, rows, somebody_of, told, url
@@ -46,7 +47,8 @@ def links(client: Client, obj: Any) -> dict[str, str]:
 
 
 def test_what_is_more_than_is_owed_is_taken_and_said(clerk: Client, invoice: Invoice) -> None:
-    assert "25.30 were owed; 4.70 more went to the line's wallet." in told(pay(clerk, invoice))
+    said = "The invoice received 25.30. The remaining 4.70 went to the line's wallet."
+    assert said in told(pay(clerk, invoice))
     payment = Payment.objects.get(reference="C-1")
     assert (payment.amount, payment.to_wallet, payment.by) == (
         payment.invoice.total,
@@ -60,8 +62,8 @@ def test_what_is_more_than_is_owed_is_taken_and_said(clerk: Client, invoice: Inv
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"amount": "0"}, "An amount is more than nothing"),
-        ({"reference": "HIST-1"}, "Another payment has this reference already"),
+        ({"amount": "0"}, "The amount must be greater than zero"),
+        ({"reference": "HIST-1"}, "Another payment already has this reference"),
     ],
 )
 def test_a_refused_payment_says_why(
@@ -93,14 +95,14 @@ def test_a_payment_is_reversed_from_its_page(clerk: Client, invoice: Invoice) ->
     assert str(reversal) in clerk.get(url(payment)).content.decode()
     assert str(payment) in clerk.get(url(reversal)).content.decode()
     again = clerk.post(new(Reversal), {"reverses": payment.pk, "why": "x"}, follow=True)
-    assert told(again) == ["The payment was reversed already"]
+    assert told(again) == ["The payment was already reversed"]
 
 
 # --- Credit notes ---
 
 
 def test_an_invoice_is_taken_back_in_part_and_then_wholly(clerk: Client, invoice: Invoice) -> None:
-    address = links(clerk, invoice)["Take back"]
+    address = links(clerk, invoice)["Issue credit note"]
     form = clerk.get(address).context["adminform"].form
     assert {"corrects", "why", "bill_again", "line_1"} == set(form.fields)
     given = {"corrects": invoice.pk, "why": "Complaint", "line_1": "2.00"}
@@ -113,7 +115,7 @@ def test_an_invoice_is_taken_back_in_part_and_then_wholly(clerk: Client, invoice
 
     assert "line_1" in clerk.post(address, {**given, "line_1": "20.01"}).context["adminform"].form.errors
     nothing = clerk.post(address, {**given, "line_1": ""}, follow=True)
-    assert told(nothing) == ["There is nothing to take back"]
+    assert told(nothing) == ["There is nothing left to credit"]
     left = clerk.get(address).context["adminform"].form["line_1"].value()
     assert str(left) == "20.00"
     clerk.post(address, {**given, "line_1": left, "bill_again": "on"})
@@ -129,14 +131,14 @@ def test_what_would_be_taken_back_is_shown_before(clerk: Client, invoice: Invoic
     given = {"corrects": invoice.pk, "why": "Complaint", "line_1": "2.00"}
     shown = clerk.post(preview_of_new(CreditNote), given).content.decode()
     assert "2.30" in shown
-    assert "Given back to the wallet now: 2.30" in shown
+    assert "Refunded to the wallet now: 2.30" in shown
     assert not CreditNote.objects.exists()
 
 
 def test_a_refusal_keeps_what_was_filled_in(clerk: Client, invoice: Invoice) -> None:
     given = {"corrects": invoice.pk, "why": "Complaint", "line_1": "2.00", "bill_again": "on"}
     response = clerk.post(new(CreditNote), given, follow=True)
-    assert told(response) == ["Only what is wholly taken back is billed again"]
+    assert told(response) == ["The period can be billed again only if the whole invoice is credited"]
     initial = response.context["adminform"].form.initial
     assert (initial["why"], initial["line_1"]) == ("Complaint", "2.00")
 

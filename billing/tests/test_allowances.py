@@ -8,10 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing.allowances import left, stopped
 from billing.rating import Allowance, RatingInputs, Used
+from billing.rating.remaining import remaining_allowance, stopped_resources
 from billing.tests.test_rating_properties import bills, unlimited
 from billing.tests.worked_cases.case import MOVIL_30, allowance, bill, pack_of, used
+
+pytestmark = pytest.mark.once
 
 ALL = ["DATA", "VOICE", "SMS"]
 FULL = used("30", minutes=600, sms=200)
@@ -98,24 +100,24 @@ def limited(use: Used, limit: str = "5.00", **terms: Any) -> RatingInputs:
     ],
 )
 def test_stopped_is_what_is_used_up_and_not_sold_beyond(facts: RatingInputs, expected: list[str]) -> None:
-    assert stopped(facts) == expected
+    assert stopped_resources(facts) == expected
 
 
 def test_what_is_left_is_in_whole_minutes_and_never_less_than_nothing() -> None:
-    assert left(bill(used=used("31", minutes=10, seconds=1, sms=199))) == Allowance(0, 589, 1)
+    assert remaining_allowance(bill(used=used("31", minutes=10, seconds=1, sms=199))) == Allowance(0, 589, 1)
 
 
 @given(bills())
 def test_while_nothing_is_stopped_all_use_is_charged(facts: RatingInputs) -> None:
-    assume(not stopped(facts))
+    assume(not stopped_resources(facts))
     assert facts.rate() == unlimited(facts).rate()
 
 
 @given(bills())
 def test_nothing_is_stopped_that_is_left(facts: RatingInputs) -> None:
-    over = left(facts)
+    over = remaining_allowance(facts)
     names = {"DATA": over.data_bytes, "VOICE": over.voice_minutes, "SMS": over.sms}
-    assert not [name for name in stopped(facts) if names[name]]
+    assert not [name for name in stopped_resources(facts) if names[name]]
 
 
 @given(bills(), st.integers(1, 1000))
@@ -126,6 +128,8 @@ def test_what_one_has_no_allowance_of_and_must_pay_more_for_is_stopped_at_no_lim
     facts = replace(facts, changes=replace(facts.changes, spend_limit=Decimal(0), prepaid=False))
     facts = replace(facts, terms=replace(facts.terms, overage_beyond_spend_limit=False))
     assert {line.kind for line in facts.rate().lines} <= {"PLAN", "PACK"}
-    beyond = replace(facts, used=replace(facts.used, sms=facts.used.sms + left(facts).sms + more))
+    beyond = replace(
+        facts, used=replace(facts.used, sms=facts.used.sms + remaining_allowance(facts).sms + more)
+    )
     terms = facts.terms
-    assert ("SMS" in stopped(beyond)) == bool(terms.sms_stops or terms.overage_price_per_sms)
+    assert ("SMS" in stopped_resources(beyond)) == bool(terms.sms_stops or terms.overage_price_per_sms)

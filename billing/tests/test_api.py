@@ -10,10 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, PaymentMethod
-from billing.paying import record_payment, reverse_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import receive_payment, reverse_payment
 from customers.models import Customer, Line, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def test_of_several_payments_the_last_is_shown_and_the_bill_once(
         (22, PaymentMethod.EFECTIVO),
         (21, PaymentMethod.TARJETA),
     ):
-        record_payment(
+        receive_payment(
             invoice=issued,
             amount=Decimal("1.00"),
             payment_method=method,
@@ -68,7 +69,7 @@ def test_a_payment_that_was_reversed_is_not_shown_nor_its_reversal(
     issued: Invoice, open_api: None, client: Client, now: datetime
 ) -> None:
     first, second = (
-        record_payment(
+        receive_payment(
             invoice=issued,
             amount=Decimal("1.00"),
             payment_method=method,
@@ -77,9 +78,9 @@ def test_a_payment_that_was_reversed_is_not_shown_nor_its_reversal(
         )
         for day, method in ((20, PaymentMethod.TARJETA), (22, PaymentMethod.EFECTIVO))
     )
-    reverse_payment(payment=second, why="x", at=now.replace(day=23))
+    reverse_payment(payment=second.payment, why="x", at=now.replace(day=23))
     assert bills(client)[0]["payment_method"] == "TARJETA"
-    reverse_payment(payment=first, why="x", at=now.replace(day=24))
+    reverse_payment(payment=first.payment, why="x", at=now.replace(day=24))
     shown = bills(client)[0]
     assert (shown["payment_method"], shown["payment_date"], shown["status"]) == (None, None, "ISSUED")
 

@@ -13,9 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from billing.bank import ImportReport, assign_transfer, import_statement
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import moment, refusal
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
@@ -120,9 +121,9 @@ def test_another_transfer_under_a_reference_that_is_known_is_told(invoice: Invoi
 
 
 def test_a_payment_that_was_recorded_by_hand_is_that_transfer(invoice: Invoice, now: datetime) -> None:
-    by_hand = record_payment(
+    by_hand = receive_payment(
         invoice=invoice, amount=D("25.30"), payment_method="TRANSFERENCIA", reference="TR-1", at=now
-    )
+    ).payment
     report = imported("02/12/2026;TR-1;25,30;;", "02/12/2026;tr-1;25,30;;", at=now)
     assert (report.matched, report.unmatched) == (1, 1)
     assert BankTransfer.objects.get(reference="TR-1").payment == by_hand
@@ -171,7 +172,7 @@ def test_the_command_tells_what_became_of_each_row(
     assert not BankTransfer.objects.exists()
     call_command("import_payments", "billing/tests/statement.csv")
     told = capsys.readouterr()
-    summary = "3 rows: 1 payment(s) over 25.30, 0 imported before, 1 waiting, 1 debit(s), 0 bad"
+    summary = "3 rows: 1 payment(s) totalling 25.30, 0 already imported, 1 waiting, 1 debit(s), 0 bad"
     assert told.out.splitlines() == [f"statement.csv (dry run): {summary}", f"statement.csv: {summary}"]
     assert told.err.count("row 5: 4713: ") == 2
     assert "ANA" not in told.err

@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.bank.matching import Owed, Series, choose, clues_in
-from billing.bank.statements import BadRow, Debit, Fault, Layout, Row, Transfer, read_statement
+from billing.bank.matching import Owed, Series, choose_invoice, clues_in
+from billing.bank.statements import BadRow, Debit, Row, RowFault, StatementLayout, Transfer, read_statement
 from billing.models import BankProblem
+
+pytestmark = pytest.mark.once
 
 D = Decimal
 
 
-def read(text: str | bytes, layout: Layout | None = None) -> list[Row]:
+def read(text: str | bytes, layout: StatementLayout | None = None) -> list[Row]:
     content = text.encode() if isinstance(text, str) else text
-    return list(read_statement(io.BytesIO(content), layout or Layout()))
+    return list(read_statement(io.BytesIO(content), layout or StatementLayout()))
 
 
 PICHINCHA = """Banco de la Sierra;;;;;
@@ -72,7 +74,7 @@ def test_tabs_english_and_debits_by_their_sign() -> None:
 
 def test_what_a_bank_calls_its_columns_and_marks_can_be_said() -> None:
     text = "F. Valor:Abonos:Nº\n28/11/2026:1.030:7\n"
-    layout = Layout({"date": "f valor", "amount": "otro|abonos", "reference": "nº"}, ":", ",")
+    layout = StatementLayout({"date": "f valor", "amount": "otro|abonos", "reference": "nº"}, ":", ",")
     assert read(text, layout) == [Transfer(2, "7", D("1030.00"), date(2026, 11, 28), "", "")]
 
 
@@ -86,21 +88,21 @@ def test_what_a_bank_calls_its_columns_and_marks_can_be_said() -> None:
         ("1.234.567,89", "1234567.89"),
         ("1 234,56", "1234.56"),
         ("USD 1,234.56", "1234.56"),
-        ("1.234", Fault.AMBIGUOUS),
-        ("12,345", Fault.AMBIGUOUS),
-        ("1,23,456", Fault.NO_AMOUNT),
-        ("1.2.3,4", Fault.NO_AMOUNT),
-        ("0,00", Fault.NO_AMOUNT),
-        ("", Fault.NO_AMOUNT),
-        (".", Fault.NO_AMOUNT),
-        ("12 e3", Fault.NO_AMOUNT),
-        ("99999999999.00", Fault.NO_AMOUNT),
+        ("1.234", RowFault.AMBIGUOUS),
+        ("12,345", RowFault.AMBIGUOUS),
+        ("1,23,456", RowFault.NO_AMOUNT),
+        ("1.2.3,4", RowFault.NO_AMOUNT),
+        ("0,00", RowFault.NO_AMOUNT),
+        ("", RowFault.NO_AMOUNT),
+        (".", RowFault.NO_AMOUNT),
+        ("12 e3", RowFault.NO_AMOUNT),
+        ("99999999999.00", RowFault.NO_AMOUNT),
         ("-30,00", None),
         ("30,00-", None),
         ("(30.00)", None),
     ],
 )
-def test_amounts(amount: str, read_as: str | Fault | None) -> None:
+def test_amounts(amount: str, read_as: str | RowFault | None) -> None:
     [row] = read(f"fecha;referencia;valor\n28/11/2026;7;{amount}\n")
     match row:
         case Transfer():
@@ -114,22 +116,24 @@ def test_amounts(amount: str, read_as: str | Fault | None) -> None:
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ("31/11/2026;7;30.00", Fault.NO_DAY),
-        ("11/28/2026;7;30.00", Fault.NO_DAY),
-        ("Total;;30.00", Fault.NO_REFERENCE),
-        (f"28/11/2026;{'7' * 65};30.00", Fault.NO_REFERENCE),
-        ("28/11/2026; ;30.00", Fault.NO_REFERENCE),
-        ("28/11/2026", Fault.NO_AMOUNT),
+        ("31/11/2026;7;30.00", RowFault.NO_DAY),
+        ("11/28/2026;7;30.00", RowFault.NO_DAY),
+        ("Total;;30.00", RowFault.NO_REFERENCE),
+        (f"28/11/2026;{'7' * 65};30.00", RowFault.NO_REFERENCE),
+        ("28/11/2026; ;30.00", RowFault.NO_REFERENCE),
+        ("28/11/2026", RowFault.NO_AMOUNT),
     ],
 )
-def test_a_bad_row_says_why_and_costs_the_next_nothing(row: str, fault: Fault) -> None:
+def test_a_bad_row_says_why_and_costs_the_next_nothing(row: str, fault: RowFault) -> None:
     rows = read(f'fecha;referencia;valor\n{row}\n28/11/2026;"8;1.00\n28/11/2026;9;1.00\n')
-    assert rows[:2] == [BadRow(2, fault), BadRow(3, Fault.NO_AMOUNT)]
+    assert rows[:2] == [BadRow(2, fault), BadRow(3, RowFault.NO_AMOUNT)]
     assert rows[2] == Transfer(4, "9", D("1.00"), date(2026, 11, 28), "", "")
 
 
 def test_a_file_that_is_no_statement_is_a_bad_row() -> None:
-    assert read("%PDF-1.7\nwhatever\n") == read("") == read("a;b;c\n1;2;3\n") == [BadRow(1, Fault.NO_HEADING)]
+    assert (
+        read("%PDF-1.7\nwhatever\n") == read("") == read("a;b;c\n1;2;3\n") == [BadRow(1, RowFault.NO_HEADING)]
+    )
 
 
 @given(
@@ -207,4 +211,4 @@ THIRTY, TWENTY, PAID = Owed(1, D("30.00")), Owed(2, D("20.00")), Owed(3, D("0.00
 def test_which_invoice_30_dollars_are_for(
     named: list[Owed], open_there: list[Owed], chosen: Owed | BankProblem
 ) -> None:
-    assert choose(D("30.00"), named, open_there) == chosen
+    assert choose_invoice(D("30.00"), named, open_there) == chosen

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from billing.invoicing.drafting import draft_invoice
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import (
     activate_subscription,
@@ -14,11 +15,11 @@ from billing.sales.services import (
     change_plan,
     schedule_plan_change,
 )
-from billing.services import draft_invoice
 from billing.tests.conftest import MakePack, MakePlan, fresh, moment, periods, refusal, use
 from customers.models import Line, LineEvent, Plan, PlanChange
-from usage.models import Category
-from usage.services import line_snapshot, record_usage
+from usage.reading import line_snapshot
+from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30

@@ -5,20 +5,22 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.crediting import Amounts, credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import LineAmounts, credit_invoice
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
-from billing.verification import faults
+from billing.verification import find_faults
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.money import CENT
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 JESUS = "0969786985"
@@ -67,7 +69,7 @@ def test_a_credit_note_for_all_of_it_mirrors_the_invoice_and_voids_it(
     event = InvoiceEvent.objects.get(invoice=invoice, to_status="VOID")
     assert (event.by, event.why) == ("ana", "001-002-000000001: Wrong plan")
     assert InvoiceEvent.objects.get(invoice=note).why == "Wrong plan"
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_parts_come_to_the_whole(invoice: Invoice, now: datetime) -> None:
@@ -83,7 +85,7 @@ def test_parts_come_to_the_whole(invoice: Invoice, now: datetime) -> None:
     assert [line.amount for line in third.lines.all()] == [D("0.01"), D("0.50")]
     assert now_of(invoice) == ("VOID", 0)
     assert tuple(map(sum, zip(*map(sums, (first, second, third)), strict=True))) == sums(invoice)
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_the_last_part_by_its_amount_voids_it_too(invoice: Invoice, now: datetime) -> None:
@@ -99,7 +101,7 @@ def test_however_a_line_is_taken_back_it_comes_to_the_cent(
     amount: Decimal, off: int, rate: int, parts: list[int]
 ) -> None:
     discount = (amount * off / 100).quantize(CENT)
-    left = Amounts(amount, discount, ((amount - discount) * rate / 100).quantize(CENT))
+    left = LineAmounts(amount, discount, ((amount - discount) * rate / 100).quantize(CENT))
     for part in parts:
         if part * CENT < left.amount:
             taken = left.part(part * CENT)
@@ -110,7 +112,7 @@ def test_however_a_line_is_taken_back_it_comes_to_the_cent(
 
 
 def test_what_was_paid_goes_back_to_the_wallet(invoice: Invoice, phone: Line, now: datetime) -> None:
-    record_payment(invoice=invoice, amount=D("20.00"), payment_method="EFECTIVO", reference="C-1", at=now)
+    receive_payment(invoice=invoice, amount=D("20.00"), payment_method="EFECTIVO", reference="C-1", at=now)
     before = balance(phone)
     # 3.00 are still owed: of 5.75, 2.75 were paid.
     credit_invoice(invoice=invoice, why="x", amounts={2: D("1.00")}, at=now)
@@ -120,7 +122,7 @@ def test_what_was_paid_goes_back_to_the_wallet(invoice: Invoice, phone: Line, no
     entry = WalletEntry.objects.get(reference=f"credit note {invoice.pk} 2")
     assert (entry.kind, entry.amount, entry.by, entry.subscription) == ("REFUND", D("20.00"), "ana", None)
     assert balance(phone) == before + D("20.00")
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_a_period_is_billed_again_if_that_is_asked_for(invoice: Invoice, now: datetime) -> None:
@@ -129,7 +131,7 @@ def test_a_period_is_billed_again_if_that_is_asked_for(invoice: Invoice, now: da
     again = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
     assert again.total == D("26.45")  # without the discount
     assert list(Invoice.objects.in_force().filter(subscription=period)) == [again]
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_a_period_is_not_billed_again_if_not(invoice: Invoice, now: datetime) -> None:
@@ -145,14 +147,14 @@ def test_what_a_prepaid_line_paid_in_advance_goes_back_and_is_paid_anew(
     assert (invoice.status, balance(prepaid)) == ("PAID", D("10.80"))
     credit_invoice(invoice=invoice, why="x", amounts={1: D("1.00")}, at=now)
     assert (now_of(invoice)[0], balance(prepaid)) == ("PAID", D("11.95"))
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
     credit_invoice(invoice=invoice, why="x", at=now, bill_again=True)
     assert (now_of(invoice)[0], balance(prepaid)) == ("VOID", D("20.00"))
     assert invoice.subscription
     period = Subscription.objects.get(pk=invoice.subscription_id)
     again = issue_invoice(invoice=draft_invoice(subscription=period, at=now, discount=D("2.00")), at=now)
     assert (again.status, balance(prepaid)) == ("PAID", D("13.10"))
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_an_invoice_over_nothing_can_be_voided(seeded: None, now: datetime) -> None:
@@ -162,6 +164,8 @@ def test_an_invoice_over_nothing_can_be_voided(seeded: None, now: datetime) -> N
     assert invoice.status == "PAID"
     note = credit_invoice(invoice=invoice, why="x", at=now)
     assert (note.status, note.total, now_of(invoice)[0]) == ("ISSUED", 0, "VOID")
+    call_command("verify_invoices")
+    assert [str(fault) for fault in find_faults()] == []
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", at=now)) == "already_void"
 
 

@@ -13,9 +13,9 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.daily import DayRun, run_day
+from billing.daily import DayRun, day_run, run_day, work_due
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
-from billing.sales.renewal import fill_up
+from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
 from billing.tests.conftest import moment
 from billing.tests.outcome import outcome
@@ -129,6 +129,12 @@ class TestRunning:
         assert (gone.status, gone.terminated_at) == (LineStatus.TERMINATED, moment("2026-12-01"))
         assert Invoice.objects.filter(subscription__line=sold).get().status == InvoiceStatus.ISSUED
 
+    def test_each_transaction_is_a_step_and_their_sum_is_the_run(self, sold: Line) -> None:
+        due = work_due(at=moment("2026-12-01"))
+        steps = list(day_run(at=moment("2026-12-01")))
+        assert steps == [DayRun(begun=1), DayRun(invoices=1, total=D("23.00"))]
+        assert sum(steps, DayRun()).done() == due
+
     def test_run_twice_it_does_nothing_more(self, sold: Line) -> None:
         run_day(at=moment("2026-12-05"))
         before = outcome()
@@ -196,7 +202,7 @@ class TestPrepaid:
         assert len(periods(sold)) == 2
         refused = LineEvent.objects.filter(line=sold, step="RENEWAL_REFUSED")
         assert [event.at for event in refused] == [moment("2027-01-01")]
-        fill_up(
+        top_up_and_renew(
             line=sold, amount=D("34.00"), method=PaymentMethod.TARJETA, reference="more", staff=True,
             at=moment("2027-01-10 09:00"),
         )  # fmt: skip
@@ -234,12 +240,12 @@ class TestTheCommand:
         activate_subscription(line=line, plan=make_plan("monthly", validity_days=0), at=moment("2126-11-05"))
         call_command("run_day", "--date=2126-11-29")
         call_command("run_day", "--date=2126-11-30")
-        nothing_overdue = "0 invoice(s) reminded of, 0 line(s) suspended"
+        nothing_overdue = "0 reminder(s) queued, 0 line(s) suspended"
         assert capsys.readouterr().out.splitlines() == [
             "As of 2126-11-30T00:00:00-05:00: "
-            f"0 period(s) begun, 0 line(s) ended, 0 invoice(s) issued over 0, {nothing_overdue}",
+            f"0 period(s) started, 0 line(s) ended, 0 invoice(s) issued totalling 0, {nothing_overdue}",
             "As of 2126-12-01T00:00:00-05:00: "
-            f"1 period(s) begun, 0 line(s) ended, 1 invoice(s) issued over 29.90, {nothing_overdue}",
+            f"1 period(s) started, 0 line(s) ended, 1 invoice(s) issued totalling 29.90, {nothing_overdue}",
         ]
 
     def test_in_production_a_day_to_come_is_asked_for_twice(self, db: Any, settings: Any) -> None:
@@ -250,5 +256,5 @@ class TestTheCommand:
 
     @pytest.mark.parametrize("text", ["2126-02-30", "tomorrow", "0001-01-01"])
     def test_what_is_no_day_is_refused(self, db: Any, text: str) -> None:
-        with pytest.raises(CommandError, match="is no day"):
+        with pytest.raises(CommandError, match="is not a date"):
             call_command("run_day", f"--date={text}")

@@ -11,17 +11,18 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from billing.daily import run_day
-from billing.documents import Document, number, save_documents
+from billing.invoicing.closing import invoiced_periods
+from billing.invoicing.drafting import Document, draft_invoice
+from billing.invoicing.issuing import issue_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
-from billing.paying import record_payment
-from billing.periods import invoiced_periods
 from billing.sales.services import activate_subscription, buy_pack, change_plan
-from billing.services import draft_invoice
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import moment
 from customers.models import Customer, Line, Plan
-from usage.models import COUNTER_FIELDS, UsageCounter
+from usage.models import UsageCounter
 from usage.purging import purge_events
 from usage.services import record_usage
+from usage.vocabulary import COUNTER_FIELDS
 
 pytestmark = pytest.mark.django_db
 
@@ -103,8 +104,7 @@ def credit_note_of(invoice: Invoice) -> Invoice:
             for field in ("description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
         },
     )
-    number([Document(note, [line])], prefix="001-002", at=SECOND)
-    save_documents([Document(note, [line])])
+    issue_documents([Document(note, [line])], series="001-002", payments={}, at=SECOND)
     return note
 
 
@@ -150,7 +150,7 @@ class TestTheDocument:
 
     def test_its_payments_and_credit_notes(self, sold: Line, open_api: None, client: Client) -> None:
         invoice = invoice_of(sold, 1)
-        record_payment(
+        receive_payment(
             invoice=invoice,
             amount=Decimal("31.28"),
             payment_method="TARJETA",
@@ -181,7 +181,7 @@ class TestTheDocument:
         with django_assert_num_queries(4):
             ask(client, invoice)
         for cents in range(1, 8):
-            record_payment(
+            receive_payment(
                 invoice=invoice,
                 amount=Decimal(cents).scaleb(-2),
                 payment_method="TARJETA",

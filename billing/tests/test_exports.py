@@ -14,12 +14,12 @@ from django.core.management import call_command
 from django.db.models import Sum
 from django.utils import translation
 
-from billing.documents import Document, number, save_documents
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
+from billing.invoicing.drafting import Document, draft_invoice
+from billing.invoicing.issuing import issue_documents, issue_invoice
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import receive_payment
 from customers.models import Customer, Subscription
 from telcox.common.calendar import local_date
 
@@ -48,7 +48,7 @@ def billed(now: datetime, monkeypatch: pytest.MonkeyPatch) -> list[Invoice]:
     assert len(invoices) >= 3
     for invoice in invoices[:2]:
         for part in (1, 2):
-            record_payment(
+            receive_payment(
                 invoice=invoice,
                 amount=D("1.10"),
                 payment_method="EFECTIVO",
@@ -79,8 +79,7 @@ def note(invoice: Invoice, at: datetime) -> None:
             )
         ],
     )
-    number([document], prefix=settings.CREDIT_NOTE_SERIES, at=at)
-    save_documents([document])
+    issue_documents([document], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at)
 
 
 def as_csv(table: Table) -> list[dict[str, str]]:

@@ -80,7 +80,9 @@ def test_what_waits_is_assigned_to_an_invoice(clerk: Client, invoice: Invoice) -
     assert transfer.payment is not None
     assert (transfer.payment.invoice, transfer.payment.by) == (invoice, "Facturación")
     assert clerk.get(url(transfer)).context["links"] == []
-    assert told(clerk.post(address, {"invoice": invoice.pk})) == ["The transfer is a payment already"]
+    assert told(clerk.post(address, {"invoice": invoice.pk})) == [
+        "The transfer is already recorded as a payment"
+    ]
     assert clerk.post(address, {"invoice": "x"}).status_code == 200
 
 

@@ -13,14 +13,15 @@ import pytest
 from django.db import IntegrityError, connection
 
 from billing.checks import check_issuer
-from billing.guards import lift, missing, put_up
+from billing.guards import create_guards, drop_guards, missing_guards
 from billing.guards.upkeep import check_guards
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from conftest import FIXTURES, NOW
 from customers.models import Subscription
-from telcox.common.frozen import FrozenRow
-from telcox.testing.databases import fresh_database, manage
+from telcox.common.database.frozen import FrozenRow
+from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.guards import tampering
 from telcox.testing.processes import ROOT
 
@@ -126,10 +127,10 @@ def test_triggers_of_another_version_are_replaced_and_others_left_alone() -> Non
     with connection.cursor() as cursor:
         for name in ("frozen_billing_payment_delete_0", "somebodys"):
             cursor.execute(own.format(name) + nothing)
-        lift(connection, "INSERT")
-        assert len(missing(connection)) == 2
-        put_up(connection)
-        assert not missing(connection)
+        drop_guards(connection, "INSERT")
+        assert len(missing_guards(connection)) == 2
+        create_guards(connection)
+        assert not missing_guards(connection)
         cursor.execute("DROP TRIGGER somebodys")
         with pytest.raises(Exception, match=r"frozen_billing_payment_delete_0|not exist"):
             cursor.execute("DROP TRIGGER frozen_billing_payment_delete_0")
@@ -140,7 +141,7 @@ def test_tables_are_altered_to_and_fro_and_the_triggers_are_there_again(
 ) -> None:
     with django_db_blocker.unblock(), fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "migrate", "billing", "0007", "--verbosity=0")
         manage(env, "migrate", "--verbosity=0")
         manage(env, "loaddata", *FIXTURES, "--verbosity=0")
@@ -174,7 +175,7 @@ def test_where_the_server_refuses_triggers_migrate_says_so_and_goes_on(without_t
         return done.stderr
 
     said = run("migrate", "--verbosity=0")
-    assert "The database refuses triggers: (1142, " in said
+    assert "The database refuses to create triggers: (1142, " in said
     assert "log_bin_trust_function_creators=1" in said
     assert "16 of the triggers that guard documents are missing" in run("check", "--database=default")
 

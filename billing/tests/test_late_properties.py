@@ -2,15 +2,18 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing.late import charged_late, growth
 from billing.rating import LateCharge, LateUse, RatedLine, RatingInputs, Used
+from billing.rating.late_charges import charged_late, price_difference
 from billing.tests.late import billed_by, with_use
 from billing.tests.test_rating_properties import bills, both, limited, unlimited, uses
 from telcox.common.money import cents
+
+pytestmark = pytest.mark.once
 
 arrivals = st.lists(uses, max_size=3)
 
@@ -84,4 +87,4 @@ def test_at_the_spend_limit_too_nothing_is_given_back_or_charged_beyond_it(
             assert charge.quantity >= 0
     again = all_used(bill, later).rate()
     first = charged_late(again, billed_by(bill.rate().lines))
-    assert net([*first]) <= max(Decimal(0), growth(again, billed_by(bill.rate().lines)))
+    assert net([*first]) <= max(Decimal(0), price_difference(again, billed_by(bill.rate().lines)))

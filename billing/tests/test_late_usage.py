@@ -9,23 +9,26 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.closing import bill_periods
 from billing.daily import run_day
+from billing.invoicing import parking
+from billing.invoicing.closing import bill_periods
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
+from billing.invoicing.late_use import release_late_use
 from billing.models import Invoice, InvoiceLine, Wallet
-from billing.runs import parking
-from billing.sales.late import late_use, release_late_use
-from billing.sales.renewal import renewals
+from billing.rating.late_use import late_use
+from billing.sales.renewal import renew_due_lines
 from billing.sales.services import activate_subscription, change_plan, terminate_line
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from billing.tests.conftest import moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
-from billing.verification import Fault, faults
+from billing.verification import Fault, find_faults
 from customers.models import Customer, Line, Plan, Subscription
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.testing.threads import in_threads
-from usage.models import Category, UsageCounter
+from usage.models import UsageCounter
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30
@@ -90,7 +93,7 @@ def late_fees(line: Line) -> Decimal:
 
 def found_wrong() -> list[Fault]:
     """The fixtures' wallets have money from nowhere."""
-    return [fault for fault in faults() if not fault.of.startswith("wallet")]
+    return [fault for fault in find_faults() if not fault.of.startswith("wallet")]
 
 
 def test_what_arrives_late_is_a_named_line_of_the_next_bill(sold: Line) -> None:
@@ -259,8 +262,8 @@ def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.Mo
         use(sold, 1, of=NOVEMBER, at=DECEMBER)
         return found
 
-    original = parking.priced
-    monkeypatch.setattr(parking, "priced", priced)
+    original = parking.price_periods
+    monkeypatch.setattr(parking, "price_periods", priced)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
     monkeypatch.undo()
@@ -344,7 +347,7 @@ def test_two_periods_billed_at_the_same_time_have_it_once(committed: None, line:
     run_day(at=FIRST)
     for each in lines:
         use(each, 31, of=NOVEMBER, at=DECEMBER)
-    for _ in renewals(at=THIRD):
+    for _ in renew_due_lines(at=THIRD):
         pass
     start = Barrier(2, timeout=20)
 
@@ -352,7 +355,7 @@ def test_two_periods_billed_at_the_same_time_have_it_once(committed: None, line:
         waiting = Subscription.objects.to_bill().ended(THIRD).filter(sequence=sequence)
         keys = list(waiting.values_list("pk", flat=True))
         start.wait()
-        patiently(lambda: bill_periods(keys=keys, at=THIRD))
+        retry_lost_locks(lambda: bill_periods(keys=keys, at=THIRD))
 
     in_threads(bill, (2, 3), threads=2)
     late = InvoiceLine.objects.filter(late_for__isnull=False)

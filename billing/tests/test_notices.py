@@ -12,12 +12,13 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 
-from billing.closing import bills
+from billing.invoicing.closing import bill_ended_periods
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, NoticeState
 from billing.notices import Sent, send_again, send_notices
 from billing.notices.carriers import CONSOLE
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.paying import receive_payment
 from billing.tests.conftest import refusal
 from customers.models import Customer, Subscription
 from telcox.common.calendar import add_days
@@ -132,7 +133,7 @@ class TestMailing:
         said = [message.body for message in mail.outbox] or [capsys.readouterr().out]
         assert "001-001-000000001" in said[0]
         Notice.objects.filter(pk=second.pk).update(state=NoticeState.WAITING)
-        record_payment(invoice=issued, amount=issued.total, payment_method="EFECTIVO", reference="r", at=now)
+        receive_payment(invoice=issued, amount=issued.total, payment_method="EFECTIVO", reference="r", at=now)
         assert send(now) == Sent()
         assert (state(first)[0], state(second)[0]) == (NoticeState.SENT, NoticeState.DROPPED)
 
@@ -148,13 +149,13 @@ class TestMailing:
         assert not Notice.objects.exists()
         settings.MAIL_DOCUMENTS = True
         Customer.objects.update(email="")
-        list(bills(at=add_days(now, 60)))
+        list(bill_ended_periods(at=add_days(now, 60)))
         assert not Notice.objects.exists()
 
     def test_a_day_of_bills_is_mailed_as_well(self, seeded: None, mailing: None, now: datetime) -> None:
         Customer.objects.update(email=ADDRESS)
         later = add_days(now, 60)
-        billed = sum(step.invoices for step in bills(at=later))
+        billed = sum(step.invoices for step in bill_ended_periods(at=later))
         assert billed
         assert Notice.objects.filter(invoice__issued_at=later).count() == billed
 
@@ -164,7 +165,7 @@ class TestMailing:
         def fail(*args: Any, **options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr("billing.notices.queueing.insert", fail)
+        monkeypatch.setattr("billing.invoicing.issuing.bulk_insert", fail)
         with pytest.raises(RuntimeError):
             issue(now)
         assert not Invoice.objects.filter(issued_at=now).exists()
@@ -217,7 +218,7 @@ class TestFailing:
         server.does = smtplib.SMTPDataError(552, b"too large")
         send(now)
         staff = superuser()
-        assert told(take(staff, notice, "send_again")) == [f"To be sent again: {notice}"]
+        assert told(take(staff, notice, "send_again")) == [f"Will be sent again: {notice}"]
         assert refusal(lambda: send_again(notice=notice)) == "notice_waiting"
         server.does = None
         assert send(now) == Sent(sent=1)

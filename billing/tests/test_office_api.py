@@ -9,11 +9,12 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, Payment
-from billing.paying import record_payment
-from billing.services import draft_invoice, issue_invoice
-from billing.tests.orders import everything
+from billing.settling.paying import receive_payment
 from customers.models import Customer, Subscription
+from telcox.testing.rows import all_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 
@@ -37,9 +38,9 @@ def invoice(now: datetime) -> Invoice:
 
 @pytest.fixture
 def payment(invoice: Invoice, now: datetime) -> Payment:
-    return record_payment(
+    return receive_payment(
         invoice=invoice, amount=Decimal("10.00"), payment_method="EFECTIVO", reference="C-1", at=now
-    )
+    ).payment
 
 
 def post(client: Client, path: str, body: Any) -> Any:
@@ -76,10 +77,10 @@ class TestSettling:
             "outstanding": 0.0,
             "refunded": 0.0,
         }
-        before = everything()
+        before = all_rows()
         again = post(client, f"invoices/{invoice.pk}/payments/", body)
         assert (again.status_code, again.json()) == (200, {**told, "repeated": True})
-        assert everything() == before
+        assert all_rows() == before
 
     def test_a_reversal_takes_it_back(self, client: Client, payment: Payment) -> None:
         answer = post(client, f"payments/{payment.pk}/reversal", WHY)
@@ -114,10 +115,10 @@ class TestSettling:
     def test_a_dry_run_says_what_would_come_of_it_and_does_nothing(
         self, client: Client, payment: Payment, path: str, body: Any, permission: str
     ) -> None:
-        path, before = path.format(invoice=payment.invoice_id, payment=payment.pk), everything()
+        path, before = path.format(invoice=payment.invoice_id, payment=payment.pk), all_rows()
         foretold = post(client, path, {**body, "dry_run": True})
         assert foretold.status_code == 200
-        assert everything() == before
+        assert all_rows() == before
         done = post(client, path, body)
         changing = ("id", "dry_run", "payment_date", "reference")
         for answer in (told := [foretold.json(), done.json()]):
@@ -135,9 +136,9 @@ class TestWhoMay:
     def test_those_who_were_given_the_permission_and_nobody_else(
         self, client: Client, payment: Payment, path: str, body: Any, permission: str
     ) -> None:
-        path, before = path.format(invoice=payment.invoice_id, payment=payment.pk), everything()
+        path, before = path.format(invoice=payment.invoice_id, payment=payment.pk), all_rows()
         assert post(client, path, body).status_code == 401
-        assert everything() == before
+        assert all_rows() == before
         others = {each for _path, _body, each in DOORS} - {permission}
         assert post(staff(*others), path, body).status_code == 403
         holder = User.objects.create_user("holder")
@@ -200,10 +201,10 @@ class TestBadInput:
         self, client: Client, payment: Payment, door: tuple[str, Any, str], wrong: dict[str, Any]
     ) -> None:
         path, body, _permission = door
-        before = everything()
+        before = all_rows()
         answer = post(client, path.format(invoice=payment.invoice_id, payment=payment.pk), {**body, **wrong})
         assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
-        assert everything() == before
+        assert all_rows() == before
 
     @each_door
     @pytest.mark.parametrize("key", NO_KEYS)
@@ -222,7 +223,7 @@ class TestBadInput:
                 "more_than_left",
             ),
         ):
-            before = everything()
+            before = all_rows()
             answer = post(client, path, body)
             assert (answer.status_code, answer.json()["reason"]) == (409, reason)
-            assert everything() == before
+            assert all_rows() == before

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from billing.daily import DayRun, run_day, work_due
-from billing.documents import note_step
+from billing.invoicing.steps import record_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue import suspending
-from billing.overdue.ladder import ladder
-from billing.overdue.reminding import remind, reminders
-from billing.overdue.suspending import resume_if_paid_up, suspensions
+from billing.overdue.ladder import parse_ladder
+from billing.overdue.reminding import make_reminders, remind_by_hand
+from billing.overdue.suspending import resume_if_paid_up, suspend_overdue_lines
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import fresh, moment, refusal
 from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def alone(seeded: None, settings: Any) -> None:
     """Nothing else is owed, or renews itself."""
     settings.INVOICE_DUE_DAYS, settings.SUSPEND_AFTER_DAYS = 0, 30
-    settings.REMINDER_LADDER = ladder("3:mail,10:mail+sms,20:sms")
+    settings.REMINDER_LADDER = parse_ladder("3:mail,10:mail+sms,20:sms")
     Line.objects.update(auto_renew=False)
     Subscription.objects.update(unbilled=None)
 
@@ -102,17 +102,17 @@ class TestReminding:
 
     @pytest.mark.parametrize(("days", "reminded"), [(20 + 91, 1), (20 + 92, 0)])
     def test_a_debt_that_is_old_is_not_reminded_of(self, invoice: Invoice, days: int, reminded: int) -> None:
-        assert sum(reminders(at=days_later(days))) == reminded
+        assert sum(make_reminders(at=days_later(days))) == reminded
 
     def test_another_ladder_goes_on_from_where_the_other_was(self, invoice: Invoice, settings: Any) -> None:
         run_day(at=days_later(10))
-        settings.REMINDER_LADDER = ladder("5:sms,9:mail,15:mail,18:sms")
+        settings.REMINDER_LADDER = parse_ladder("5:sms,9:mail,15:mail,18:sms")
         for day in range(10, 30):
             run_day(at=days_later(day))
         assert said(invoice) == [(10, "MAIL"), (10, "SMS"), (15, "MAIL"), (18, "SMS")]
 
     def test_without_a_ladder_nobody_is_reminded(self, invoice: Invoice, settings: Any) -> None:
-        settings.REMINDER_LADDER = ladder("")
+        settings.REMINDER_LADDER = parse_ladder("")
         assert run_day(at=days_later(29)) == DayRun()
 
     def test_the_operators_calendar_says_when_a_day_has_passed(self, invoice: Invoice) -> None:
@@ -127,15 +127,16 @@ class TestReminding:
 
     def test_by_hand_once_a_day_and_channel(self, invoice: Invoice) -> None:
         run_day(at=days_later(3))
-        assert remind(invoice=invoice, channel=Channel.SMS, at=days_later(12)).days == 12
-        again = lambda: remind(invoice=invoice, channel=Channel.SMS, at=days_later(12))  # noqa: E731
+        assert remind_by_hand(invoice=invoice, channel=Channel.SMS, at=days_later(12)).days == 12
+        again = lambda: remind_by_hand(invoice=invoice, channel=Channel.SMS, at=days_later(12))  # noqa: E731
         assert refusal(again) == "reminded_today"
         # It stands for the rung of ten days.
         assert run_day(at=days_later(13)).reminders == 0
         assert run_day(at=days_later(20)).reminders == 1
         pay(invoice, days_later(21))
         assert (
-            refusal(lambda: remind(invoice=invoice, channel=Channel.MAIL, at=days_later(22))) == "not_overdue"
+            refusal(lambda: remind_by_hand(invoice=invoice, channel=Channel.MAIL, at=days_later(22)))
+            == "not_overdue"
         )
 
     def test_a_chunk_more_costs_no_statement_more_for_each_invoice(
@@ -225,7 +226,7 @@ class TestSuspending:
         pay(invoice, days_later(31))
         invoice.status = InvoiceStatus.ISSUED
         invoice.save(update_fields=["status"])
-        note_step(invoice, InvoiceStatus.PAID, at=days_later(32))
+        record_step(invoice, InvoiceStatus.PAID, at=days_later(32))
         assert run_day(at=days_later(32)).suspended == 1
         assert run_day(at=days_later(33)).suspended == 0
 
@@ -236,7 +237,7 @@ class TestSuspending:
         for number in (1, 2):
             bill(new_line(number))
         assert work_due(at=days_later(30))["suspended"] == 3
-        next(suspensions(at=days_later(30)))
+        next(suspend_overdue_lines(at=days_later(30)))
         assert LineEvent.objects.filter(step="SUSPEND").count() == 1
         assert run_day(at=days_later(30)).suspended == 2
         assert LineEvent.objects.filter(step="SUSPEND").count() == 3

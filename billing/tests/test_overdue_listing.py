@@ -134,9 +134,9 @@ class TestInTheBackOffice:
 
     def test_staff_remind_by_hand_once_a_day(self, owed: list[Invoice]) -> None:
         clerk = somebody_of("Facturación")
-        assert told(take(clerk, owed[0], "remind_by_sms")) == [f"Will be reminded of: {owed[0]}"]
+        assert told(take(clerk, owed[0], "remind_by_sms")) == [f"Reminder queued: {owed[0]}"]
         assert told(take(clerk, owed[0], "remind_by_sms"))[1:] == [
-            "The customer was reminded of it today already"
+            "The customer was already reminded of this invoice today"
         ]
         take(clerk, owed[0], "remind_by_mail")
         assert sorted(owed[0].notices.values_list("channel", flat=True)) == ["MAIL", "SMS"]

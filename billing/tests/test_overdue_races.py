@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from billing.daily import run_day
 from billing.models import Invoice, InvoiceSeries, Notice
 from billing.overdue import reminding, suspending
-from billing.overdue.ladder import ladder
+from billing.overdue.ladder import parse_ladder
 from billing.tests.conftest import fresh
 from billing.tests.overdue import bill, days_later, new_line, pay
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def line(committed: None, settings: Any) -> Line:
     settings.INVOICE_DUE_DAYS, settings.SUSPEND_AFTER_DAYS = 0, 30
-    settings.REMINDER_LADDER = ladder("10:mail+sms")
+    settings.REMINDER_LADDER = parse_ladder("10:mail+sms")
     Line.objects.update(auto_renew=False)
     Subscription.objects.update(unbilled=None)
     InvoiceSeries.objects.get_or_create(prefix=settings.INVOICE_SERIES)
@@ -51,7 +51,7 @@ def twice_at_once(days: int) -> list[Any]:
 
 def test_two_days_runs_at_once_remind_once(line: Line, together: Callable[..., None]) -> None:
     bill(line)
-    together(reminding, "lock", reminding.lock)
+    together(reminding, "lock_invoices", reminding.lock_invoices)
     assert sum(run.reminders for run in twice_at_once(10)) == 1
     assert Notice.objects.count() == 2
 
@@ -60,7 +60,7 @@ def test_without_the_lock_only_the_constraint_would_keep_them_from_it(
     line: Line, together: Callable[..., None]
 ) -> None:
     bill(line)
-    together(reminding, "lock", lambda keys: None)
+    together(reminding, "lock_invoices", lambda keys: None)
     with pytest.raises(IntegrityError):
         twice_at_once(10)
     assert Notice.objects.count() == 2
@@ -69,7 +69,7 @@ def test_without_the_lock_only_the_constraint_would_keep_them_from_it(
 def test_two_days_runs_at_once_suspend_once(line: Line, together: Callable[..., None], settings: Any) -> None:
     settings.REMINDER_LADDER = ()
     bill(line)
-    together(suspending, "lock", suspending.lock)
+    together(suspending, "lock_invoices", suspending.lock_invoices)
     assert sum(run.suspended for run in twice_at_once(30)) == 1
     assert LineEvent.objects.filter(line=line, step=LineStep.SUSPEND).count() == 1
     assert Suspension.objects.filter(line=line).count() == 1
@@ -95,7 +95,7 @@ class TestTheLastTwoInvoices:
     def test_paid_at_once_resume_the_line(
         self, both: list[Invoice], line: Line, together: Callable[..., None]
     ) -> None:
-        together(suspending, "locked", suspending.locked)
+        together(suspending, "lock_line", suspending.lock_line)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)
         assert fresh(line).status == LineStatus.ACTIVE
 
@@ -109,7 +109,7 @@ class TestTheLastTwoInvoices:
             both_have_looked.wait()
             return owed
 
-        monkeypatch.setattr(suspending, "locked", fresh)
+        monkeypatch.setattr(suspending, "lock_line", fresh)
         monkeypatch.setattr(suspending, "_still_owed", look_together)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)
         assert fresh(line).status == LineStatus.SUSPENDED

@@ -16,8 +16,10 @@ from billing.models import (
     Notice,
     NoticeKind,
 )
-from billing.overdue.ladder import Rung, ladder, suspension_limit
-from billing.overdue.sending import deliver_sms, overtaken, text_of
+from billing.notices.carriers import deliver_sms
+from billing.notices.sending import reason_to_drop
+from billing.notices.wording import overdue_text
+from billing.overdue.ladder import Rung, parse_ladder, suspension_limit
 from billing.overdue.wording import reminder_text, suspension_text
 from customers import sms
 from customers.models import Language, Line, Subscription
@@ -80,12 +82,12 @@ class TestWording:
 
 class TestSettings:
     def test_a_ladder_is_read_rung_by_rung(self) -> None:
-        assert ladder("3:mail, 10:mail+sms,20:sms") == (
+        assert parse_ladder("3:mail, 10:mail+sms,20:sms") == (
             Rung(3, ("MAIL",)),
             Rung(10, ("MAIL", "SMS")),
             Rung(20, ("SMS",)),
         )
-        assert ladder("") == ()
+        assert parse_ladder("") == ()
 
     @pytest.mark.parametrize(
         "text",
@@ -96,7 +98,7 @@ class TestSettings:
     )  # fmt: skip
     def test_nonsense_is_refused(self, text: str) -> None:
         with pytest.raises(ImproperlyConfigured, match="REMINDER_LADDER"):
-            ladder(text)
+            parse_ladder(text)
 
     @pytest.mark.parametrize("days", [-1, 3651])
     def test_a_limit_is_some_days_or_none(self, days: int) -> None:
@@ -136,7 +138,7 @@ class TestSending:
 
     def test_an_sms_goes_to_the_lines_number(self, notice: Notice, carrier: Recorded) -> None:
         deliver_sms(notice)
-        assert carrier.sent == [("0969786985", text_of(notice)[1])]
+        assert carrier.sent == [("0969786985", overdue_text(notice)[1])]
 
     def test_a_number_that_is_somebody_elses_now_hears_nothing(
         self, notice: Notice, carrier: Recorded
@@ -151,19 +153,19 @@ class TestSending:
         assert not carrier.sent
 
     def test_what_is_true_no_more_need_not_be_sent(self, notice: Notice, now: Any) -> None:
-        assert overtaken(notice) == ""
+        assert reason_to_drop(notice) == ""
         for status in (InvoiceStatus.PAID, InvoiceStatus.VOID):
             notice.invoice.status = status
-            assert overtaken(notice)
+            assert reason_to_drop(notice)
         notice.kind = NoticeKind.DOCUMENT
-        assert overtaken(notice) == ""
+        assert reason_to_drop(notice) == ""
 
     def test_the_word_of_a_suspension_only_while_it_lasts(self, notice: Notice, now: Any) -> None:
         notice.kind, subscription = NoticeKind.SUSPENSION, notice.invoice.subscription
         assert subscription is not None
         suspend_line(line=subscription.line, reason="NON_PAYMENT", at=now)
         subscription.line.refresh_from_db()
-        assert overtaken(notice) == ""
+        assert reason_to_drop(notice) == ""
         resume_line(line=subscription.line, at=now)
         subscription.line.refresh_from_db()
-        assert overtaken(notice)
+        assert reason_to_drop(notice)

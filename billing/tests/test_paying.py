@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import (
     EntryKind,
     Invoice,
@@ -19,17 +20,17 @@ from billing.models import (
     Wallet,
     WalletEntry,
 )
-from billing.paying import record_payment, reverse_payment
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.conftest import refusal
-from billing.verification import faults
+from billing.verification import find_faults
 from billing.verification.documents import document_faults
+from billing.verification.wallets import wallet_faults
 from billing.wallets import adjust_wallet
-from billing.wallets.verification import wallet_faults
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
-from telcox.common.patience import patiently
 from telcox.testing.threads import in_threads
 
 D = Decimal
@@ -47,7 +48,7 @@ def invoice(seeded: None, now: datetime) -> Invoice:
 
 def pay(invoice: Invoice, amount: str, at: datetime, reference: str = "TR-1", **other: Any) -> Payment:
     given = {"payment_method": PaymentMethod.TARJETA, "reference": reference, "at": at, **other}
-    return record_payment(invoice=invoice, amount=D(amount), **given)
+    return receive_payment(invoice=invoice, amount=D(amount), **given).payment
 
 
 def balance() -> Decimal:
@@ -155,7 +156,7 @@ def test_a_reversal_takes_the_payment_back(invoice: Invoice, now: datetime) -> N
     assert state(invoice) == ("ISSUED", D("25.30"))
     assert [step[1] for step in steps(invoice)] == ["ISSUED", "PARTLY_PAID", "PAID", "PARTLY_PAID", "ISSUED"]
     assert InvoiceEvent.objects.latest("pk").why == "Another customer's"
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 def test_a_payment_is_reversed_once_and_a_reversal_never(invoice: Invoice, now: datetime) -> None:
@@ -201,7 +202,7 @@ def test_a_payment_reversed_after_a_credit_note_takes_back_what_that_gave(
     assert (state(invoice), balance()) == (("VOID", D(0)), D("26.55"))
     reverse_payment(payment=again, why="x", at=now)
     assert (state(invoice), balance()) == (("VOID", D(0)), D("12.75"))
-    assert [str(fault) for fault in faults()] == []
+    assert [str(fault) for fault in find_faults()] == []
 
 
 @pytest.mark.mariadb
@@ -233,7 +234,7 @@ class TestAtOnce:
                 return refused.reason
             return ""
 
-        done = in_threads(lambda number: patiently(lambda: one(number)), range(160), threads=16)
+        done = in_threads(lambda number: retry_lost_locks(lambda: one(number)), range(160), threads=16)
         assert set(done) <= {"", "nothing_owed", "already_reversed", "is_reversal", "reference_used"}
         assert done.count("") > 60
         assert [str(fault) for fault in (*document_faults(), *wallet_faults())] == []

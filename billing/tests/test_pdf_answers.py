@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from pypdf import PdfReader
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice
-from billing.services import draft_invoice, issue_invoice
 from customers.models import Customer, Subscription
 from telcox.testing.office import rows, superuser, url
 

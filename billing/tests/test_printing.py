@@ -19,12 +19,13 @@ from django.core.management import call_command
 from PIL import Image, ImageOps
 from pypdf import PdfReader
 
-from billing.crediting import credit_invoice
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing import document_pdf, typesetting
-from billing.printing.archive import edition
-from billing.printing.page import page_of
-from billing.services import draft_invoice, issue_invoice
+from billing.printing.archive import edition_name
+from billing.printing.page import printed_page
+from billing.settling.crediting import credit_invoice
 from customers.models import Subscription
 from telcox.common.storage import WholeFiles
 
@@ -76,7 +77,7 @@ def pages(invoice: Invoice) -> list[str]:
 
 
 def pictures(invoice: Invoice) -> list[Image.Image]:
-    source = typesetting._source(page_of(invoice))
+    source = typesetting._source(printed_page(invoice))
     made = typesetting._compiler().compile(source, format="png", ppi=50)
     return [
         Image.open(BytesIO(picture)) for picture in (made if isinstance(made, list) else [made]) if picture
@@ -212,16 +213,17 @@ class TestKeeping:
     def test_made_again_it_is_the_same_to_the_byte(self, printed: Printed) -> None:
         invoice = printed()
         first = document_pdf(invoice)
-        storages["documents"].delete(f"{edition(invoice)}.pdf")
+        storages["documents"].delete(f"{edition_name(invoice)}.pdf")
         typesetting._compiler.cache_clear()
         assert document_pdf(invoice) == first
 
     def test_it_is_the_same_in_another_process(self, printed: Printed) -> None:
-        page = page_of(printed())
+        page = printed_page(printed())
         code = (
             "import sys, json, datetime, django; django.setup()\n"
-            "from billing.printing.typesetting import typeset\n"
-            "sys.stdout.buffer.write(typeset(json.load(sys.stdin), at=datetime.datetime.fromtimestamp(0)))"
+            "from billing.printing.typesetting import typeset_page\n"
+            "at = datetime.datetime.fromtimestamp(0)\n"
+            "sys.stdout.buffer.write(typeset_page(json.load(sys.stdin), at=at))"
         )
         made = [
             subprocess.run(
@@ -235,19 +237,19 @@ class TestKeeping:
             for _ in range(2)
         ]
         assert made[0][:5] == b"%PDF-"
-        assert made[0] == made[1] == typesetting.typeset(page, at=datetime.fromtimestamp(0))
+        assert made[0] == made[1] == typesetting.typeset_page(page, at=datetime.fromtimestamp(0))
 
     def test_it_is_printed_once(self, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
         invoice = printed()
         first = document_pdf(invoice)
-        monkeypatch.setattr("billing.printing.archive.typeset", None)
+        monkeypatch.setattr("billing.printing.archive.typeset_page", None)
         assert document_pdf(invoice) == first
 
     def test_what_becomes_of_the_document_is_not_on_it(self, printed: Printed) -> None:
         invoice = printed()
-        issued = page_of(invoice)
+        issued = printed_page(invoice)
         Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID, in_force=None)
-        assert page_of(Invoice.objects.get(pk=invoice.pk)) == issued
+        assert printed_page(Invoice.objects.get(pk=invoice.pk)) == issued
 
     def test_without_a_place_for_it_the_customer_gets_it_all_the_same(
         self, printed: Printed, settings: Any, tmp_path: Path
@@ -275,7 +277,7 @@ class TestKeeping:
         invoice = printed()
         call_command("print_documents", "2026-11")
         assert "1 document(s)" in capsys.readouterr().out
-        assert storages["documents"].exists(f"{edition(invoice)}.pdf")
+        assert storages["documents"].exists(f"{edition_name(invoice)}.pdf")
 
 
 def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
@@ -285,7 +287,7 @@ def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
     document_pdf(invoice)
     monkeypatch.setattr("os.getpid", lambda: -1)
     with pytest.raises(RuntimeError, match="Forked"):
-        typesetting.typeset(page_of(invoice), at=datetime.fromtimestamp(0))
+        typesetting.typeset_page(printed_page(invoice), at=datetime.fromtimestamp(0))
 
 
 def _files(folder: Path) -> dict[str, Any]:

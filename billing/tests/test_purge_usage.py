@@ -11,16 +11,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from billing.invoicing.closing import invoiced_periods
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice
-from billing.periods import invoiced_periods
-from billing.services import draft_invoice, issue_invoice
 from customers.models import Subscription
 from telcox.common.calendar import local_date
-from telcox.testing.databases import fresh_database, manage, manage_and_kill
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
 from usage.ingestion.reports import UsageReport
-from usage.models import Category, IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
+from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import Category
 
 JESUS, CARLA = "0969786985", "0934567890"
 
@@ -81,10 +83,10 @@ class TestPurging:
         assert purged("--chunk=7") == [
             f"Before {latest()}: 44 events of 1 periods, 0 answers to an Idempotency-Key and 0 rejected "
             "reports deleted",
-            "82 events of 2 periods kept: these are not invoiced",
+            "82 events of 2 periods kept: the periods are not invoiced",
         ]
         assert (events_of(JESUS), events_of(CARLA)) == (0, 41)
-        assert not list(differences())
+        assert not list(find_differences())
         assert "0 events of 0 periods" in purged()[0]
 
     def test_a_dry_run_says_the_same_and_deletes_nothing(self) -> None:
@@ -160,7 +162,7 @@ print(events_of(JESUS) + events_of(CARLA), UsageEvent.objects.count())
 def two_billed_lines(folder: Path) -> Iterator[dict[str, str]]:
     with fresh_database(folder) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers", "invoices")
         manage(env, "shell", "--verbosity=0", "-c", PREPARE)
         yield env
@@ -178,9 +180,14 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
         for _ in range(5):
             manage_and_kill(env, *command, "--chunk=10", after=1.2 + chosen.random())
             left.append(int(manage(env, "shell", "--verbosity=0", "-c", LEFT).split()[0]))
-            assert manage(env, "verify_usage") == "Counters and days are the sums of their events.\n"
+            assert (
+                manage(env, "verify_usage")
+                == "Counters and daily sums are equal to the sums of their events.\n"
+            )
         assert len({count for count in left if 0 < count < 24_005}) >= 2  # it was killed half-way
         assert "deleted" in manage(env, *command)
         assert ": 0 events of 0 periods" in manage(env, *command)
         assert manage(env, "shell", "--verbosity=0", "-c", LEFT).split() == ["0", "12001"]
-        assert manage(env, "verify_usage") == "Counters and days are the sums of their events.\n"
+        assert (
+            manage(env, "verify_usage") == "Counters and daily sums are equal to the sums of their events.\n"
+        )

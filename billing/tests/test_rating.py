@@ -16,11 +16,13 @@ from billing.rating import (
     RatedLine,
     Span,
     Used,
-    included,
+    included_allowance,
 )
 from billing.tests.worked_cases import CASES
 from billing.tests.worked_cases.case import MOVIL_30, Case, bill, nov, pack_of, used
 from billing.tests.worked_cases.document import DOCUMENT, with_cases
+
+pytestmark = pytest.mark.once
 
 CATEGORIES = ["social", "entertainment", "system_updates", "navigation_search"]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -45,7 +47,7 @@ def test_worked_case_shows_money_in_cents(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.includes], ids=lambda case: case.title)
 def test_worked_case_includes(case: Case) -> None:
-    assert included(case.inputs.terms, case.inputs.span) == case.includes
+    assert included_allowance(case.inputs.terms, case.inputs.span) == case.includes
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.carries], ids=lambda case: case.title)

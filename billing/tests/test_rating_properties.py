@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -22,11 +23,13 @@ from billing.rating import (
     Span,
     Terms,
     Used,
-    granted,
-    included,
+    granted_allowance,
+    included_allowance,
     rate_period,
 )
 from telcox.common.money import cents
+
+pytestmark = pytest.mark.once
 
 OVERAGE = ("DATA", "VOICE", "SMS")
 MILLIONTH = Decimal("0.000001")
@@ -251,13 +254,15 @@ def test_however_a_period_is_cut_its_parts_cost_and_hold_what_it_does_whole(
 
     assert sum(amounts(rated(part), "PLAN") for part in parts) == amounts(rated(span), "PLAN")
     assert sum(rated(part).discount for part in parts) == rated(span).discount
-    assert sum((included(sold, part) for part in parts), Allowance()) == included(sold, span)
+    assert sum((included_allowance(sold, part) for part in parts), Allowance()) == included_allowance(
+        sold, span
+    )
 
 
 @given(terms, spans(whole=True))
 def test_a_full_period_costs_its_price_and_holds_its_allowance(sold: Terms, span: Span) -> None:
     assert rate_period(sold, Used(), span, Changes(), Decimal(0)).total == sold.price
-    assert included(sold, span) == Allowance(sold.data_bytes, sold.voice_minutes, sold.sms)
+    assert included_allowance(sold, span) == Allowance(sold.data_bytes, sold.voice_minutes, sold.sms)
 
 
 @given(bills())
@@ -303,7 +308,7 @@ def test_carrying_over_makes_no_overage_by_itself(bill: RatingInputs, cut: bool)
 @given(bills())
 def test_what_is_carried_over_is_within_the_share_and_the_cap(bill: RatingInputs) -> None:
     given_on, sold = over(bill, cut=False), bill.terms
-    own = included(sold, bill.span) + bill.changes.carried_in
+    own = included_allowance(sold, bill.span) + bill.changes.carried_in
     for name, full in (
         ("data_bytes", sold.data_bytes),
         ("voice_minutes", sold.voice_minutes),
@@ -343,8 +348,8 @@ def test_no_allowance_is_used_twice_however_late_use_is_reported(
     carried = over(this, cut)
     later = replace(this, used=both(this.used, late), changes=replace(this.changes, carried_out=carried))
     following = replace(following, changes=replace(following.changes, carried_in=Allowance()))
-    both_hold = granted(this.terms, as_sold(this.span), this.changes)
-    both_hold += granted(following.terms, as_sold(following.span), following.changes)
+    both_hold = granted_allowance(this.terms, as_sold(this.span), this.changes)
+    both_hold += granted_allowance(following.terms, as_sold(following.span), following.changes)
     following = replace(following, changes=replace(following.changes, carried_in=carried))
     for free, follows, held, unit in zip(
         used_free(later),

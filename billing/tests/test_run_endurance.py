@@ -21,7 +21,7 @@ import pytest
 
 from billing.tests.months import months
 from telcox.testing.clients import ask
-from telcox.testing.databases import connected, manage, rows
+from telcox.testing.databases import connected, manage, migrate, rows
 from telcox.testing.processes import wait_until
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Background, Served, production_env
@@ -119,7 +119,7 @@ def office() -> Iterator[Office]:
     with ExitStack() as stack:
         mariadb, redis = stack.enter_context(MariaDB()), stack.enter_context(Redis())
         env = production_env(mariadb.url, redis.url)
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         shell(env, AN_OPERATOR.format(lines=LINES, months=MONTHS))
         manage({**env, "STATIC_ROOT": str(mariadb.folder / "static")}, "collectstatic", "--noinput", "-v0")
         env["STATIC_ROOT"] = str(mariadb.folder / "static")
@@ -159,7 +159,7 @@ def account_of_undisturbed(office: Office, months: int) -> list[str]:
         connection.cursor().execute("CREATE DATABASE undisturbed")
     address, _, _name = office.mariadb.url.rpartition("/")
     env = {**office.env, "DATABASE_URL": f"{address}/undisturbed"}
-    manage(env, "migrate", "--verbosity=0")
+    migrate(env)
     shell(env, AN_OPERATOR.format(lines=LINES, months=MONTHS))
     shell(env, UNDISTURBED.format(months=months))
     return shell(env, ACCOUNT).splitlines()

@@ -13,11 +13,11 @@ from django.db.models import QuerySet
 from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.figures import figures_of
 from billing.runs.running import bill_open_chunks, is_under_way, start_run
-from billing.sales import periods as sold_periods
 from billing.tests.conftest import moment
 from billing.tests.months import an_operator
 from customers.models import Subscription
-from telcox.common import patience
+from telcox.common.database import retrying
+from telcox.common.database.batches import in_chunks
 from telcox.common.errors import DomainError
 from telcox.testing.processes import ROOT, wait_until
 from telcox.testing.threads import in_threads
@@ -35,7 +35,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_chunks(periods: Any, key: str) -> Any:
-    return sold_periods.in_chunks(periods, key, 20)
+    return in_chunks(periods, key, 20)
 
 
 def start(by: str) -> str:
@@ -64,7 +64,7 @@ def test_control_without_the_lock_several_plan_it(lines: None, monkeypatch: pyte
 
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self)
     monkeypatch.setattr("billing.runs.running.is_under_way", looked)
-    monkeypatch.setattr(patience, "PATIENCE", -1.0)
+    monkeypatch.setattr(retrying, "PATIENCE", -1.0)
     results = in_threads(start, [f"person {number}" for number in range(8)], threads=8)
     assert results.count("run_under_way") == 0
 

@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from django.utils import timezone
 
-from billing.closing import periods_to_bill
 from billing.daily import run_day
+from billing.invoicing.closing import periods_to_bill
+from billing.invoicing.releasing import bill_parked, release_parked
 from billing.models import (
     BillingChunk,
     BillingRun,
@@ -23,13 +24,12 @@ from billing.models import (
 )
 from billing.runs import running
 from billing.runs.figures import figures_of
-from billing.runs.rehearsing import Oddity, Rehearsal, rehearsal_kept, rehearsals, rehearse_run
-from billing.runs.releasing import bill_parked, release_parked
+from billing.runs.rehearsing import Oddity, Rehearsal, rehearse_period, rehearse_run, stored_rehearsal
 from billing.runs.running import bill_chunk, bill_open_chunks, resume_run, start_if_due, start_run, stop_run
-from billing.sales import periods as sold_periods
 from billing.sales.services import activate_subscription
 from billing.tests.conftest import MakePlan, moment, refusal, use
 from customers.models import Line, Subscription
+from telcox.common.database.batches import in_chunks
 
 D = Decimal
 AT = moment("2026-12-01 04:00")
@@ -42,7 +42,7 @@ Lines = list[Line]
 @pytest.fixture(autouse=True)
 def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of two periods."""
-    chunks = sold_periods.in_chunks
+    chunks = in_chunks
     monkeypatch.setattr(running, "in_chunks", lambda found, key: chunks(found, key, 2))
 
 
@@ -260,7 +260,7 @@ class TestSetAside:
 
 class TestRehearsed:
     def rehearsed(self) -> Rehearsal:
-        *_, last = rehearsals(period="2026-11", at=AT)
+        *_, last = rehearse_period(period="2026-11", at=AT)
         return last
 
     def test_it_comes_to_what_the_run_comes_to_and_writes_nothing(self, lines: Lines) -> None:
@@ -319,7 +319,7 @@ class TestRehearsed:
         run = BillingRun.objects.create(period="2026-11")
         rehearse_run(run=run, at=AT)
         run.refresh_from_db()
-        assert rehearsal_kept(run) == self.rehearsed()
+        assert stored_rehearsal(run) == self.rehearsed()
 
 
 class TestTheCommand:
@@ -328,11 +328,11 @@ class TestTheCommand:
     def test_it_bills_and_says_what_it_did(self, lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:
         call_command(*self.ARGUMENTS)
         said = capsys.readouterr().out
-        assert "5 of 5 done, 5 invoice(s) over 172.50 (150.00 less 0.00, tax 22.50), 0 set aside" in said
+        assert "5 of 5 done, 5 invoice(s) over 172.50 (150.00 less 0.00, tax 22.50), 0 quarantined" in said
 
     def test_it_fails_where_a_bill_was_set_aside(self, lines: Lines) -> None:
         break_discounts(lines[1])
-        with pytest.raises(CommandError, match=r"1 bill\(s\) set aside"):
+        with pytest.raises(CommandError, match=r"1 quarantined bill\(s\)"):
             call_command(*self.ARGUMENTS)
 
     def test_a_dry_run_says_what_would_come(self, lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,7 +136,7 @@ class TestRenewing:
         )
         call_command("renew_subscriptions")
         call_command("renew_subscriptions")
-        assert capsys.readouterr().out == "3 period(s) begun\n0 period(s) begun\n"
+        assert capsys.readouterr().out == "3 period(s) started\n0 period(s) started\n"
 
     def test_a_day_in_which_clocks_change_is_one_day(self, seeded: None, settings) -> None:
         settings.TIME_ZONE = "Europe/Madrid"

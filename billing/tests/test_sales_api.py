@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Wallet, WalletEntry
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import activate_subscription
-from billing.services import draft_invoice, issue_invoice
 from billing.tests.orders import (
     GB,
     NUMBER,
@@ -20,7 +21,6 @@ from billing.tests.orders import (
     as_shown,
     busy_line,
     charged,
-    everything,
     new_line,
     new_pack,
     periods,
@@ -28,6 +28,7 @@ from billing.tests.orders import (
     subscription,
 )
 from customers.models import Line, Plan, PlanChange, Subscription
+from telcox.testing.rows import all_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded", "open_api")]
 
@@ -198,11 +199,11 @@ class TestPacks:
         new_pack()
         body = {"pack": "mas-5", "reference": "R-1"}
         first = post(client, "packs", body).json()
-        before = everything()
+        before = all_rows()
         again = post(client, "packs", body)
         assert (again.status_code, again.json()["repeated"], again.json()["charged"]) == (200, True, 0)
         assert {**again.json(), "repeated": False, "charged": first["charged"]} == first
-        assert everything() == before
+        assert all_rows() == before
 
     def test_a_reference_of_another_pack_or_line_is_refused(
         self, client: Client, clock: Clock, line: Line, prepaid: bool
@@ -240,14 +241,14 @@ def test_a_dry_run_changes_nothing_and_tells_nobody(
 ) -> None:
     new_pack()
     PlanChange.objects.create(line=line, plan=Plan.objects.get(code="movil-5"), asked_at=clock())
-    before = everything()
+    before = all_rows()
     with django_capture_on_commit_callbacks() as callbacks:
         assert post(client, what, {**body, "dry_run": True}).status_code == 200
-    assert everything() == before
+    assert all_rows() == before
     assert callbacks == []
     with django_capture_on_commit_callbacks() as callbacks:
         assert post(client, what, body).status_code == 201
-    assert everything() != before
+    assert all_rows() != before
     assert len(callbacks) == (body.get("when") != "period_end")
 
 
@@ -260,11 +261,11 @@ class TestVersions:
         seen = subscription(client)["version"]
         new_pack()
         post(client, "packs", {"pack": "mas-5", "reference": "R-1"})
-        before = everything()
+        before = all_rows()
         for dry_run in (True, False):
             refused = post(client, "plan-change", {"plan": "movil-60", "version": seen, "dry_run": dry_run})
             assert (refused.status_code, refused.json()["reason"]) == (409, "changed_meanwhile")
-        assert everything() == before
+        assert all_rows() == before
 
     def test_a_dry_run_names_the_version_to_order_with(
         self, client: Client, clock: Clock, line: Line

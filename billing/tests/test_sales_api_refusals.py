@@ -13,9 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.authtoken.models import Token
 
-from billing.services import draft_invoice
-from billing.tests.orders import NUMBER, Clock, everything, new_line, new_pack, post
+from billing.invoicing.drafting import draft_invoice
+from billing.tests.orders import NUMBER, Clock, new_line, new_pack, post
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription
+from telcox.testing.rows import all_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 
@@ -57,19 +58,19 @@ class TestWhoMay:
 
     @each_door
     def test_nobody_without_a_login(self, client: Client, method: str, what: str, body: Any) -> None:
-        before = everything()
+        before = all_rows()
         assert knock(client, method, what, body, NUMBER).status_code == 401
-        assert everything() == before
+        assert all_rows() == before
 
     @each_door
     def test_no_customer_on_anothers_line_which_is_as_if_it_were_not_there(
         self, holder: Client, method: str, what: str, body: Any
     ) -> None:
-        before = everything()
+        before = all_rows()
         others, nobodys = (knock(holder, method, what, body, number) for number in (OTHERS, NOBODYS))
         assert others.status_code == nobodys.status_code == 404
         assert others.json() == nobodys.json()
-        assert everything() == before
+        assert all_rows() == before
 
     @each_door
     def test_staff_on_any_line_that_is_there(self, client: Client, method: str, what: str, body: Any) -> None:
@@ -103,9 +104,9 @@ def token_of(staff: str) -> str:
 class TestBadInput:
     @pytest.fixture(autouse=True)
     def unchanged(self, line: Line) -> Iterator[None]:
-        before = everything()
+        before = all_rows()
         yield
-        assert everything() == before
+        assert all_rows() == before
 
     @pytest.mark.parametrize(
         ("changes", "loc"),
@@ -302,7 +303,7 @@ class TestWhatIsRefused:
 
 
 def refused(client: Client, what: str, body: dict[str, Any], reason: str) -> None:
-    before = everything()
+    before = all_rows()
     answer = post(client, what, body)
     assert (answer.status_code, answer.json()["reason"]) == (409, reason)
-    assert everything() == before
+    assert all_rows() == before

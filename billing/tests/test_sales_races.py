@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from billing.api import subscriptions
 from billing.models import WalletEntry
+from billing.rating.facts import price_periods
 from billing.sales import services
-from billing.sales.facts import priced
-from billing.sales.settlement import paid_for
+from billing.sales.prepaid import paid_by_wallet
 from billing.tests.orders import NUMBER, new_line, new_pack, post
-from customers.lifecycle import locked
+from customers.lifecycle import lock_line
 from customers.models import Line, LineEvent, LineStep, PlanChange, SoldPack
 from telcox.common.calendar import add_days
 from telcox.testing.threads import in_threads
@@ -64,8 +64,8 @@ def statuses(answers: list[Any]) -> list[int]:
 def assert_paid_as_priced(line: Line) -> None:
     """What the wallet paid for each prepaid period is what it costs, and nothing was paid beside that."""
     periods = list(line.subscriptions.filter(prepaid=True))
-    paid = paid_for(periods)
-    for period, _facts, rated in priced(periods, at=timezone.now()):
+    paid = paid_by_wallet(periods)
+    for period, _facts, rated in price_periods(periods, at=timezone.now()):
         assert paid.get(period.pk, (Decimal(0), 0))[0] == rated.total
     entries = WalletEntry.objects.filter(wallet__line=line, subscription=None)
     assert entries.count() == line.prepaid
@@ -95,7 +95,7 @@ def test_of_two_plan_changes_one_is_done_and_the_other_told(
 def test_without_the_version_both_would_be_done(
     line: Line, together: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "lock_for", lambda line, step: locked(line))
+    monkeypatch.setattr(services, "lock_for", lambda line, step: lock_line(line))
     assert statuses(together(*CHANGES)) == [201, 201]
     assert PlanChange.objects.filter(line=line).count() == 2
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
 from billing.models import Discount, Wallet, WalletEntry
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import (
@@ -17,7 +18,6 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.services import draft_invoice
 from billing.tests.conftest import MakePack, MakePlan, balance, fresh, moment, periods, refusal, use
 from billing.wallets import adjust_wallet
 from customers.models import Line, LineEvent, LineStatus, Pack, PlanChange, SoldPack, Subscription

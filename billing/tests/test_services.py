@@ -5,13 +5,14 @@ from threading import Barrier
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.invoicing.drafting import discard_draft, draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
-from billing.services import discard_draft, draft_invoice, issue_invoice
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
-from usage.models import Category
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 D = Decimal
 JESUS = "0969786985"

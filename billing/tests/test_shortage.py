@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import Discount, TaxRate, Wallet
-from billing.sales.renewal import renew_line, renewals
+from billing.sales.renewal import renew_due_lines, renew_line
 from billing.sales.services import activate_subscription, schedule_plan_change
 from billing.sales.shortage import still_short
 from billing.tests.conftest import moment
@@ -76,7 +76,7 @@ def test_it_is_whoever_cannot_begin_a_period_when_tried_alone(sell: Sell, make_p
         if what == "to the cheap one":
             schedule_plan_change(line=line, plan=cheap, at=BEGUN)
     nothing = sell()
-    assert not any(renewals(at=REFUSED))
+    assert not any(renew_due_lines(at=REFUSED))
     for (_what, money), line in lines.items():
         pay(line, money, REFUSED)
     dear.price = D("20.00")
@@ -93,9 +93,9 @@ def test_it_is_whoever_cannot_begin_a_period_when_tried_alone(sell: Sell, make_p
 
 def test_a_run_begins_what_can_be_paid_and_leaves_the_others(sell: Sell) -> None:
     lines = [sell() for _ in range(4)]
-    assert not any(renewals(at=REFUSED))
+    assert not any(renew_due_lines(at=REFUSED))
     pay(lines[2], "11.50", LATER)
-    assert list(renewals(at=LATER)) == [1]
+    assert list(renew_due_lines(at=LATER)) == [1]
     assert Subscription.objects.get(line=lines[2], is_last=True).start_at == LATER
     assert LineEvent.objects.filter(step="RENEWAL_REFUSED").count() == 4
     assert still_short(waiting(), LATER) == {line.pk for line in lines} - {lines[2].pk}
@@ -104,7 +104,7 @@ def test_a_run_begins_what_can_be_paid_and_leaves_the_others(sell: Sell) -> None
 def test_who_was_not_tried_yet_is_tried(sell: Sell) -> None:
     line = sell()
     assert still_short([line.pk], REFUSED) == set()
-    assert not any(renewals(at=REFUSED))
+    assert not any(renew_due_lines(at=REFUSED))
     assert still_short([line.pk], REFUSED) == {line.pk}
 
 
@@ -113,16 +113,16 @@ def test_ten_times_as_many_cost_the_same_queries(sell: Sell) -> None:
     for more in (2, 18):
         for _ in range(more):
             sell()
-        assert not any(renewals(at=REFUSED))
+        assert not any(renew_due_lines(at=REFUSED))
         with CaptureQueriesContext(connection) as asked:
-            assert not any(renewals(at=LATER))
+            assert not any(renew_due_lines(at=LATER))
         costs.append(len(asked))
     assert costs[0] == costs[1]
 
 
 def test_where_no_price_can_be_known_each_is_looked_at_by_itself(sell: Sell) -> None:
     line = sell()
-    assert not any(renewals(at=REFUSED))
+    assert not any(renew_due_lines(at=REFUSED))
     TaxRate.objects.all().delete()
     assert still_short([line.pk], LATER) == set()
-    assert not any(renewals(at=LATER))
+    assert not any(renew_due_lines(at=LATER))

@@ -10,20 +10,22 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from billing.daily import run_day
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import EntryKind, Invoice, InvoiceLine, PaymentMethod, Wallet, WalletEntry
 from billing.sales.services import activate_subscription, buy_pack, schedule_end
-from billing.services import draft_invoice, issue_invoice
-from billing.simulation.days import Setup, Tally, simulate
-from billing.simulation.outcome import digest
+from billing.simulation.days import Setup, Tally, simulate_operator
+from billing.simulation.outcome import operator_digest
 from billing.tests.conftest import moment
-from billing.verification import faults
+from billing.verification import find_faults
 from billing.wallets import post_entries, top_up
 from billing.wallets.posting import Posting
 from customers.models import Customer, Line, LineStatus, Pack, Plan, Subscription
 from customers.services import suspend_line
-from usage.models import Category, UsageAlert
+from usage.models import UsageAlert
 from usage.services import record_usage
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import Category
 
 D = Decimal
 GB = 2**30
@@ -32,13 +34,13 @@ pytestmark = pytest.mark.django_db
 
 
 def play(setup: Setup) -> Tally:
-    return simulate(setup, tell=lambda day, tally: None)
+    return simulate_operator(setup, tell=lambda day, tally: None)
 
 
 def played_and_forgotten(setup: Setup) -> str:
     with transaction.atomic():
         play(setup)
-        outcome = digest()
+        outcome = operator_digest()
         transaction.set_rollback(True)
     return outcome
 
@@ -46,8 +48,8 @@ def played_and_forgotten(setup: Setup) -> str:
 @pytest.mark.parametrize("seed", [7, 8])
 def test_whatever_happens_to_an_operator_everything_adds_up(seed: int) -> None:
     tally = play(Setup(lines=40, months=6, seed=seed))
-    assert [str(each) for each in differences()] == []
-    assert [str(each) for each in faults()] == []
+    assert [str(each) for each in find_differences()] == []
+    assert [str(each) for each in find_faults()] == []
     assert tally.calendar.parked == 0
     # And much did happen.
     assert len(tally.steps) >= 16
@@ -63,7 +65,7 @@ def test_whatever_happens_to_an_operator_everything_adds_up(seed: int) -> None:
 def test_it_adds_up_where_clocks_change(settings: Any) -> None:
     settings.TIME_ZONE = "America/Santiago"
     play(Setup(lines=8, months=11, seed=7, steps=1))
-    assert [str(each) for each in (*differences(), *faults())] == []
+    assert [str(each) for each in (*find_differences(), *find_faults())] == []
 
 
 def test_the_same_seed_comes_to_the_same_and_another_does_not() -> None:
@@ -78,17 +80,17 @@ def test_the_command_plays_proves_and_prints_a_digest(capsys: pytest.CaptureFixt
     call_command("simulate_operator", "--lines=5", "--months=2")
     shown = capsys.readouterr().out
     assert "2023-12-31: " in shown
-    assert f"digest {digest()}" in shown
+    assert f"digest {operator_digest()}" in shown
     assert shown.endswith("Everything adds up.\n")
 
 
 def test_the_command_says_what_does_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def damaged(*args: Any, **options: Any) -> Tally:
-        tally = simulate(*args, **options)
+        tally = simulate_operator(*args, **options)
         Subscription.objects.update(limit_bytes=1)
         return tally
 
-    monkeypatch.setattr("billing.management.commands.simulate_operator.simulate", damaged)
+    monkeypatch.setattr("billing.management.commands.simulate_operator.simulate_operator", damaged)
     with pytest.raises(CommandError, match="its limits are 1 B"):
         call_command("simulate_operator", "--lines=3", "--months=1")
 

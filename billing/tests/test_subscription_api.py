@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.invoicing.drafting import draft_invoice
 from billing.models import Wallet
 from billing.sales.renewal import renew_subscriptions
-from billing.services import draft_invoice
 from billing.tests.orders import (
     GB,
     NUMBER,
@@ -28,7 +28,7 @@ from billing.tests.orders import (
 )
 from customers.catalogue import revise_plan
 from customers.models import Line, Pack, Plan, PlanRevision, Subscription
-from usage.models import Category
+from usage.vocabulary import Category
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded", "open_api")]
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from billing.models import Wallet, WalletEntry
 from billing.tests.test_admin import new, rows, somebody_of, told, url
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
 D = Decimal
 JESUS = "0969786985"
@@ -83,10 +83,10 @@ def test_what_cannot_be_is_refused_in_the_form(clerk: Client, wallet: Wallet, wr
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"amount": "501"}, "A top-up is 500 dollars at the most"),
+        ({"amount": "501"}, "A top-up must not be more than 500 dollars"),
         (
             {"kind": "ADJUSTMENT", "amount": "-42.76"},
-            "The balance is not enough: 42.76 dollars are needed, 42.75 are available",
+            "The wallet's balance is too low: 42.76 dollars are needed and 42.75 are available. Top up first",
         ),
     ],
 )

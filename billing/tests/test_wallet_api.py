@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from billing.collecting import Receipt
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.wallets import Posting, post_entries, top_up
+from billing.wallets.gateway import Collected
 from conftest import NOW
 from customers.models import Customer, Line
 from telcox.common.errors import DomainError, GatewayTimeout, PaymentDeclined
@@ -46,13 +46,13 @@ class Provider:
 
     def collect(
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool
-    ) -> Receipt:
+    ) -> Collected:
         if self.error and self.answers_after_collecting:
             raise self.error
         self.collected.setdefault(reference, amount)
         if self.error:
             raise self.error
-        return Receipt(reference, confirmation="AUTH-1")
+        return Collected(reference, confirmation="AUTH-1")
 
 
 PROVIDER = Provider()

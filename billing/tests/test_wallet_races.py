@@ -9,8 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.models import EntryKind, Wallet, WalletEntry
+from billing.verification.wallets import wallet_faults
 from billing.wallets import Posted, Posting, post_entries
-from billing.wallets.verification import wallet_faults
 from customers.models import Line
 from telcox.testing.threads import in_threads
 

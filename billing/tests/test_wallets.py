@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import EntryKind, Wallet, WalletEntry
-from billing.wallets import Posted, Posting, adjust_wallet, charge_wallet, post_entries, refund_wallet
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
+from billing.wallets import Posted, Posting, adjust_wallet, post_entries, refund_wallet
 from conftest import NOW
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
@@ -44,6 +44,26 @@ def post(*postings: Posting) -> list[Posted]:
     return post_entries(postings=postings, at=NOW)
 
 
+def charge(
+    *,
+    line: Line,
+    amount: Decimal,
+    reference: str,
+    at: datetime,
+    by: str = "",
+    subscription: Subscription | None = None,
+) -> WalletEntry:
+    """Take `amount` dollars. Raises the refusal."""
+    posting = Posting(
+        line.pk,
+        EntryKind.CHARGE,
+        amount,
+        reference,
+        subscription_id=subscription.pk if subscription else None,
+    )
+    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
 def reasons(posted: Sequence[Posted]) -> list[str | None]:
     return [item.refusal.reason if item.refusal else None for item in posted]
 
@@ -56,9 +76,7 @@ class TestEntries:
     def test_an_entry_says_what_the_balance_was_after_it(self) -> None:
         line = line_of(JESUS)
         period = Subscription.objects.get(line=line)
-        entry = charge_wallet(
-            line=line, amount=D("2.50"), reference="c-1", at=NOW, by="ana", subscription=period
-        )
+        entry = charge(line=line, amount=D("2.50"), reference="c-1", at=NOW, by="ana", subscription=period)
         assert (entry.position, entry.amount, entry.balance_after) == (2, D("-2.50"), D("10.25"))
         assert (entry.kind, entry.by, entry.subscription, entry.at) == ("CHARGE", "ana", period, NOW)
         assert WalletEntry.objects.get(reference="c-1") == entry
@@ -66,7 +84,7 @@ class TestEntries:
 
     def test_what_was_taken_is_given_back_by_another_entry(self) -> None:
         line = line_of(JESUS)
-        charge_wallet(line=line, amount=D("2.50"), reference="c-1", at=NOW)
+        charge(line=line, amount=D("2.50"), reference="c-1", at=NOW)
         refund_wallet(line=line, amount=D("2.50"), reference="r-1", at=NOW)
         adjust_wallet(line=line, amount=D("-0.75"), reference="a-1", at=NOW)
         assert list(line.wallet.entries.order_by("position").values_list("position", "balance_after")) == [
@@ -102,11 +120,11 @@ class TestEntries:
         assert reasons(posted) == ["insufficient_balance", "unknown_line", None]
         assert (balance(bruno), balance(jesus)) == (D("3.50"), D("13.75"))
 
-    def test_ninety_cost_as_many_queries_as_one(self, django_assert_num_queries: Queries) -> None:
+    def test_seventy_cost_as_many_queries_as_one(self, django_assert_num_queries: Queries) -> None:
         line = line_of(JESUS)
         made = Line.objects.bulk_create(
             Line(customer=line.customer, phone_number=f"0980000{n:03d}", product_type="MOVIL")
-            for n in range(90)
+            for n in range(70)  # SQLite takes no more of them in one statement
         )
         Wallet.objects.bulk_create(Wallet(line=each) for each in made)
         for lines in ([line], made):
@@ -119,8 +137,8 @@ class TestEntries:
 class TestReferences:
     def test_the_same_again_is_the_entry_that_is_there(self) -> None:
         line = line_of(JESUS)
-        first = charge_wallet(line=line, amount=D(1), reference="c-1", at=NOW)
-        assert charge_wallet(line=line, amount=D("1.00"), reference="c-1", at=NOW) == first
+        first = charge(line=line, amount=D(1), reference="c-1", at=NOW)
+        assert charge(line=line, amount=D("1.00"), reference="c-1", at=NOW) == first
         assert balance(line) == D("11.75")
 
     @pytest.mark.parametrize(
@@ -130,7 +148,7 @@ class TestReferences:
     )
     def test_another_movement_under_the_same_reference_is_refused(self, other: dict[str, Any]) -> None:
         line = line_of(JESUS)
-        charge_wallet(line=line, amount=D(1), reference="c-1", at=NOW)
+        charge(line=line, amount=D(1), reference="c-1", at=NOW)
         wanted = {"phone_number": JESUS, "kind": EntryKind.CHARGE, "amount": D(1), **other}
         posted = post(Posting(line_of(wanted["phone_number"]).pk, wanted["kind"], wanted["amount"], "c-1"))
         assert reasons(posted) == ["reference_used"]
@@ -147,7 +165,7 @@ class TestReferences:
     def test_references_that_differ_in_case_are_two(self) -> None:
         line = line_of(JESUS)
         for reference in ("abc", "ABC"):
-            charge_wallet(line=line, amount=D(1), reference=reference, at=NOW)
+            charge(line=line, amount=D(1), reference=reference, at=NOW)
         assert balance(line) == D("10.75")
 
 
@@ -155,25 +173,25 @@ class TestTheFloor:
     def test_a_prepaid_line_spends_what_is_there_and_no_more(self) -> None:
         line = line_of(BRUNO, prepaid=True)
         with pytest.raises(DomainError) as refused:
-            charge_wallet(line=line, amount=D("3.51"), reference="c-1", at=NOW)
+            charge(line=line, amount=D("3.51"), reference="c-1", at=NOW)
         assert (refused.value.status, refused.value.reason) == (409, "insufficient_balance")
         assert "3.51" in refused.value.detail
         assert "3.50" in refused.value.detail
         assert balance(line) == D("3.50")
-        charge_wallet(line=line, amount=D("3.50"), reference="c-1", at=NOW)
+        charge(line=line, amount=D("3.50"), reference="c-1", at=NOW)
         assert balance(line) == 0
 
     def test_a_postpaid_line_spends_up_to_its_limit_more(self) -> None:
         line = line_of(BRUNO)
-        charge_wallet(line=line, amount=D("23.50"), reference="c-1", at=NOW)
+        charge(line=line, amount=D("23.50"), reference="c-1", at=NOW)
         assert balance(line) == D(-20)
         with pytest.raises(DomainError):
-            charge_wallet(line=line, amount=D("0.01"), reference="c-2", at=NOW)
+            charge(line=line, amount=D("0.01"), reference="c-2", at=NOW)
         assert balance(line) == D(-20)
 
     def test_who_is_below_it_may_still_put_money_on(self) -> None:
         line = line_of(BRUNO)
-        charge_wallet(line=line, amount=D("23.50"), reference="c-1", at=NOW)
+        charge(line=line, amount=D("23.50"), reference="c-1", at=NOW)
         line = line_of(BRUNO, prepaid=True)
         refund_wallet(line=line, amount=D(5), reference="r-1", at=NOW)
         assert balance(line) == D(-15)
@@ -322,11 +340,11 @@ def take_one_out(entries: Any) -> None:
 def test_tampering_is_found_and_the_first_that_is_wrong_named(
     tamper: Callable[[Any], None], told: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.wallets.verification.ENTRIES_AT_ONCE", 2)
-    monkeypatch.setattr("billing.wallets.verification.WALLETS_AT_ONCE", 2)
+    monkeypatch.setattr("billing.verification.wallets.ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("billing.verification.wallets.WALLETS_AT_ONCE", 2)
     line = line_of(JESUS)
     for number in range(3):
-        charge_wallet(line=line, amount=D(1), reference=f"c-{number}", at=now)
+        charge(line=line, amount=D(1), reference=f"c-{number}", at=now)
     assert not list(wallet_faults())
     with tampering():
         tamper(line.wallet.entries)
@@ -361,5 +379,5 @@ def test_where_the_database_does_not_say_which_keys_it_gave_they_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)  # as on MySQL
-    entry = charge_wallet(line=line_of(JESUS), amount=D(1), reference="c-1", at=NOW)
+    entry = charge(line=line_of(JESUS), amount=D(1), reference="c-1", at=NOW)
     assert entry.pk == WalletEntry.objects.get(reference="c-1").pk

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 
-from billing.verification.documents import document_faults, series_faults
+from billing.verification.documents import document_faults
 from billing.verification.faults import Fault
 from billing.verification.lines import line_faults
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
-__all__ = ["Fault", "faults"]
+__all__ = ["Fault", "find_faults"]
 
 
-def faults() -> Iterator[Fault]:
+def find_faults() -> Iterator[Fault]:
     """Everything that is wrong, as it is found: with lines and their periods, with invoices and their
     numbers, with wallets. Each part is read as of one moment, while things may go on happening, and memory
     stays the same however many there are."""
     yield from line_faults()
     yield from document_faults()
-    yield from series_faults()
     for fault in wallet_faults():
         yield Fault(f"wallet of {fault.phone_number}", fault.what)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from billing.late import charged_late, growth
-from billing.sales.counted import UNUSED, Counted, counted
-from billing.sales.late import billed_periods, billed_so_far, facts_of_invoice, rated_with
+from billing.rating.kept import inputs_from
+from billing.rating.late_charges import charged_late, price_difference
+from billing.rating.late_use import billed_periods, billed_so_far, rate_with_use
+from billing.rating.used import UNUSED, CountedUsage, usage_of_periods
 from billing.verification.faults import Fault
 from customers.models import Line
-from telcox.common.bulk import chunks
+from telcox.common.database.bulk import chunks
 
 
 def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
@@ -19,9 +20,9 @@ def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
             "subscription", "subscription__line", "subscription__sequence", "usage_version", "rated_from"
         )
     )
-    used: dict[int, Counted] = {}
+    used: dict[int, CountedUsage] = {}
     for some in chunks([row[0] for row in rows]):
-        used |= counted(some)
+        used |= usage_of_periods(some)
     billed = billed_so_far(numbers)
     for pk, line_id, sequence, version, rated_from in rows:
         now = used.get(pk, UNUSED)
@@ -31,11 +32,14 @@ def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
         if version != now.version:
             continue
         try:
-            again, facts = rated_with(now.amounts, rated_from), facts_of_invoice(rated_from)
+            again, facts = rate_with_use(now.amounts, rated_from), inputs_from(rated_from)
         except ValueError:
             continue  # which is the document's fault
         if charged_late(again, billed[pk]):
-            yield Fault(of, f"all its use is billed, and {growth(again, billed[pk])} of what it costs is not")
+            yield Fault(
+                of,
+                f"all its use is billed, and {price_difference(again, billed[pk])} of what it costs is not",
+            )
         # At the spend limit, a little more use can cost less.
-        elif growth(again, billed[pk]) < 0 and facts.changes.spend_limit is None:
-            yield Fault(of, f"{-growth(again, billed[pk])} more was billed for it than it costs")
+        elif price_difference(again, billed[pk]) < 0 and facts.changes.spend_limit is None:
+            yield Fault(of, f"{-price_difference(again, billed[pk])} more was billed for it than it costs")

@@ -10,7 +10,7 @@ from billing.verification.late import late_faults
 from billing.verification.periods import PeriodFacts, period_faults
 from customers.lifecycle import TRANSITIONS
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
-from telcox.common.moments import one_moment
+from telcox.common.database.consistent_read import consistent_read
 
 # Lines looked at together, with all that they ever had.
 LINES_AT_ONCE = 50
@@ -19,7 +19,7 @@ LINES_AT_ONCE = 50
 def line_faults() -> Iterator[Fault]:
     last = 0
     while True:
-        with one_moment():
+        with consistent_read():
             lines = list(Line.objects.filter(pk__gt=last).order_by("pk")[:LINES_AT_ONCE])
             if not lines:
                 return

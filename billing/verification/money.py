@@ -1,87 +1,87 @@
-"""Whether invoices are paid and taken back as they say, and the wallets got what was more than was owed."""
+"""Whether payments and credit notes fit together, and the wallets got what was more than was owed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from billing.crediting import entry_of_note
-from billing.models import InvoiceKind, InvoiceLine, InvoiceStatus, Payment, WalletEntry, standing_of
-from billing.paying import entry_of
-from telcox.common.bulk import chunks
+from billing.models import InvoiceLine, Payment, WalletEntry
+from billing.settling.crediting import entry_of_note
+from billing.settling.paying import entry_of
+from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
 # Of a line: amount, discount, tax.
-Amounts = tuple[Decimal, Decimal, Decimal]
-_NOTHING: Amounts = (ZERO, ZERO, ZERO)
+LineSums = tuple[Decimal, Decimal, Decimal]
+_NOTHING: LineSums = (ZERO, ZERO, ZERO)
 
 
 @dataclass
-class Moved:
-    """What happened to the money of one document: paid, taken back of each of its lines, brought to the
-    wallet by its payments, and what the wallet's entries say of that."""
+class MoneyMoved:
+    """What happened to the money of one document: taken back of each of its lines, brought to the wallet by
+    its payments, and what the wallet's entries say of that."""
 
-    paid: Decimal = ZERO
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
-    notes: set[int] = field(default_factory=set)
-    credited: defaultdict[int, Amounts] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
+    # In the order in which they were made.
+    notes: list[int] = field(default_factory=list)
+    credited: defaultdict[int, LineSums] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
     wrong_reversals: list[str] = field(default_factory=list)
+    wrong_entries: list[str] = field(default_factory=list)
 
 
-def moved_on(invoices: Sequence[int]) -> defaultdict[int, Moved]:
+def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
     """By primary key of these documents; those on which nothing happened have no place in it yet."""
-    moved: defaultdict[int, Moved] = defaultdict(Moved)
-    entries: dict[str, int] = {}
+    moved: defaultdict[int, MoneyMoved] = defaultdict(MoneyMoved)
+    of_payment: dict[int, int] = {}
     payments = Payment.objects.filter(invoice__in=invoices).order_by("pk")
     rows = payments.values_list(
         "pk", "invoice_id", "amount", "to_wallet", "reverses__amount", "reverses__to_wallet"
     )
     for pk, invoice, amount, to_wallet, *reversed_amounts in rows:
-        moved[invoice].paid += amount
         moved[invoice].to_wallet += to_wallet
         if reversed_amounts[0] is not None and [-amount, -to_wallet] != reversed_amounts:
             moved[invoice].wrong_reversals.append(f"reversal of {pk}")
-        entries[entry_of(pk)] = invoice
-    lines = InvoiceLine.objects.filter(invoice__corrects__in=invoices).order_by("pk")
+        of_payment[pk] = invoice
+    lines = InvoiceLine.objects.filter(invoice__corrects__in=invoices).order_by("invoice_id", "pk")
     columns = ("invoice_id", "invoice__corrects_id", "credits", "amount", "discount", "tax")
     for note, invoice, position, amount, discount, tax in lines.values_list(*columns):
         before = moved[invoice].credited[position]
         moved[invoice].credited[position] = (before[0] + amount, before[1] + discount, before[2] + tax)
-        moved[invoice].notes.add(note)
-    for invoice, of_it in moved.items():
-        entries.update((entry_of_note(invoice, nth + 1), invoice) for nth in range(len(of_it.notes)))
-    for some in chunks(list(entries)):
-        found = WalletEntry.objects.filter(reference__in=some).order_by()
-        for reference, amount in found.values_list("reference", "amount"):
-            moved[entries[reference]].on_wallet += amount
+        if note not in moved[invoice].notes:
+            moved[invoice].notes.append(note)
+    _read_entries(moved, of_payment)
     return moved
 
 
-def money_faults(kind: str, status: str, lines: Sequence[Amounts], moved: Moved) -> Iterator[str]:
-    """Of a document with these lines, in the order of their positions."""
+def _read_entries(moved: Mapping[int, MoneyMoved], of_payment: Mapping[int, int]) -> None:
+    """Add what wallets' entries say of these payments and of the credit notes. Each bears the reference of
+    what it names."""
+    notes = {
+        note: (invoice, entry_of_note(invoice, nth))
+        for invoice, of_it in moved.items()
+        for nth, note in enumerate(of_it.notes, start=1)
+    }
+    payments = {pk: (invoice, entry_of(pk)) for pk, invoice in of_payment.items()}
+    for column, named in (("payment", payments), ("credit_note", notes)):
+        for some in chunks(list(named)):
+            found = WalletEntry.objects.filter(**{f"{column}__in": some}).order_by()
+            for pk, reference, amount in found.values_list(column, "reference", "amount"):
+                invoice, expected = named[pk]
+                moved[invoice].on_wallet += amount
+                if reference != expected:
+                    moved[invoice].wrong_entries.append(f"{expected} is {reference} on the wallet")
+
+
+def money_faults(moved: MoneyMoved, *, lines: Sequence[LineSums], overpaid: Decimal) -> Iterator[str]:
+    """Of a document with these lines, in the order of their positions, of which `overpaid` more was paid and
+    taken back than it is over (negative: less)."""
     for position, taken in moved.credited.items():
         line = lines[position - 1] if 0 < position <= len(lines) else _NOTHING
         if any(less > have for less, have in zip(taken, line, strict=True)):
             yield f"more was taken back of line {position} than it has"
     yield from (f"{reversal} is not what was reversed" for reversal in moved.wrong_reversals)
-    amount, total = sum((line[0] for line in lines), ZERO), _total(lines)
-    taken_back = list(moved.credited.values())
-    credited = _total(taken_back)
-    right: str = standing_of(
-        total=total,
-        credited=credited,
-        paid=moved.paid,
-        void=bool(moved.notes) and sum((taken[0] for taken in taken_back), ZERO) == amount,
-    )
-    if kind == InvoiceKind.CREDIT_NOTE or (status == InvoiceStatus.DRAFT and not moved.paid):
-        right = status if status in (InvoiceStatus.ISSUED, InvoiceStatus.DRAFT) else InvoiceStatus.ISSUED
-    if status != right or moved.paid < 0:
-        yield f"it is {status}, and {moved.paid} of {total} was paid, {credited} taken back"
-    over = moved.to_wallet + max(ZERO, moved.paid + credited - total)
+    yield from moved.wrong_entries
+    over = moved.to_wallet + max(ZERO, overpaid)
     if moved.on_wallet != over:
         yield f"{over} of its money went to the wallet, by the wallet's entries {moved.on_wallet}"
-
-
-def _total(lines: Sequence[Amounts]) -> Decimal:
-    return sum((amount - discount + tax for amount, discount, tax in lines), ZERO)

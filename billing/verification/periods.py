@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod
 from billing.rating import Allowance, RatingInputs, Used
-from billing.sales.facts import NOTHING, facts_of
-from billing.sales.settlement import paid_for
+from billing.rating.facts import NOTHING, facts_of
+from billing.sales.prepaid import paid_by_wallet
 from billing.verification.faults import Fault
 from customers.cycles import full_period
 from customers.models import Line, LineStatus, Subscription
-from telcox.common.bulk import chunks
 from telcox.common.calendar import add_days, local_date
+from telcox.common.database.bulk import chunks
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
 from usage.models import UsageCounter, UsageEvent
@@ -55,7 +55,7 @@ class PeriodFacts:
             notes = Invoice.objects.filter(corrects__subscription__in=prepaid, corrects__in_force=True)
             for pk, total in notes.values_list("subscription_id", "total"):
                 self.credited[pk] = self.credited.get(pk, ZERO) + total
-            self.paid.update((pk, amount) for pk, (amount, _) in paid_for(prepaid).items())
+            self.paid.update((pk, amount) for pk, (amount, _) in paid_by_wallet(prepaid).items())
             payments = Payment.objects.filter(
                 invoice__subscription__in=[period.pk for period in prepaid],
                 invoice__in_force=True,

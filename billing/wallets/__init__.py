@@ -4,11 +4,10 @@ from billing.wallets.posting import (
     Posted,
     Posting,
     adjust_wallet,
-    charge_wallet,
     post_entries,
     refund_wallet,
 )
-from billing.wallets.reading import Statement, wallet_statement
+from billing.wallets.statement import Statement, wallet_statement
 from billing.wallets.topping_up import TopUp, top_up
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "Statement",
     "TopUp",
     "adjust_wallet",
-    "charge_wallet",
     "post_entries",
     "refund_wallet",
     "top_up",

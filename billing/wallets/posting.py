@@ -11,13 +11,12 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
-from customers.models import Line, Subscription
-from telcox.common.amounts import amount_refusal, amount_too_large
-from telcox.common.bulk import chunks
+from customers.models import Line
+from telcox.common.database.bulk import chunks
+from telcox.common.database.prepared import PreparedQuery
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, NotFound
-from telcox.common.money import MONEY_MAX
-from telcox.common.patience import patiently
-from telcox.common.prepared import PreparedQuery
+from telcox.common.money import MONEY_MAX, amount_refusal, amount_too_large
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Posting:
     reference: str
     description: str = ""
     subscription_id: int | None = None
+    payment_id: int | None = None
+    credit_note_id: int | None = None
 
     @property
     def change(self) -> Decimal:
@@ -62,43 +63,19 @@ def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> 
     wallet's balance is not what its entries say. The same posting again is `repeated`, and nothing happens.
     The wallets stay locked until the transaction ends: this one, or the caller's.
     """
-    return patiently(lambda: _post(postings, at, by))
+    return retry_lost_locks(lambda: _post(postings, at, by))
 
 
 def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     """What would become of it now; nothing is written but the wallet itself, if it was missing."""
-    return patiently(lambda: _foresee(posting, at))
-
-
-def charge_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
-) -> WalletEntry:
-    """Takes `amount` dollars. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.CHARGE, amount, reference, description, subscription_id)
-    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+    return retry_lost_locks(lambda: _foresee(posting, at))
 
 
 def refund_wallet(
-    *,
-    line: Line,
-    amount: Decimal,
-    reference: str,
-    at: datetime,
-    by: str = "",
-    description: str = "",
-    subscription: Subscription | None = None,
+    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
 ) -> WalletEntry:
-    """Gives `amount` dollars back. Raises DomainError as `post_entries` tells."""
-    subscription_id = subscription.pk if subscription else None
-    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description, subscription_id)
+    """Give `amount` dollars back. Raises DomainError as `post_entries` tells."""
+    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
@@ -240,7 +217,8 @@ def _decide(
                 decided.append(Posted(posting, entry=entry, repeated=True))
             else:
                 refusal = DomainError(
-                    _("The reference was used for another movement already"), reason="reference_used"
+                    _("The reference was already used for another movement: choose a different one"),
+                    reason="reference_used",
                 )
                 decided.append(Posted(posting, refusal=refusal))
             continue
@@ -266,6 +244,8 @@ def _decide(
             at=at,
             by=by,
             subscription_id=posting.subscription_id,
+            payment_id=posting.payment_id,
+            credit_note_id=posting.credit_note_id,
         )
         entries[posting.reference], lines[posting.reference] = entry, posting.line_id
         decided.append(Posted(posting, entry=entry))
@@ -281,13 +261,19 @@ def _refusal(posting: Posting, account: _Account) -> DomainError | None:
         return amount_too_large()
     if not account.sound:
         return DomainError(
-            _("The wallet's balance is not what its entries say: nothing was done"),
+            _(
+                "The wallet's balance differs from the sum of its entries. Nothing was changed: report it "
+                "to the administrators"
+            ),
             reason="wallet_inconsistent",
         )
     if posting.change < 0 and account.balance + posting.change < account.floor:
         available = max(Decimal(0), account.balance - account.floor)
         return DomainError(
-            _("The balance is not enough: %(needed)s dollars are needed, %(available)s are available")
+            _(
+                "The wallet's balance is too low: %(needed)s dollars are needed and %(available)s are "
+                "available. Top up first"
+            )
             % {"needed": f"{-posting.change:.2f}", "available": f"{available:.2f}"},
             reason="insufficient_balance",
         )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.collecting import gateway
 from billing.models import EntryKind, PaymentMethod, WalletEntry
+from billing.wallets.gateway import payment_gateway
 from billing.wallets.posting import Posting, foresee_entry, post_entries
 from customers.models import Line, LineStatus
 from telcox.common.errors import DomainError, Unprocessable
@@ -54,12 +54,12 @@ def top_up(
     foreseen.taken()
     if amount > settings.TOP_UP_MAX_USD:
         raise Unprocessable(
-            _("A top-up is %(most)s dollars at the most") % {"most": settings.TOP_UP_MAX_USD},
+            _("A top-up must not be more than %(most)s dollars") % {"most": settings.TOP_UP_MAX_USD},
             reason="amount_too_large",
         )
     if line.status == LineStatus.TERMINATED:
         raise DomainError(_("The line is terminated"), reason="line_terminated")
-    receipt = gateway().collect(
+    receipt = payment_gateway().collect(
         phone_number=line.phone_number, amount=amount, method=method, reference=reference, staff=staff
     )
     if receipt.confirmation:
@@ -67,5 +67,9 @@ def top_up(
     posted = post_entries(postings=[posting], at=at, by=by)[0]
     if posted.refusal is not None:
         # Somebody was quicker with this reference and other content, or the wallet was tampered with.
-        logger.error("top-up %s was collected and refused: %s", reference, posted.refusal.reason)
+        logger.error(
+            "top-up %s was collected by the payment gateway and refused by the wallet: %s",
+            reference,
+            posted.refusal.reason,
+        )
     return TopUp(posted.taken(), posted.repeated)

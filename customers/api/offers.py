@@ -14,5 +14,5 @@ def offer_in_body(kind: type[Sold], code: str, field: str) -> Sold:
     if (
         offer is None or offer.code != code
     ):  # MySQL's and MariaDB's collations take other letters for the same
-        raise InvalidInput("There is none with this code", loc=("body", field), type="unknown_code")
+        raise InvalidInput("Unknown code", loc=("body", field), type="unknown_code")
     return offer

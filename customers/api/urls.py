@@ -1,5 +1,5 @@
 from customers.api.views import CustomerViewSet, PackViewSet, PlanViewSet
-from telcox.common.routers import Router
+from telcox.common.web.routers import Router
 
 router = Router()
 router.register("customers", CustomerViewSet, basename="customer")

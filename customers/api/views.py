@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.api.lines import LineViewSet
 from customers.api.serializers import (
     CustomerSummaryOutput,
     PackListOutput,
@@ -16,34 +16,42 @@ from customers.api.serializers import (
 from customers.bss import UnknownSubscriber, gateway
 from customers.models import Pack, Plan
 from telcox.common.calendar import local_date
-from telcox.common.openapi import PHONE_NUMBER, problems
+from telcox.common.errors import NotFound
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
-class CustomerViewSet(ViewSet):
+class CustomerViewSet(LineViewSet):
     """What the BSS knows of a customer."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_customer_summary",
+        summary="Get a customer's summary",
+        description="Balance, spending limit and minutes, as the operator's BSS knows them.",
         tags=["customers"],
         parameters=[PHONE_NUMBER],
-        responses={200: CustomerSummaryOutput, **problems(404, 422, 502, 504)},
+        responses={200: CustomerSummaryOutput, **problem_responses(404, 422, 502, 504)},
     )
     @action(detail=True, methods=["get"])
     def summary(self, request: Request, phone_number: str) -> Response:
         """Balance and minutes at a glance."""
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise UnknownSubscriber
         return Response(gateway().summary(phone_number).shown())
+
+    def not_found(self) -> NotFound:
+        return UnknownSubscriber()
 
 
 class PlanViewSet(ViewSet):
     """The catalogue."""
 
-    @extend_schema(operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problems()})
+    @extend_schema(
+        operation_id="list_plans",
+        summary="List the plans on sale",
+        description=(
+            "Every plan that can be sold today, cheapest first within a product type. Prices are before tax."
+        ),
+        tags=["plans"],
+        responses={200: PlanListOutput, **problem_responses()},
+    )
     def list(self, request: Request) -> Response:
         """The plans on sale."""
         plans = Plan.objects.on_sale(local_date(timezone.now()))
@@ -53,7 +61,16 @@ class PlanViewSet(ViewSet):
 class PackViewSet(ViewSet):
     """The catalogue's additions."""
 
-    @extend_schema(operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problems()})
+    @extend_schema(
+        operation_id="list_packs",
+        summary="List the packs on sale",
+        description=(
+            "Every pack that can be bought today: additional allowance for the current period. Prices are "
+            "before tax."
+        ),
+        tags=["plans"],
+        responses={200: PackListOutput, **problem_responses()},
+    )
     def list(self, request: Request) -> Response:
         """The packs on sale."""
         packs = Pack.objects.on_sale(local_date(timezone.now()))

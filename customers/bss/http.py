@@ -11,8 +11,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Tim
 
 from customers.bss import CustomerSummary, UnknownSubscriber
 from telcox.common.errors import BadGateway, GatewayTimeout
-from telcox.common.gate import stepped_out
-from telcox.common.outside import AnswerTooLong, exchange
+from telcox.common.http_exchange import AnswerTooLong, exchange
+from telcox.common.web.admission import stepped_out
 
 # Kept connections; a request that finds all of them busy waits for one.
 CONNECTIONS = 16

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.people import ProductType
 from telcox.common.calendar import local_date
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 
 
 class Allowances(models.Model):
@@ -70,7 +70,7 @@ class Terms(Allowances):
         max_digits=5,
         decimal_places=4,
         default=0,
-        help_text=_("The share of what is unused that goes to the next period: 0.5 for half"),
+        help_text=_("The share of the unused allowance that goes to the next period: 0.5 for half"),
     )
     rollover_cap = models.DecimalField(
         _("rollover at most"),
@@ -111,7 +111,7 @@ class Offer(models.Model):
     on_sale = models.BooleanField(_("on sale"), default=True)
     on_sale_from = models.DateField(_("on sale from"), null=True, blank=True)
     on_sale_until = models.DateField(
-        _("on sale until"), null=True, blank=True, help_text=_("The last day of it")
+        _("on sale until"), null=True, blank=True, help_text=_("The last day, included")
     )
 
     class Meta:
@@ -125,7 +125,7 @@ class Offer(models.Model):
 
     def clean(self) -> None:
         if self.on_sale_from and self.on_sale_until and self.on_sale_until < self.on_sale_from:
-            raise ValidationError({"on_sale_until": _("It ends before it begins.")})
+            raise ValidationError({"on_sale_until": _("The end must not be before the start.")})
 
     def is_on_sale(self, on: date) -> bool:
         return (
@@ -178,7 +178,7 @@ class Plan(Terms, Validity, Offer):
         _("days to pay"),
         null=True,
         blank=True,
-        help_text=_("From the day an invoice is issued, unless the customer has days of their own"),
+        help_text=_("From the day an invoice is issued, unless the customer has a different number of days"),
     )
 
     objects: ClassVar[PlanManager] = PlanManager()
@@ -250,4 +250,4 @@ class Pack(Allowances, Offer):
     def clean(self) -> None:
         super().clean()
         if not (self.data_bytes or self.voice_minutes or self.sms):
-            raise ValidationError({"data_bytes": _("There is nothing in it.")})
+            raise ValidationError({"data_bytes": _("Enter data, minutes or SMS.")})

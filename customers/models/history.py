@@ -21,14 +21,14 @@ class LineStep(models.TextChoices):
     RENEW = "RENEW", _("Renewed")
     RENEWAL_REFUSED = "RENEWAL_REFUSED", _("Not renewed")
     CHANGE_PLAN = "CHANGE_PLAN", _("Plan changed")
-    SCHEDULE_CHANGE = "SCHEDULE_CHANGE", _("Plan change planned")
-    CANCEL_CHANGE = "CANCEL_CHANGE", _("Plan change called off")
+    SCHEDULE_CHANGE = "SCHEDULE_CHANGE", _("Plan change scheduled")
+    CANCEL_CHANGE = "CANCEL_CHANGE", _("Plan change cancelled")
     BUY_PACK = "BUY_PACK", _("Pack bought")
     SUSPEND = "SUSPEND", _("Suspended")
     RESUME = "RESUME", _("Resumed")
     TERMINATE = "TERMINATE", _("Terminated")
-    SCHEDULE_END = "SCHEDULE_END", _("End planned")
-    CANCEL_END = "CANCEL_END", _("End called off")
+    SCHEDULE_END = "SCHEDULE_END", _("End scheduled")
+    CANCEL_END = "CANCEL_END", _("Scheduled end cancelled")
 
 
 class LineEvent(models.Model):
@@ -76,9 +76,9 @@ class LineEvent(models.Model):
 
 
 class SuspensionReason(models.TextChoices):
-    CUSTOMER = "CUSTOMER", _("The customer's wish")
+    CUSTOMER = "CUSTOMER", _("At the customer's request")
     NON_PAYMENT = "NON_PAYMENT", _("Not paid")
-    OPERATOR = "OPERATOR", _("Ours: its days are not charged")
+    OPERATOR = "OPERATOR", _("The operator's: its days are not charged")
 
 
 class Suspension(models.Model):
@@ -93,7 +93,7 @@ class Suspension(models.Model):
     reason = models.CharField(_("reason"), max_length=12, choices=SuspensionReason)
     start_at = models.DateTimeField(_("from"))
     end_at = models.DateTimeField(_("until"), null=True, blank=True)
-    is_open = models.BooleanField(_("goes on"), null=True, default=True)
+    is_open = models.BooleanField(_("open"), null=True, default=True)
 
     class Meta:
         verbose_name = _("suspension")
@@ -131,7 +131,7 @@ class PlanChange(models.Model):
     )
     plan = models.ForeignKey(Plan, verbose_name=_("new plan"), on_delete=models.PROTECT, related_name="+")
     at_period_end = models.BooleanField(_("when the period ends"), default=False)
-    asked_at = models.DateTimeField(_("asked"))
+    asked_at = models.DateTimeField(_("requested"))
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     is_pending = models.BooleanField(_("pending"), null=True, default=True)
 

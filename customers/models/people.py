@@ -45,13 +45,17 @@ class Customer(models.Model):
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=250, blank=True)
     language = models.CharField(
-        _("language"), max_length=2, choices=Language, default=Language.ES, help_text=_("Of documents")
+        _("language"),
+        max_length=2,
+        choices=Language,
+        default=Language.ES,
+        help_text=_("Language of the customer's documents"),
     )
     due_days = models.PositiveSmallIntegerField(
         _("days to pay"),
         null=True,
         blank=True,
-        help_text=_("From the day an invoice is issued; empty: as the plan says, or else as usual"),
+        help_text=_("From the day an invoice is issued. Empty: the plan's days, or else the standard ones"),
     )
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -118,12 +122,14 @@ class Line(models.Model):
     )
     status = models.CharField(_("status"), max_length=10, choices=LineStatus, default=LineStatus.ACTIVE)
     auto_renew = models.BooleanField(
-        _("renews itself"),
+        _("auto-renewing"),
         default=True,
-        help_text=_("The next period begins by itself when the present one has ended."),
+        help_text=_("The next period starts automatically when the current one has ended."),
     )
     ends_with_period = models.BooleanField(
-        _("ends with its period"), default=False, help_text=_("It is terminated when its period has ended.")
+        _("ends with its period"),
+        default=False,
+        help_text=_("The line is terminated when its period has ended."),
     )
     version = models.PositiveIntegerField(_("version"), default=0, editable=False)
     resumed_at = models.DateTimeField(_("last resumed"), null=True, blank=True, editable=False)

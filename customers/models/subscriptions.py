@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.catalogue import Allowances, Pack, Plan, Terms, terms_are_sound
 from customers.models.people import Line, LineStatus
-from telcox.common.constraints import at_least_zero
+from telcox.common.database.constraints import at_least_zero
 from telcox.common.fields import KeyField
 
 
@@ -68,9 +68,9 @@ class Subscription(Terms):
     limit_bytes = models.PositiveBigIntegerField(_("data"), default=0, help_text=_("In bytes"))
     minutes_limit = models.PositiveIntegerField(_("voice minutes"), default=0)
     sms_limit = models.PositiveIntegerField(_("SMS"), default=0)
-    carried_in_bytes = models.PositiveBigIntegerField(_("data from before"), default=0)
-    carried_in_minutes = models.PositiveIntegerField(_("minutes from before"), default=0)
-    carried_in_sms = models.PositiveIntegerField(_("SMS from before"), default=0)
+    carried_in_bytes = models.PositiveBigIntegerField(_("data carried over"), default=0)
+    carried_in_minutes = models.PositiveIntegerField(_("minutes carried over"), default=0)
+    carried_in_sms = models.PositiveIntegerField(_("SMS carried over"), default=0)
     # What a billing.Discount said when the period was sold: [{"name": …, "percent": "10", "amount": "0"}].
     discounts = models.JSONField(_("discounts"), default=list, blank=True)
     # How often the limits grew since it was sold; part of a snapshot's version.
@@ -84,7 +84,7 @@ class Subscription(Terms):
         related_name="renewed_by",
     )
     # Markers, yes or nothing: what is looked for daily is found without going through all the past.
-    is_last = models.BooleanField(_("the line's last"), null=True, default=True)
+    is_last = models.BooleanField(_("current period of the line"), null=True, default=True)
     unbilled = models.BooleanField(_("to be billed"), null=True, default=True)
 
     objects: ClassVar[SubscriptionManager] = SubscriptionManager()
@@ -150,7 +150,7 @@ class SoldPack(Allowances):
     )
     carried_from = models.OneToOneField(
         Subscription,
-        verbose_name=_("left from"),
+        verbose_name=_("left over from"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -160,7 +160,10 @@ class SoldPack(Allowances):
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
     bought_at = models.DateTimeField(_("bought"))
     reference = KeyField(
-        _("reference"), max_length=64, unique=True, help_text=_("Bought again under it, it is bought once.")
+        _("reference"),
+        max_length=64,
+        unique=True,
+        help_text=_("Identifies the purchase: a second purchase with the same reference has no effect."),
     )
 
     class Meta:

@@ -12,5 +12,5 @@ class ConsoleGateway:
 
     def send(self, *, phone_number: str, text: str) -> None:
         if not settings.DEBUG:
-            raise SmsRefused("No SMS gateway is set up (SMS_GATEWAY)", reason="no_sms_gateway")
+            raise SmsRefused("No SMS gateway is set up: set SMS_GATEWAY", reason="no_sms_gateway")
         sys.stdout.write(f"SMS to {phone_number}: {text}\n")

@@ -8,8 +8,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from customers.sms import SmsRefused
 from telcox.common.errors import BadGateway, GatewayTimeout
-from telcox.common.gate import stepped_out
-from telcox.common.outside import exchange
+from telcox.common.http_exchange import exchange
+from telcox.common.web.admission import stepped_out
 
 # Kept connections; a message that finds all of them busy waits for one.
 CONNECTIONS = 4
@@ -30,7 +30,7 @@ class HttpGateway:
         with stepped_out():
             status = self._post({"to": phone_number, "text": text})
         if status in REFUSALS:
-            raise SmsRefused(f"The SMS gateway refused it with status {status}")
+            raise SmsRefused(f"The SMS gateway refused the message with status {status}")
         if not 200 <= status < 300:
             raise BadGateway(f"The SMS gateway answered with status {status}")
 

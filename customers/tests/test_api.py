@@ -16,8 +16,9 @@ from customers.bss.standin import BssStandin, Failure, Switches
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.calendar import local_date
 from telcox.testing.processes import ROOT, Process, free_port, wait_for_port
-from usage.models import Category, UsageCounter
+from usage.models import UsageCounter
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 pytestmark = pytest.mark.django_db
 

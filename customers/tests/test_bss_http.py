@@ -15,6 +15,8 @@ from telcox.testing.clients import ask
 from telcox.testing.processes import free_port
 from telcox.testing.threads import in_threads
 
+pytestmark = pytest.mark.once
+
 JESUS = "0969786985"
 
 

@@ -16,6 +16,8 @@ from customers.sms.http import HttpGateway
 from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.testing.processes import free_port
 
+pytestmark = pytest.mark.once
+
 MESSAGE = {"phone_number": "0969786985", "text": "Factura: el plazo era el 09/11/2026. ¿Ya pagó?"}
 
 

@@ -11,8 +11,9 @@ from rest_framework.authtoken.models import Token
 
 from billing.sales.renewal import renew_subscriptions
 from customers.models import Customer
-from usage.models import Category, UsageEvent
+from usage.models import UsageEvent
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 USERNAME = "demo"
@@ -24,7 +25,7 @@ class Login(NamedTuple):
     token: str
 
 
-def seed(*, at: datetime) -> bool:
+def seed_demo(*, at: datetime) -> bool:
     """Loads the fixtures into a database without customers; tells whether it did.
 
     A database with customers keeps what it has: loading again would set counters and wallets back.

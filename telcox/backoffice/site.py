@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import BankTransfer, Invoice, InvoiceStatus, ParkedBill
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
-from telcox.backoffice import exports
-from telcox.common.admin import list_of
 from telcox.common.calendar import local_date
+from telcox.common.office.admin import list_page_of
 
 
 class Figure(NamedTuple):
@@ -30,7 +29,10 @@ class BackofficeSite(admin.AdminSite):
     index_title = _("Customers, usage and bills")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        page, download = self.admin_view(exports.page), self.admin_view(exports.download)
+        # Imported when it is called: the pages of billing.admin register with this site.
+        from billing.admin import exports
+
+        page, download = self.admin_view(exports.exports_page), self.admin_view(exports.download_export)
         return [
             path("exports/", page, name="exports"),
             path("exports/<slug:what>.<slug:file_format>", download, name="export"),
@@ -38,7 +40,7 @@ class BackofficeSite(admin.AdminSite):
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        shown = {"figures": figures_for(request), "may_export": exports.may_export(request)}
+        shown = {"figures": figures_for(request), "may_export": request.user.has_perm("billing.view_invoice")}
         return super().index(request, {**shown, **(extra_context or {})})
 
 
@@ -51,19 +53,23 @@ def figures_for(request: HttpRequest) -> list[Figure]:
             Figure(
                 _("Drafts to issue"),
                 Invoice.objects.drafts().count(),
-                list_of(Invoice, status__exact=InvoiceStatus.DRAFT),
+                list_page_of(Invoice, status__exact=InvoiceStatus.DRAFT),
             ),
-            Figure(_("Overdue invoices"), overdue.count(), list_of(Invoice, due="overdue")),
+            Figure(_("Overdue invoices"), overdue.count(), list_page_of(Invoice, due="overdue")),
         ]
     if request.user.has_perm("billing.view_parkedbill"):
         waiting = ParkedBill.objects.waiting().count()
-        figures.append(Figure(_("Bills set aside"), waiting, list_of(ParkedBill, waiting="yes")))
+        figures.append(Figure(_("Quarantined bills"), waiting, list_page_of(ParkedBill, waiting="yes")))
     if request.user.has_perm("billing.view_banktransfer"):
         waiting = BankTransfer.objects.exclude(problem="").count()
-        figures.append(Figure(_("Transfers to assign"), waiting, list_of(BankTransfer, payment__isempty=1)))
+        figures.append(
+            Figure(_("Transfers to assign"), waiting, list_page_of(BankTransfer, payment__isempty=1))
+        )
     if request.user.has_perm("customers.view_line"):
         figures += [
-            Figure(label, Line.objects.filter(status=status).count(), list_of(Line, status__exact=status))
+            Figure(
+                label, Line.objects.filter(status=status).count(), list_page_of(Line, status__exact=status)
+            )
             for label, status in (
                 (_("Lines in service"), LineStatus.ACTIVE),
                 (_("Suspended lines"), LineStatus.SUSPENDED),
@@ -75,9 +81,9 @@ def figures_for(request: HttpRequest) -> list[Figure]:
                 Figure(
                     _("Lines suspended for non-payment"),
                     Suspension.objects.filter(**unpaid).count(),
-                    list_of(Suspension, open="yes", reason__exact=SuspensionReason.NON_PAYMENT),
+                    list_page_of(Suspension, open="yes", reason__exact=SuspensionReason.NON_PAYMENT),
                 )
             )
         lapsed = Line.objects.lapsed(timezone.now()).count()
-        figures.append(Figure(_("Prepaid lines not renewed"), lapsed, list_of(Line, renewal="lapsed")))
+        figures.append(Figure(_("Prepaid lines not renewed"), lapsed, list_page_of(Line, renewal="lapsed")))
     return figures

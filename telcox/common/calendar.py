@@ -19,7 +19,7 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, timezone.get_default_timezone())
 
 
-def spoken(moment: datetime) -> str:
+def local_iso(moment: datetime) -> str:
     """ISO 8601 in local time with its offset, as answers carry it."""
     return _local(moment).isoformat()
 

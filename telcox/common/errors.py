@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
-
 
 class DomainError(Exception):
     """Refused: `detail` is a sentence for people, `reason` the same for machines."""
@@ -66,7 +64,3 @@ class TooBusy(DomainError):
 
     status = 503
     reason = "too_busy"
-
-
-# The database is away, restarting, or gave this transaction up: the same request may well work in a moment.
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)

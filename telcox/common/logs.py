@@ -13,7 +13,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 _PERSONAL_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9]{7,13}([0-9]{2})(?![0-9A-Za-z.-])")
 
 
-def masked(text: str) -> str:
+def mask_numbers(text: str) -> str:
     """`text` with every number long enough to be somebody's reduced to its last two digits."""
     return _PERSONAL_NUMBER.sub(r"***\1", text)
 
@@ -30,12 +30,12 @@ class RequestIdFilter(logging.Filter):
 
 class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return mask_numbers(super().format(record))
 
 
 class JsonLineFormatter(JsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return mask_numbers(super().format(record))
 
 
 # What no line of ours shows is not looked up for each of them (logging HOWTO, "Optimization").

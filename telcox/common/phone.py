@@ -11,7 +11,7 @@ class InvalidPhoneNumber(ValueError):
     """The text cannot be a phone number at all (a number nobody has is not this)."""
 
 
-def national(text: str) -> str:
+def national_number(text: str) -> str:
     """`0969786985` from `0969786985`, `+593969786985` or `593969786985`.
 
     A number that is not in one of Ecuador's forms is kept as it is, if it is 5 to 15 digits (E.164's limit).

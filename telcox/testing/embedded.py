@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection
 
 from telcox.testing.clients import ask, post_json, watch
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import Shell, fill_demo, fresh_database
 from telcox.testing.stack import Served
 
 JESUS, BRUNO, CARLA = "0969786985", "0923456789", "0934567890"
@@ -20,6 +20,7 @@ class Embedded:
 
     def __init__(self, server: Served) -> None:
         self.server, self.port, self.env = server, server.port, server.env
+        self._shell = Shell(server.env)
 
     def report(self, phone_number: str = JESUS, quantity: int = 1, **fields: Any) -> dict[str, Any]:
         """A report of data; returns the snapshot after it."""
@@ -50,7 +51,11 @@ class Embedded:
         return int(self.metric("telcox_live_sockets"))
 
     def shell(self, code: str) -> str:
-        return manage(self.env, "shell", "--verbosity=0", "-c", code)
+        """Return what the code printed, run by another process on the server's database."""
+        return self._shell.run(code)
+
+    def close(self) -> None:
+        self._shell.close()
 
     def renew(self, phone_number: str) -> None:
         """The line's period ends and its next one begins, of which nothing is used."""
@@ -69,14 +74,13 @@ def demo_env(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
     """What a server of ours needs in its environment to have a database of its own, with demo data."""
     with fresh_database(folder) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1", "LIVE_RESYNC_SECONDS": "0.3", **settings}
-        manage(env, "migrate", "--verbosity=0")
-        manage(env, "demo")
+        fill_demo(env)
         yield env
 
 
 def serve(folder: Path, **settings: str) -> Iterator[Embedded]:
-    with demo_env(folder, **settings) as env, Served("live", env) as server:
-        yield Embedded(server)
+    with demo_env(folder, **settings) as env, Served("live", env) as server, closing(Embedded(server)) as it:
+        yield it
 
 
 def frames_of(connection: ClientConnection, seconds: float) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from telcox.testing.databases import manage, rows
+from telcox.testing.databases import manage, migrate, rows
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 
@@ -63,12 +63,11 @@ def make_network(env: Mapping[str, str], *, lines: int) -> Network:
 @contextmanager
 def network_stack() -> Iterator[tuple[MariaDB, Stack, Network]]:
     """Two `web` behind a proxy on a MariaDB of their own, with the lines of a network."""
-    with (
-        MariaDB() as mariadb,
-        Redis() as redis,
-        Stack(production_env(mariadb.url, redis.url), live=1) as stack,
-    ):
-        yield mariadb, stack, make_network(stack.env, lines=60)
+    with MariaDB() as mariadb, Redis() as redis:
+        env = production_env(mariadb.url, redis.url)
+        migrate(env)
+        with Stack(env, live=1) as stack:
+            yield mariadb, stack, make_network(stack.env, lines=60)
 
 
 class Event(NamedTuple):
@@ -146,8 +145,8 @@ _OF_LINE = (
 def held_by(database_url: str) -> Account:
     """What the database holds: the number of its events, its counters and its days."""
     columns = ", ".join(f"held.{column}" for column in COLUMNS.values())
-    counters = f"SELECT line.phone_number, {columns} FROM usage_usagecounter {_OF_LINE}"  # noqa: S608
-    days = f"SELECT line.phone_number, held.day, {columns} FROM usage_usageday {_OF_LINE}"  # noqa: S608
+    counters = f"SELECT line.phone_number, {columns} FROM usage_usagecounter {_OF_LINE}"
+    days = f"SELECT line.phone_number, held.day, {columns} FROM usage_usageday {_OF_LINE}"
     held = Account()
     ((held.events,),) = rows(database_url, "SELECT COUNT(*) FROM usage_usageevent")
     for number, *sums in rows(database_url, counters):
@@ -161,7 +160,7 @@ def held_by(database_url: str) -> Account:
 
 def events_held(database_url: str) -> tuple[Counter[tuple[str, str]], int]:
     """The sums of the database's events by line and category, and how many keys they have."""
-    by_category = f"SELECT line.phone_number, category, SUM(quantity) FROM usage_usageevent {_OF_LINE}"  # noqa: S608
+    by_category = f"SELECT line.phone_number, category, SUM(quantity) FROM usage_usageevent {_OF_LINE}"
     sums = {
         (number, category): int(total)
         for number, category, total in rows(database_url, f"{by_category} GROUP BY 1, 2")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from telcox.common import pulse
+from telcox.common import heartbeat
 from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server, Service, port_answers
 from telcox.testing.servers import program
 
@@ -73,11 +73,11 @@ class Background(Service):
         self.env = _environment(env, self.folder)
 
     def start(self) -> Self:
-        pulse.forget(self.name, self.folder)
+        heartbeat.clear(self.name, self.folder)
         return super().start()
 
     def is_ready(self) -> bool:
-        return pulse.is_felt(self.name, self.folder)
+        return heartbeat.is_alive(self.name, self.folder)
 
 
 class Proxy(Server):

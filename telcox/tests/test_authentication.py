@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
-from telcox.common.authentication import user_of_token
+from telcox.common.web.authentication import user_of_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded", "closed_api")]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 from celery import Celery
 
-from telcox.common import pulse
+from telcox.common import heartbeat
 from telcox.testing.databases import connected, manage, rows
 from telcox.testing.embedded import JESUS, demo_env
 from telcox.testing.processes import ROOT, wait_until
@@ -255,12 +255,12 @@ def test_a_process_is_well_as_long_as_it_shows_so(tmp_path: Path, monkeypatch: p
         env = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
         return not subprocess.run([ROOT / "bin" / "healthy", kind], env=env, check=False).returncode
 
-    monkeypatch.setattr(pulse.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(heartbeat.tempfile, "gettempdir", lambda: str(tmp_path))
     assert not is_healthy("worker")
-    pulse.show("worker")
+    heartbeat.beat("worker")
     assert is_healthy("worker")
     assert not is_healthy("beat")
     [file] = tmp_path.iterdir()
-    long_ago = file.stat().st_mtime - pulse.SILENT_SECONDS - 1
+    long_ago = file.stat().st_mtime - heartbeat.SILENT_SECONDS - 1
     os.utime(file, (long_ago, long_ago))
     assert not is_healthy("worker")

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from telcox.testing.clients import ask
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import fill_demo, fresh_database, manage
 from telcox.testing.processes import LOOPBACK
 from telcox.testing.stack import Served, production_env
 
@@ -33,8 +33,7 @@ def port(
     """The embedded server, and production's; with the API open, so that nothing hides behind a 401."""
     with django_db_blocker.unblock(), fresh_database(tmp_path_factory.mktemp("bad")) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
-        manage(env, "demo")
+        fill_demo(env)
         if request.param == "web":
             static = str(tmp_path_factory.mktemp("static"))
             env |= {**production_env(url, ""), "API_OPEN": "1", "STATIC_ROOT": static}

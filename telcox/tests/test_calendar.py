@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telcox.common.calendar import LocalDates, local_date
+
+pytestmark = pytest.mark.once
 
 # Whole, half and quarter hours; daylight saving of one hour and of half an hour; a day that was left out.
 ZONES = [

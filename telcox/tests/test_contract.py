@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from telcox.testing.clients import Answer, ask, post_json, watch
-from telcox.testing.databases import fresh_database, manage
+from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.stack import Served
 
 RECORDED = json.loads((Path(__file__).parent / "contract" / "recorded.json").read_text())["cases"]
@@ -122,7 +122,7 @@ def port(
         fresh_database(tmp_path_factory.mktemp("contract")) as url,
     ):
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "loaddata", "catalogue", "customers", "groups", "invoices")
         manage(env, "shell", "--verbosity=0", "-c", BEGIN_TODAY)
         with Served("live", env) as server:

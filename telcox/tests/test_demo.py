@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from customers.models import Customer, Subscription
-from telcox.backoffice.demo import seed
+from telcox.backoffice.demo import seed_demo
 from usage.models import UsageCounter, UsageEvent
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ SEED = {
 def test_the_seed_is_the_originals_line_also_years_after_the_fixtures_were_written(
     open_api: None, client: Client
 ) -> None:
-    assert seed(at=timezone.now() + timedelta(days=1000))
+    assert seed_demo(at=timezone.now() + timedelta(days=1000))
     snapshot = client.get(f"/api/customers/{JESUS}/usage").json()
     summary = client.get(f"/api/customers/{JESUS}/summary").json()
     assert snapshot["breakdown"] == SEED
@@ -35,7 +35,7 @@ def test_the_seed_is_the_originals_line_also_years_after_the_fixtures_were_writt
 
 
 def test_counters_are_the_sums_of_the_events_they_came_from() -> None:
-    seed(at=timezone.now() + timedelta(days=1000))
+    seed_demo(at=timezone.now() + timedelta(days=1000))
     for counter in UsageCounter.objects.all():
         events = UsageEvent.objects.filter(subscription=counter.subscription)
         assert counter.version == events.count()
@@ -65,7 +65,7 @@ def test_in_production_the_password_is_nobodys_guess(
     assert client.login(username="demo", password=password)
     assert "Authorization: Token " in out
     call_command("demo")
-    assert "(as printed when it was made)" in capsys.readouterr().out
+    assert "(printed when it was created)" in capsys.readouterr().out
 
 
 def test_a_database_with_customers_of_its_own_is_given_no_login_and_no_seed(

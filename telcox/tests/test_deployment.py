@@ -14,6 +14,8 @@ from django.conf import settings
 from telcox.testing.processes import ROOT, free_port, port_answers, wait_until
 from telcox.testing.servers import program
 
+pytestmark = pytest.mark.once
+
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from telcox.common import gate
 from telcox.common.errors import TooBusy
-from telcox.common.gate import PLACES, gated, inside, stepped_out
+from telcox.common.web import admission
+from telcox.common.web.admission import PLACES, admitted, stepped_out, with_admission
 from telcox.testing.processes import wait_until
+
+pytestmark = pytest.mark.once
 
 
 def until(condition: Callable[..., object]) -> None:
@@ -31,7 +33,7 @@ class Crowd:
 
     def come(self, number: int) -> None:
         def run() -> None:
-            with inside():
+            with admitted():
                 self.inside.append(number)
                 self.let_go[number].wait(10)
                 self.inside.remove(number)
@@ -50,7 +52,7 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
     crowd = Crowd()
     for number in range(PLACES + 3):
         crowd.come(number)
-        until(lambda number=number: len(crowd.inside) + len(gate._places._waiting) == number + 1)
+        until(lambda number=number: len(crowd.inside) + len(admission._places._waiting) == number + 1)
     seen = [sorted(crowd.inside)]
     for number in range(3):
         crowd.let_go[number].set()
@@ -58,24 +60,24 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
         seen.append(sorted(crowd.inside))
     crowd.leave()
     assert seen == [[n + i for i in range(PLACES)] for n in range(4)]
-    assert gate._places._free == PLACES
+    assert admission._places._free == PLACES
 
 
 def test_who_steps_out_lets_another_in_and_comes_back() -> None:
     crowd = Crowd()
-    with inside():
+    with admitted():
         for number in range(PLACES):
             crowd.come(number)
         until(lambda: len(crowd.inside) == PLACES - 1)
         with stepped_out():
             until(lambda: len(crowd.inside) == PLACES)
             crowd.leave()
-    assert gate._places._free == PLACES
+    assert admission._places._free == PLACES
 
 
 def test_outside_stepping_out_is_nothing() -> None:
     with stepped_out():
-        assert gate._places._free == PLACES
+        assert admission._places._free == PLACES
 
 
 def test_a_request_that_fails_gives_its_place_back() -> None:
@@ -84,8 +86,8 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
 
     for _ in range(PLACES + 1):
         with contextlib.suppress(ZeroDivisionError):
-            gated(fail)({}, lambda: None)
-    assert gate._places._free == PLACES
+            with_admission(fail)({}, lambda: None)
+    assert admission._places._free == PLACES
 
 
 def test_never_more_inside_than_places_under_a_crowd() -> None:
@@ -100,7 +102,7 @@ def test_never_more_inside_than_places_under_a_crowd() -> None:
         with lock:
             now -= 1
 
-    call = gated(request)
+    call = with_admission(request)
     threads = [threading.Thread(target=lambda: [call({}, None) for _ in range(20)]) for _ in range(16)]
     for thread in threads:
         thread.start()
@@ -122,13 +124,13 @@ def full_house(settings: Any) -> Iterator[Crowd]:
     until(lambda: len(crowd.inside) == PLACES)
     yield crowd
     crowd.leave()
-    assert gate._places._free == PLACES
-    assert not gate._places._waiting
+    assert admission._places._free == PLACES
+    assert not admission._places._waiting
 
 
 def seconds_until_refused(**given: float) -> float:
     began = time.monotonic()
-    with pytest.raises(TooBusy), inside(**given):
+    with pytest.raises(TooBusy), admitted(**given):
         pass
     return time.monotonic() - began
 
@@ -155,13 +157,13 @@ def test_when_a_place_was_given_who_comes_may_wait_again(full_house: Crowd) -> N
     full_house.come(PLACES)
     until(lambda: len(full_house.inside) == PLACES)
     full_house.let_go[PLACES].set()
-    with inside():
+    with admitted():
         pass
 
 
 def test_who_comes_back_is_never_refused(full_house: Crowd) -> None:
     full_house.let_go[0].set()
-    with inside():
+    with admitted():
         with stepped_out():
             full_house.come(PLACES)
             until(lambda: full_house.inside == list(range(1, PLACES + 1)))
@@ -191,7 +193,7 @@ class Asked:
             start_response("200 OK", [])
             return []
 
-        self.answer = gated(application)(environ, start_response)
+        self.answer = with_admission(application)(environ, start_response)
 
 
 def test_a_refusal_is_a_problem_that_says_when_to_come_again(full_house: Crowd) -> None:
@@ -219,4 +221,4 @@ def test_an_old_request_is_refused_at_once_unless_there_is_a_place(full_house: C
 
 @pytest.mark.parametrize("start", ["", "t=", "t=soon", "t=nan", "t=99999999999", "t=1", "1"])
 def test_a_clock_that_is_wrong_makes_nobody_older(start: str) -> None:
-    assert gate._waited({"HTTP_X_REQUEST_START": start}) == 0.0
+    assert admission._waited({"HTTP_X_REQUEST_START": start}) == 0.0

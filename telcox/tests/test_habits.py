@@ -83,10 +83,52 @@ def test_every_make_target_the_readme_names_exists() -> None:
     assert set(re.findall(r"make (\w+)", README)) <= targets
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 80
+
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for link in re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
+    broken = []
+    for document in DOCUMENTS:
+        for path, anchor in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", document.read_text()):
+            target = (document.parent / path).resolve() if path else document
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f"{document.name}: {path}#{anchor}")
+    assert not broken
+
+
+def test_paths_in_the_documents_exist() -> None:
+    """Fail for a module or folder that was moved while a document still names its old place."""
+    named = [
+        (document.name, path)
+        for document in DOCUMENTS
+        for path in re.findall(
+            r"`((?:telcox|customers|usage|billing|benchmarks|bin|deploy|fixtures|docs)/[\w./-]*)`",
+            document.read_text(),
+        )
+    ]
+    assert named
+    assert not [(document, path) for document, path in named if not (ROOT / path).exists()]
+
+
+def test_guarantees_name_tests_that_exist() -> None:
+    guarantees = (ROOT / "docs" / "guarantees.md").read_text()
+    named, file = [], ""
+    for path, test in re.findall(r"`([\w/]+\.py)?::(\w+)`", guarantees):
+        file = path or file
+        named.append((file, test))
+    assert named
+    assert not [(path, test) for path, test in named if f"def {test}(" not in (ROOT / path).read_text()]
 
 
 def test_no_file_of_python_is_longer_than_can_be_read_at_once() -> None:

@@ -2,7 +2,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from telcox.common import health
+from telcox.common.web import health
 
 
 def test_alive_needs_nothing(client: Client) -> None:

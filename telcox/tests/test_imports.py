@@ -1,128 +1,223 @@
-"""Imports point one way (CONTRIBUTING.md): between the apps, and between the rooms of one app."""
+"""The floor plan: which package may import which (docs/architecture.md).
+
+Every package of an app, and every module that lies beside them, stands on a floor. It may import itself and
+what stands on lower floors, and nothing else: no exceptions, and nothing from its own floor.
+"""
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
+APPS = ("telcox", "customers", "usage", "billing")
 
-# Lower ones know nothing of higher ones. telcox itself composes and may know everybody.
-LAYERS = ["telcox.common", "customers", "usage", "billing", "telcox"]
+# From the ground up. A name stands for the module, or for the package and all that is in it.
+FLOORS = [
+    # What knows no app: each of these is about one thing.
+    "telcox.common.calendar telcox.common.errors telcox.common.fields telcox.common.garbage_collector"
+    " telcox.common.heartbeat telcox.common.http_exchange telcox.common.logs telcox.common.mysql"
+    " telcox.common.phone telcox.common.storage",
+    "telcox.common.background telcox.common.money telcox.common.database",
+    "telcox.common.web telcox.common.office",
+    "telcox.common.sockets",
+    # Customers, their lines and plans.
+    "customers.cycles customers.bss customers.sms",
+    "customers.models",
+    "customers.catalogue customers.lifecycle",
+    "customers.services",
+    "customers.api customers.admin customers.management customers.apps",
+    # Usage, from the network to the screen.
+    "usage.vocabulary usage.snapshot usage.broadcast",
+    "usage.models",
+    "usage.periods",
+    "usage.reading usage.ingestion",
+    "usage.services usage.purging usage.verification usage.simulation usage.live",
+    "usage.api usage.admin usage.management usage.apps",
+    # Billing, by offices: an office knows those it builds on.
+    "billing.models",
+    "billing.guards billing.exports",
+    "billing.rating billing.wallets",
+    "billing.bss billing.printing billing.overdue billing.sales",
+    "billing.invoicing",
+    "billing.settling billing.notices billing.runs",
+    "billing.bank billing.verification billing.daily",
+    "billing.tasks billing.checks billing.simulation",
+    "billing.api billing.admin billing.management billing.apps",
+    # The composition.
+    "telcox.backoffice telcox.formats telcox.beat telcox.celery",
+    "telcox.apps",
+    "telcox.settings telcox.urls telcox.asgi telcox.wsgi",
+]
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
-# Within an app: models and pure modules know nobody, services know them, and the doors know all.
-ROOMS = {
-    "models": 0,
-    "snapshot": 0,
-    "rating": 0,
-    "ratable": 0,
-    "late": 0,
-    "sealing": 0,
-    "allowances": 0,
-    "cycles": 0,
-    "catalogue": 1,
-    "lifecycle": 1,
-    "ingestion": 1,
-    "periods": 1,
-    "bills": 1,
-    "services": 2,
-    "sales": 2,
-    "wallets": 2,
-    "collecting": 2,
-    "documents": 2,
-    "explaining": 2,
-    "closing": 2,
-    "runs": 2,
-    "paying": 2,
-    "crediting": 2,
-    "bank": 2,
-    "exports": 2,
-    "printing": 2,
-    "notices": 2,
-    "overdue": 2,
-    "guards": 1,
-    "daily": 2,
-    "purging": 2,
-    "simulation": 2,
-    "verification": 2,
-}
-DOORS = 3
+# Values in, values out: no database, no clock, no settings, in these and in all that they import.
+PURE = [
+    "billing.rating",
+    "billing.rating.late_charges",
+    "billing.rating.remaining",
+    "billing.rating.rules",
+    "billing.rating.values",
+    "customers.cycles",
+    "usage.ingestion.alerts",
+    "usage.ingestion.reports",
+    "usage.ingestion.values",
+    "usage.simulation.traffic",
+    "usage.snapshot",
+    "usage.vocabulary",
+]
+# What pure modules may take from outside the standard library. The calendar converts to local time.
+HARMLESS = (
+    "msgspec",
+    "django.db.models.TextChoices",
+    "django.utils.timezone",
+    "django.utils.translation",
+)
+IMPURE_STANDARD_LIBRARY = {"time", "secrets", "socket", "os", "subprocess"}
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic"}
 
-# What says on one screen who is told of new usage: the service calls it, and it imports pure modules only.
-SHARED_WITH_SERVICES = {"usage.live.broadcast"}
-
-TESTING = ("telcox.testing", "conftest")
+# What Django or an operator names. Everything else of billing has an office.
+HALL = {"__init__", "apps", "bss", "checks", "daily", "tasks"}
+LONGEST_FILE = 400
 
 
-def modules() -> dict[str, Path]:
-    """Our modules by dotted name, without tests and migrations."""
+def _modules() -> dict[str, Path]:
+    """Our modules by dotted name, without tests, what is for tests, and migrations."""
     found = {}
-    for app in ("telcox", "customers", "usage", "billing"):
-        for path in (ROOT / app).rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            if "tests" not in parts and "migrations" not in parts:
-                found[".".join(parts).removesuffix(".__init__")] = path
+    for path in chain.from_iterable((ROOT / app).rglob("*.py") for app in APPS):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if not {"tests", "testing", "migrations"}.intersection(parts):
+            found[".".join(parts).removesuffix(".__init__")] = path
     return found
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+MODULES = _modules()
+
+
+def imported(name: str) -> Iterator[str]:
+    """The modules a module imports, wherever in it; of others' modules with the name that is taken."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from usage.live import broadcast` names a module, `from usage.models import Category` does not.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert node.module
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                # `from usage.live import hub` names a module, `from usage.models import UsageDay` does not.
+                yield node.module if node.module in MODULES and full not in MODULES else full
 
 
-def layer(name: str) -> int | None:
-    for index, prefix in enumerate(LAYERS):
-        if name == prefix or name.startswith(f"{prefix}."):
-            return index
-    return None
+def own(name: str) -> bool:
+    return name.split(".")[0] in APPS
 
 
-def room(name: str) -> int:
-    return ROOMS.get(name.split(".")[1] if "." in name else "", DOORS)
+def place_of(name: str) -> str:
+    """The name by which a module stands in the floor plan."""
+    parts = name.split(".")
+    return next(place for length in range(len(parts), 0, -1) if (place := ".".join(parts[:length])) in FLOOR)
 
 
-def is_own(name: str, app: str) -> bool:
-    return name == app or name.startswith(f"{app}.")
+def test_every_module_has_a_place_and_every_place_a_module() -> None:
+    places = set()
+    for name in MODULES:
+        if name not in (*APPS, "telcox.common"):  # nothing but their docstrings
+            places.add(place_of(name))
+    assert places == set(FLOOR)
 
 
-MODULES = {name: path for name, path in modules().items() if not name.startswith(TESTING)}
-
-
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_a_module_imports_only_from_its_own_layer_and_lower_ones(name: str) -> None:
-    own = layer(name)
-    assert own is not None
-    too_high = [other for other in imported(MODULES[name]) if (layer(other) or 0) > own]
-    assert not too_high
-
-
-@pytest.mark.parametrize("name", sorted(name for name in MODULES if not name.startswith("telcox")))
-def test_within_an_app_doors_know_services_and_services_know_models(name: str) -> None:
-    app = name.split(".")[0]
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {*APPS, "telcox.common"}))
+def test_a_module_imports_what_stands_below(name: str) -> None:
+    place = place_of(name)
     too_high = [
         other
-        for other in imported(MODULES[name])
-        if is_own(other, app) and room(other) > room(name) and other not in SHARED_WITH_SERVICES
+        for other in imported(name)
+        if own(other) and place_of(other) != place and FLOOR[place_of(other)] >= FLOOR[place]
     ]
     assert not too_high
 
 
-@pytest.mark.parametrize("name", ["usage.snapshot", "billing.rating", "usage.simulation.traffic"])
-def test_pure_modules_know_no_database_no_clock_and_no_settings(name: str) -> None:
-    assert not [other for other in imported(MODULES[name]) if other.startswith("django")]
+@pytest.mark.parametrize("name", [*APPS, "telcox.common"])
+def test_an_app_itself_imports_nothing(name: str) -> None:
+    assert not list(imported(name))
+
+
+def test_no_modules_import_each_other_within_a_place() -> None:
+    graph = {name: {other for other in imported(name) if other in MODULES} for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import each other: {' -> '.join(error.args[1])}")
+
+
+def reached(name: str) -> set[str]:
+    """The module, all that it imports, and so on; with their packages, which are imported with them."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        module = waiting.pop()
+        if module in found or module not in MODULES:
+            continue
+        found.add(module)
+        parts = module.split(".")
+        waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
+        waiting += imported(module)
+    return found
+
+
+def impurities(name: str) -> list[str]:
+    """What is not pure in a module's own text: imports from elsewhere, calls of clocks and of chance."""
+    found = []
+    for other in imported(name):
+        root = other.split(".")[0]
+        if own(other) or other.startswith(HARMLESS):
+            continue
+        if root in IMPURE_STANDARD_LIBRARY or root in ("django", "rest_framework", "channels", "celery"):
+            found.append(other)
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            # A `random.Random` has its seed; the module's own functions have the machine's.
+            chance = ast.unparse(node.func.value) == "random" and node.func.attr != "Random"
+            if chance or node.func.attr in CLOCKS:
+                found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_reach_no_database_no_clock_and_no_settings(name: str) -> None:
+    assert not {module: found for module in reached(name) if (found := impurities(module))}
+
+
+def test_the_check_of_purity_sees_what_is_not_pure() -> None:
+    assert impurities("billing.rating.facts")
+    assert "customers.models.catalogue" in reached("billing.rating.facts")
+    assert any("now" in found for found in impurities("billing.runs.running"))
 
 
 def test_production_code_does_not_import_what_is_for_tests() -> None:
-    assert not {
-        name: path for name, path in MODULES.items() if any(i.startswith(TESTING) for i in imported(path))
+    for_tests = ("telcox.testing", "conftest", "benchmarks")
+    assert not {name for name in MODULES if any(other.startswith(for_tests) for other in imported(name))}
+
+
+def test_in_billings_hall_is_only_what_django_or_an_operator_names() -> None:
+    assert {path.stem for path in (ROOT / "billing").glob("*.py")} == HALL
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    everything = chain.from_iterable((ROOT / part).rglob("*.py") for part in (*APPS, "benchmarks"))
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in everything
+        if "migrations" not in path.parts
     }
+    assert not {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE}
 
 
 def test_the_checks_above_see_modules() -> None:
     assert {"usage.services", "billing.models", "telcox.common.phone", "telcox.asgi"} <= set(MODULES)
-    assert "customers.models.Subscription" in set(imported(MODULES["usage.services"]))
+    assert "customers.models" in set(imported("usage.periods"))

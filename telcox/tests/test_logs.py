@@ -4,7 +4,7 @@ import logging
 import pytest
 from django.test import Client
 
-from telcox.common.logs import JsonLineFormatter, RequestIdFilter, logging_config, masked
+from telcox.common.logs import JsonLineFormatter, RequestIdFilter, logging_config, mask_numbers
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from telcox.common.logs import JsonLineFormatter, RequestIdFilter, logging_confi
     ],
 )
 def test_numbers_that_may_be_somebodys_are_masked_and_others_are_not(line: str, shown: str) -> None:
-    assert masked(line) == shown
+    assert mask_numbers(line) == shown
 
 
 def test_a_production_line_is_json_with_the_request_id() -> None:

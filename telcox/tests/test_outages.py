@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from telcox.testing.clients import Answer, ask, next_frame, post_json, watch
-from telcox.testing.databases import manage
+from telcox.testing.databases import fill_demo, manage
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 from telcox.testing.threads import in_threads
@@ -55,8 +55,8 @@ def running() -> Iterator[Running]:
     with MariaDB() as mariadb, Redis() as redis:
         quick = {"LIVE_RESYNC_SECONDS": "1", "DATABASE_TIMEOUT_SECONDS": str(HANGS)}
         env = {**production_env(mariadb.url, redis.url), **quick}
+        fill_demo(env)
         with Stack(env) as stack:
-            manage(stack.env, "demo")
             token = manage(stack.env, "shell", "--verbosity=0", "-c", DEMO_TOKEN).strip()
             yield Running(mariadb, redis, stack, token)
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import OperationalError, transaction
 
 from customers.models import Line
-from telcox.common import patience
-from telcox.common.patience import patiently
+from telcox.common.database import retrying
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.testing.threads import in_threads
 
 JESUS, CARLA = "0969786985", "0934567890"
@@ -31,7 +31,7 @@ class TestDeadlock:
             Line.objects.select_for_update().get(phone_number=numbers[1])
 
         def work(numbers: tuple[str, str]) -> None:
-            patiently(lambda: lock_both(numbers))
+            retry_lost_locks(lambda: lock_both(numbers))
             first_time.abort()
 
         in_threads(work, [(JESUS, CARLA), (CARLA, JESUS)], threads=2)
@@ -43,7 +43,7 @@ class TestDeadlock:
     def test_control_without_patience_somebody_is(
         self, committed: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(patience, "PATIENCE", -1.0)
+        monkeypatch.setattr(retrying, "PATIENCE", -1.0)
         with pytest.raises(OperationalError, match="Deadlock"):
             self.collide(Barrier(2))
 
@@ -57,7 +57,7 @@ def test_within_a_transaction_of_the_callers_it_is_tried_once() -> None:
         raise OperationalError(1213, "Deadlock found")
 
     with pytest.raises(OperationalError):
-        patiently(work)
+        retry_lost_locks(work)
     assert len(tried) == 1
 
 
@@ -70,5 +70,5 @@ def test_another_error_is_raised_at_once() -> None:
         raise OperationalError(2013, "Lost connection")
 
     with pytest.raises(OperationalError):
-        patiently(work)
+        retry_lost_locks(work)
     assert len(tried) == 1

@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 
 from billing.api.serializers import InvoiceOutput
-from billing.bills import Bill, bills_of_number
 from billing.bss import LocalGateway
+from billing.invoicing.listing import Bill, bills_of_number
 from billing.models import Invoice
 from customers.api.serializers import CustomerSummaryOutput
 from customers.models import Line, Subscription
-from telcox.common.prepared import PreparedQuery
+from telcox.common.database.prepared import PreparedQuery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 

@@ -21,7 +21,7 @@ from telcox.testing.stack import Stack
 pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
 MIB = 1024 * 1024
-# What docs/operations.md says a `web` process takes at most.
+# What docs/performance.md says a `web` process takes at most.
 MEMORY = 400 * MIB
 # As large as USAGE_BODY_BYTES lets them be, or nearly.
 LARGE = 8 * MIB - 64 * 1024
@@ -43,7 +43,10 @@ class Running:
         )
         held = dict(counted)
         assert {name: held.get(name, 0) for name in crowd.acknowledged} == crowd.acknowledged
-        assert manage(self.stack.env, "verify_usage") == "Counters and days are the sums of their events.\n"
+        assert (
+            manage(self.stack.env, "verify_usage")
+            == "Counters and daily sums are equal to the sums of their events.\n"
+        )
 
 
 class Watch:

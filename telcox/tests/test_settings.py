@@ -9,6 +9,8 @@ from django.test import Client
 
 from telcox.testing.databases import manage
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {"DEBUG": "0", "ALLOWED_HOSTS": "telcox.example", "SECRET_KEY": "a" * 60}
 

@@ -77,7 +77,9 @@ def events_of(env: dict[str, str], source: str) -> int:
     return int(manage(env, "shell", "--verbosity=0", "-c", count))
 
 
-@pytest.mark.parametrize("kind", ["live", pytest.param("web", marks=pytest.mark.mariadb)])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("live", marks=pytest.mark.once), pytest.param("web", marks=pytest.mark.mariadb)]
+)
 @pytest.mark.parametrize("sent", ["nearly all", "all"])
 def test_a_batch_on_its_way_is_counted_and_answered_and_nothing_new_is_let_in(
     start: Start, env: dict[str, str], kind: str, sent: str
@@ -99,6 +101,7 @@ def test_a_batch_on_its_way_is_counted_and_answered_and_nothing_new_is_let_in(
     assert events_of(env, source) == 10_000
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_every_socket_is_told_to_come_back_and_the_process_ends_promptly(start: Start, number: int) -> None:
     server = start()
@@ -113,6 +116,7 @@ def test_every_socket_is_told_to_come_back_and_the_process_ends_promptly(start: 
     assert server.wait(PROMPT) == 0
 
 
+@pytest.mark.once
 def test_thousands_of_sockets_are_told_and_spread_though_none_answers(start: Start) -> None:
     sockets = 2_000
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -136,6 +140,7 @@ def test_thousands_of_sockets_are_told_and_spread_though_none_answers(start: Sta
     assert took < 8
 
 
+@pytest.mark.once
 def test_who_had_connected_before_is_served_once_more_or_told_to_come_back(start: Start) -> None:
     server = start()
     kept = HTTPConnection(LOOPBACK, server.port, timeout=20)
@@ -158,6 +163,7 @@ def test_who_had_connected_before_is_served_once_more_or_told_to_come_back(start
     assert server.wait(PROMPT) == 0
 
 
+@pytest.mark.once
 def test_an_idle_connection_keeps_nobody_waiting(start: Start) -> None:
     server = start()
     idle = HTTPConnection(LOOPBACK, server.port)
@@ -167,6 +173,7 @@ def test_an_idle_connection_keeps_nobody_waiting(start: Start) -> None:
     assert server.wait(PROMPT) == 0
 
 
+@pytest.mark.once
 def test_what_does_not_end_in_time_is_cut_off_and_the_exit_code_says_so(start: Start) -> None:
     server = start(LIVE_STOP_SECONDS="1")
     unfinished = Upload(server, 10, "never")
@@ -176,6 +183,7 @@ def test_what_does_not_end_in_time_is_cut_off_and_the_exit_code_says_so(start: S
     unfinished.connection.close()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(start: Start, number: int) -> None:
     server = start()
@@ -188,6 +196,7 @@ def test_a_second_signal_ends_it_at_once(start: Start, number: int) -> None:
     unfinished.connection.close()
 
 
+@pytest.mark.once
 def test_a_process_with_nothing_to_do_ends_at_once(start: Start) -> None:
     server = start()
     assert ask(server.port, "GET", "/healthz").status == 200

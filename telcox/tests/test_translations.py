@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 
 import polib
+import pytest
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "telcox" / "locale" / "es" / "LC_MESSAGES" / "django.po"

@@ -1,4 +1,4 @@
-from telcox.common.routers import Router
+from telcox.common.web.routers import Router
 from usage.api.views import (
     DevUsageEventViewSet,
     LineUsageHistoryViewSet,

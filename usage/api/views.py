@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from customers.api.lines import PHONE_NUMBER_SEGMENT, may_see, number_in_path
+from customers.api.lines import LineViewSet
 from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
-from telcox.common.openapi import PHONE_NUMBER, problems
-from telcox.common.parsers import BodyTooLarge, RawParser
-from telcox.common.permissions import MayReportUsage
+from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
+from telcox.common.web.parsers import BodyTooLarge, RawParser
+from usage.api.permissions import MayReportUsage
 from usage.api.serializers import (
     IDEMPOTENCY_KEY,
     LONGEST_HISTORY,
@@ -30,7 +30,6 @@ from usage.api.serializers import (
     SnapshotOutput,
     UsageEventInput,
 )
-from usage.ingestion.answers import answer_once, name_reports
 from usage.ingestion.formats import (
     Reported,
     read_binary_cloud_event,
@@ -39,51 +38,51 @@ from usage.ingestion.formats import (
     read_json,
     read_ndjson,
 )
-from usage.models import DATA_FIELDS
-from usage.services import NO_LINE, NO_PLAN, line_history, line_snapshot, record_usage, take_usage
+from usage.ingestion.idempotency import answer_once, name_reports
+from usage.reading import NO_LINE, NO_PLAN, line_history, line_snapshot
+from usage.services import record_usage, take_usage
+from usage.vocabulary import DATA_FIELDS
 
 
-class LineUsageViewSet(ViewSet):
+class LineUsageViewSet(LineViewSet):
     """What a line used of its current period."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_usage",
+        summary="Get the usage of the current period",
+        description="The snapshot of the line's current period, as the live feed (`/ws/usage`) sends it.",
         tags=["usage"],
         parameters=[PHONE_NUMBER],
-        responses={200: SnapshotOutput, **problems(404, 422)},
+        responses={200: SnapshotOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
         """The snapshot that the live feed sends."""
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise NotFound(NO_PLAN, reason="no_subscription")
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
 
+    def not_found(self) -> NotFound:
+        return NotFound(NO_PLAN, reason="no_subscription")
 
-class LineUsageHistoryViewSet(ViewSet):
+
+class LineUsageHistoryViewSet(LineViewSet):
     """What a line used, by day or month."""
-
-    lookup_field = "phone_number"
-    lookup_value_regex = PHONE_NUMBER_SEGMENT
 
     @extend_schema(
         operation_id="get_usage_history",
+        summary="Get the usage by day or month",
+        description=(
+            "Sums of the days, or months, in which the line was used, in the operator's time zone. At most "
+            "366 days, or 3660 days by month."
+        ),
         tags=["usage"],
         parameters=[PHONE_NUMBER, HistoryQuery],
-        responses={200: HistoryOutput, **problems(404, 422)},
+        responses={200: HistoryOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path="usage/history")
     def history(self, request: Request, phone_number: str) -> Response:
         """Local calendar days, or months, in which something was used; without `from` the 30 days up to
         `to`.
         """
-        phone_number = number_in_path(phone_number)
-        if not may_see(request, phone_number):
-            raise NotFound(NO_LINE, reason="unknown_line")
         query = HistoryQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         until = query.validated_data.get("to") or local_date(timezone.now())
@@ -110,6 +109,9 @@ class LineUsageHistoryViewSet(ViewSet):
             }
         )
 
+    def not_found(self) -> NotFound:
+        return NotFound(NO_LINE, reason="unknown_line")
+
 
 _READERS = {
     "application/json": read_json,
@@ -133,10 +135,18 @@ class UsageEventsViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_events",
+        summary="Report a batch of usage events",
+        description=(
+            "Counts each report once and returns a receipt. The batch is durable when the answer arrives. A "
+            "report whose `source` and `event_id` are known is a duplicate and is not counted again, so a "
+            "batch without an answer can be sent again. A report that cannot be counted is rejected with a "
+            "reason and does not affect the others; if the reason can pass, the report is kept for a "
+            "redrive. Formats: JSON, NDJSON, CloudEvents (one, a batch, or binary mode)."
+        ),
         tags=["usage"],
         parameters=[IDEMPOTENCY_KEY],
         request=USAGE_BODIES,
-        responses={200: ReceiptOutput, **problems(413, 415, 422)},
+        responses={200: ReceiptOutput, **problem_responses(413, 415, 422)},
     )
     def create(self, request: Request) -> HttpResponse:
         """Counts each report once, and says what became of each.
@@ -193,9 +203,14 @@ class DevUsageEventViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_event",
+        summary="Report one usage event",
+        description=(
+            "Counts one event and returns the line's snapshot after it. For development and older clients; "
+            "networks use `/api/usage/events`."
+        ),
         tags=["dev"],
         request=UsageEventInput,
-        responses={202: RecordedUsageOutput, **problems(404, 409, 413, 415, 422)},
+        responses={202: RecordedUsageOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
     def create(self, request: Request) -> Response:
         """Counts one event, and answers the state after it."""

@@ -1,8 +1,7 @@
 """When an allowance is used so far that its subscriber is told. Pure: values in, values out."""
 
-from usage.ingestion.places import Place
-from usage.ingestion.statements import POSITION, Amounts, Held
-from usage.models import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
+from usage.ingestion.values import POSITION, Amounts, Held, Place
+from usage.vocabulary import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
 # Less than the first threshold, however a product with it is rounded.
 _FIRST = (ALERT_THRESHOLDS[0] - 1) / 100
@@ -16,7 +15,7 @@ _DRAWN = [
 Crossing = tuple[Resource, int]
 
 
-def crossed(place: Place, held: Held, added: Amounts) -> list[Crossing]:
+def crossed_thresholds(place: Place, held: Held, added: Amounts) -> list[Crossing]:
     """The thresholds (percent) that a counter passed when `added` made it what it holds now.
 
     Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut

@@ -11,27 +11,19 @@ from typing import cast
 from django.db import IntegrityError, transaction
 from prometheus_client import Counter as Metric
 
-from telcox.common.bulk import chunks
 from telcox.common.calendar import LocalDates, local_date
-from telcox.common.patience import patiently
-from usage.ingestion.alerts import crossed
-from usage.ingestion.places import Place, Places
+from telcox.common.database.bulk import chunks
+from telcox.common.database.retrying import retry_lost_locks
+from usage import broadcast
+from usage.ingestion.alerts import crossed_thresholds
+from usage.ingestion.places import Places
 from usage.ingestion.reports import CategoryName, Outcome, Result, UsageReport
-from usage.ingestion.statements import (
-    COLUMNS,
-    POSITION,
-    Amounts,
-    Held,
-    add_to_counters,
-    add_to_days,
-    insert_events,
-    room_in_counters,
-    write_alerts,
-)
-from usage.live import broadcast
-from usage.models import COUNTER_MAX, RejectionReason, UsageAlert, UsageEvent
+from usage.ingestion.sql import add_to_counters, add_to_days, insert_events, room_in_counters, write_alerts
+from usage.ingestion.values import COLUMNS, POSITION, Amounts, Held, Place
+from usage.models import UsageAlert, UsageEvent
+from usage.vocabulary import COUNTER_MAX, RejectionReason
 
-EVENTS = Metric("telcox_usage_events_total", "Reports of usage, by what became of them", ["result"])
+EVENTS = Metric("telcox_usage_events_total", "Usage reports, by result", ["result"])
 
 Key = tuple[str, str]
 
@@ -68,7 +60,10 @@ def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome
     items = _placed(outcomes, at)
     while items:
         items = _count_first_of_each_key(items, at)
-    for result, number in Counter(outcome.result for outcome in outcomes).items():
+    results = Counter(outcome.result for outcome in outcomes)
+    if pending := results[Result.PENDING]:
+        raise RuntimeError(f"{pending} report(s) were neither counted nor refused")
+    for result, number in results.items():
         EVENTS.labels(result.value).inc(number)
     return outcomes
 
@@ -114,7 +109,7 @@ def _count_first_of_each_key(items: Sequence[_Item], at: datetime) -> list[_Item
 
 
 def _still_new(items: Sequence[_Item]) -> list[_Item]:
-    return [item for item in items if item.outcome.result is Result.APPLIED]
+    return [item for item in items if item.outcome.result is Result.PENDING]
 
 
 def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
@@ -154,7 +149,9 @@ def _write_once(items: list[_Item], at: datetime) -> None:
     baffled = False
     while items:
         try:
-            patiently(partial(_write, items, at))
+            retry_lost_locks(partial(_write, items, at))
+            for item in items:
+                item.outcome.result = Result.APPLIED
             return
         except IntegrityError:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
@@ -207,7 +204,7 @@ def _alerts(
     crossings = [
         (key, resource, threshold)
         for key, place in places.items()
-        for resource, threshold in crossed(place, held[key], added[key])
+        for resource, threshold in crossed_thresholds(place, held[key], added[key])
     ]
     # In the order of their keys, as everything that is written.
     return [

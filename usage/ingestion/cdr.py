@@ -30,7 +30,7 @@ class NotADetailRecord(ValueError):
 
 
 @dataclass(frozen=True)
-class Layout:
+class RecordLayout:
     """How a file is read: what its columns are called where they are not called as ours (`names`), and the
     zone of moments that come without offset; without one those are refused.
 
@@ -61,7 +61,7 @@ def text_of(file: io.BufferedReader) -> TextIO:
     return io.TextIOWrapper(inflated, encoding="utf-8-sig", newline="")
 
 
-def read_cdr(lines: Iterable[str], layout: Layout, *, at_once: int) -> Iterator[Records]:
+def read_cdr(lines: Iterable[str], layout: RecordLayout, *, at_once: int) -> Iterator[Records]:
     """So many records at a time: memory stays the same however long the file is. Raises NotADetailRecord."""
     rows = csv.reader(lines, delimiter=layout.delimiter)
     heading = [name.strip() for name in next(rows, [])]
@@ -70,7 +70,7 @@ def read_cdr(lines: Iterable[str], layout: Layout, *, at_once: int) -> Iterator[
     }
     if missing := REQUIRED - columns.keys():
         raise NotADetailRecord(
-            f"no column for {', '.join(sorted(missing))} among: {', '.join(heading)[:200]}"
+            f"missing column: {', '.join(sorted(missing))} among: {', '.join(heading)[:200]}"
         )
     numbered = ((number, row) for number, row in enumerate(rows, start=1) if row)
     while some := list(islice(numbered, at_once)):
@@ -80,7 +80,7 @@ def read_cdr(lines: Iterable[str], layout: Layout, *, at_once: int) -> Iterator[
         )
 
 
-def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: Layout) -> dict[str, Any]:
+def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: RecordLayout) -> dict[str, Any]:
     """As text; what is blank is not said."""
     width = len(row)
     fields: dict[str, Any] = {
@@ -93,7 +93,7 @@ def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: Lay
     return fields
 
 
-def _reported(records: list[dict[str, Any]], layout: Layout) -> list[Reported]:
+def _reported(records: list[dict[str, Any]], layout: RecordLayout) -> list[Reported]:
     """All at once if all are right, which is usual, and one by one if not."""
     try:
         return [
@@ -106,14 +106,14 @@ def _reported(records: list[dict[str, Any]], layout: Layout) -> list[Reported]:
         return [_one(fields, layout) for fields in records]
 
 
-def _one(fields: dict[str, Any], layout: Layout) -> Reported:
+def _one(fields: dict[str, Any], layout: RecordLayout) -> Reported:
     try:
         return msgspec.convert(_typed(fields, layout), UsageReport, strict=False).normalize()
     except _NO_REPORT as error:
         return Malformed(str(error)[:200], fields["event_id"])
 
 
-def _typed(fields: dict[str, Any], layout: Layout) -> dict[str, Any]:
+def _typed(fields: dict[str, Any], layout: RecordLayout) -> dict[str, Any]:
     """With what CSV has no form of its own for."""
     if "occurred_at" not in fields:
         raise InvalidReport("Missing - at `$.occurred_at`")
@@ -128,6 +128,6 @@ def _moment(text: str, time_zone: ZoneInfo | None) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         if time_zone is None:
-            raise InvalidReport("Expected a moment with its offset (or --time-zone) - at `$.occurred_at`")
+            raise InvalidReport("Expected a time with its offset (or --time-zone) - at `$.occurred_at`")
         moment = moment.replace(tzinfo=time_zone)
     return moment

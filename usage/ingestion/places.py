@@ -11,21 +11,9 @@ from django.conf import settings
 from django.db import connection
 
 from customers.models import Line, LineStatus, Subscription
-from telcox.common.bulk import chunks, plain_literals
-from usage.models import ZERO_RATED, RejectionReason
-
-
-@dataclass(slots=True)
-class Place:
-    """A period that usage is counted to, with its allowances (bytes, minutes, messages). The data categories
-    that are free are bits of `zero_rated`, from the lowest, in the order of DATA_CATEGORIES."""
-
-    subscription_id: int
-    limit_bytes: int
-    minutes_limit: int
-    sms_limit: int
-    zero_rated: int
-
+from telcox.common.database.bulk import chunks, plain_literals
+from usage.ingestion.values import Place
+from usage.vocabulary import ZERO_RATED, RejectionReason
 
 _ALLOWANCES = ("limit_bytes", "minutes_limit", "sms_limit")
 

@@ -8,7 +8,7 @@ import msgspec
 
 from usage.ingestion.formats import Malformed
 from usage.ingestion.reports import Outcome, Result
-from usage.models import RejectionReason
+from usage.vocabulary import DETAILS, RejectionReason
 
 
 class Rejection(msgspec.Struct):
@@ -28,19 +28,6 @@ class Receipt(msgspec.Struct):
     duplicates: int
     rejected: int
     rejections: list[Rejection]
-
-
-# For people; of reports that were read. What is no report says itself what is wrong with it.
-DETAILS = {
-    RejectionReason.UNKNOWN_LINE: "No line has this number",
-    RejectionReason.NO_SUBSCRIPTION: "The line had no plan then",
-    RejectionReason.LINE_SUSPENDED: "The line was suspended then",
-    RejectionReason.LINE_TERMINATED: "The line was terminated before",
-    RejectionReason.IN_FUTURE: "It lies in the future",
-    RejectionReason.COUNTER_FULL: "The line's counter cannot hold this much",
-    RejectionReason.TOO_LATE: "The usage of its day was purged",
-    RejectionReason.EVENT_CONFLICT: "Another event has this source and event_id",
-}
 
 
 def receipt_of(results: Sequence[Outcome | Malformed]) -> Receipt:

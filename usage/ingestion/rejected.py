@@ -7,9 +7,10 @@ from typing import cast
 
 from django.db import connection
 
-from telcox.common.patience import patiently
+from telcox.common.database.retrying import retry_lost_locks
 from usage.ingestion.reports import CategoryName, Outcome, UsageReport
-from usage.models import RejectedUsage, RejectionReason
+from usage.models import RejectedUsage
+from usage.vocabulary import RejectionReason
 
 # What another attempt can change nothing about is only said to the sender.
 KEPT = frozenset(RejectionReason) - {RejectionReason.EVENT_CONFLICT, RejectionReason.INVALID}
@@ -35,7 +36,7 @@ def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
         return
     names_target = connection.features.supports_update_conflicts_with_target
     rows.sort(key=lambda row: (row.source, row.event_id))
-    patiently(
+    retry_lost_locks(
         lambda: RejectedUsage.objects.bulk_create(
             rows,
             batch_size=1_000,
@@ -57,7 +58,7 @@ def report_of(row: RejectedUsage) -> UsageReport:
     )
 
 
-def settle(rows: Sequence[RejectedUsage], outcomes: Sequence[Outcome], at: datetime) -> None:
+def resolve_rejected(rows: Sequence[RejectedUsage], outcomes: Sequence[Outcome], at: datetime) -> None:
     """What was counted now or before is resolved; the rest waits on, for its newest reason."""
     resolved, waiting = [], defaultdict(list)
     for row, outcome in zip(rows, outcomes, strict=True):

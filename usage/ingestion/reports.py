@@ -9,10 +9,10 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from telcox.common.phone import InvalidPhoneNumber, national
-from usage.models import QUANTITY_MAX, RejectionReason
+from telcox.common.phone import InvalidPhoneNumber, national_number
+from usage.vocabulary import QUANTITY_MAX, RejectionReason
 
-# usage.models.Category, spelled out for the decoder.
+# usage.vocabulary.Category, spelled out for the decoder.
 CategoryName = Literal["SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH", "VOICE", "SMS"]
 CATEGORY_NAMES: tuple[str, ...] = get_args(CategoryName)
 
@@ -52,11 +52,11 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
         """Itself, with the number in its national form and the key without blanks around it (MySQL compares
         keys without those at the end). Raises InvalidReport."""
         try:
-            self.phone_number = national(self.phone_number)
+            self.phone_number = national_number(self.phone_number)
         except InvalidPhoneNumber as error:
             raise InvalidReport(f"{error} - at `$.phone_number`") from error
         if self.occurred_at is not None and self.occurred_at.year not in YEARS:
-            raise InvalidReport("Expected a moment of these times - at `$.occurred_at`")
+            raise InvalidReport("Expected a time within the supported years - at `$.occurred_at`")
         self.source = _key(self.source, "source")
         if self.event_id is not None:
             self.event_id = _key(self.event_id, "event_id")
@@ -88,6 +88,7 @@ def _key(text: str, field: str) -> str:
 
 
 class Result(enum.Enum):
+    PENDING = "pending"  # while it is being counted; nobody is ever told so
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
@@ -95,10 +96,11 @@ class Result(enum.Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a report; a rejected one has a `reason`. It counts until it is known not to."""
+    """What became of a report; a rejected one has a `reason`. It is applied once the transaction that counts
+    it is committed."""
 
     report: UsageReport
-    result: Result = Result.APPLIED
+    result: Result = Result.PENDING
     reason: RejectionReason | None = None
 
     def reject(self, reason: RejectionReason) -> None:

@@ -9,16 +9,17 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers.models import Line
-from telcox.common.daphne import outlet_of, text_frame
-from telcox.common.errors import DATABASE_UNAVAILABLE, NotFound
-from telcox.common.permissions import sees_everything
-from telcox.common.phone import InvalidPhoneNumber, national
-from telcox.common.sockets import Receive, Scope, Send, user_of
-from telcox.common.stopping import retry_hint
-from usage.live.hub import TooManySockets, hub
-from usage.live.states import NOTHING, State, alert_frame, state_of
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
+from telcox.common.errors import NotFound
+from telcox.common.phone import InvalidPhoneNumber, national_number
+from telcox.common.sockets.daphne import outlet_of, text_frame
+from telcox.common.sockets.stopping import retry_hint
+from telcox.common.sockets.who import Receive, Scope, Send, user_of
+from telcox.common.web.permissions import sees_everything
+from usage.live.frames import NOTHING, State, alert_frame, state_of
+from usage.live.hub import TooManySockets, current_hub
 from usage.periods import Alert
-from usage.services import NO_PLAN, WatchedLine, watched_line
+from usage.reading import NO_PLAN, WatchedLine, watched_line
 
 NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER = 1000, 1008, 1013
 
@@ -33,7 +34,7 @@ TEXT_ONLY = "Solo se admiten mensajes de texto"
 NOOP = text_frame(json.dumps({"type": "noop"}))
 
 
-class Refused(Exception):
+class SocketRefused(Exception):
     """The socket is told why, and closed."""
 
     def __init__(self, message: str, code: int) -> None:
@@ -63,31 +64,31 @@ class UsageConsumer(AsyncWebsocketConsumer):
             await super().__call__(scope, receive, send)
         finally:  # however it ends: the server cancels those that take too long
             if self.phone_number:
-                hub().unwatch(self.phone_number, self)
+                current_hub().unwatch(self.phone_number, self)
 
     async def connect(self) -> None:
         self._outlet = outlet_of(self.scope)
         self._outlet.on_clear = self._send_waiting
-        self._outlet.on_flood = lambda: self._refuse(Refused(TOO_MANY_MESSAGES, POLICY_VIOLATION))
+        self._outlet.on_flood = lambda: self._refuse(SocketRefused(TOO_MANY_MESSAGES, POLICY_VIOLATION))
         await self.accept()
         try:
-            hub().require_room()
+            current_hub().require_room()
             self.phone_number = _phone_number(self.scope["query_string"])
             await _require_visible(self.phone_number, self.scope)
             # What was crossed before is not said again.
             self._alerts = (await self._read()).alerts
             # Subscribed before the state is read: a change in between comes twice rather than never.
-            await hub().watch(self.phone_number, self)
+            await current_hub().watch(self.phone_number, self)
             self.offer(state_of(await self._read()))
-        except Refused as refused:
+        except SocketRefused as refused:
             self._refuse(refused)
         except NotFound:
-            self._refuse(Refused(NO_PLAN, NORMAL))
+            self._refuse(SocketRefused(NO_PLAN, NORMAL))
         except TooManySockets as crowd:
             sentence = TOO_MANY_OF_THE_LINE if crowd.of_line else TOO_MANY_SOCKETS
-            self._refuse(Refused(sentence, TRY_AGAIN_LATER))
+            self._refuse(SocketRefused(sentence, TRY_AGAIN_LATER))
         except DATABASE_UNAVAILABLE:
-            self._refuse(Refused(NOT_NOW, TRY_AGAIN_LATER))
+            self._refuse(SocketRefused(NOT_NOW, TRY_AGAIN_LATER))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
@@ -120,7 +121,7 @@ class UsageConsumer(AsyncWebsocketConsumer):
     async def _read(self) -> WatchedLine:
         return await database_sync_to_async(watched_line)(phone_number=self.phone_number, at=timezone.now())
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: SocketRefused) -> None:
         self._send_error(refused.message)
         self._outlet.close(refused.code, retry_hint() if refused.code == TRY_AGAIN_LATER else "")
 
@@ -131,11 +132,11 @@ class UsageConsumer(AsyncWebsocketConsumer):
 def _phone_number(query_string: bytes) -> str:
     given = parse_qs(query_string.decode("latin1")).get("phone_number", [""])[0]
     if len(given) < 5:
-        raise Refused(PHONE_NUMBER_NEEDED, POLICY_VIOLATION)
+        raise SocketRefused(PHONE_NUMBER_NEEDED, POLICY_VIOLATION)
     try:
-        return national(given)
+        return national_number(given)
     except InvalidPhoneNumber as error:
-        raise Refused(NOT_A_PHONE_NUMBER, POLICY_VIOLATION) from error
+        raise SocketRefused(NOT_A_PHONE_NUMBER, POLICY_VIOLATION) from error
 
 
 async def _require_visible(phone_number: str, scope: Scope) -> None:

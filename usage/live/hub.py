@@ -19,11 +19,11 @@ from django.conf import settings
 from django.utils import timezone
 from prometheus_client import Gauge
 
-from telcox.common.bulk import chunks
-from telcox.common.errors import DATABASE_UNAVAILABLE
-from usage.live import broadcast
-from usage.live.states import NOTHING, Revision, State, state_of
-from usage.services import WatchedLine, line_states, watched_lines
+from telcox.common.database.bulk import chunks
+from telcox.common.database.retrying import DATABASE_UNAVAILABLE
+from usage import broadcast
+from usage.live.frames import NOTHING, Revision, State, state_of
+from usage.reading import WatchedLine, line_states, watched_lines
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Hub:
             except (
                 TimeoutError
             ):  # the layer is away; the comparison below keeps the feed right until it is back
-                logger.warning("channel layer did not answer: not joined yet")
+                logger.warning("channel layer did not answer: group not joined yet")
 
     def unwatch(self, phone_number: str, watcher: Watcher) -> None:
         watchers = self._watchers.get(phone_number, set())
@@ -147,9 +147,9 @@ class Hub:
         try:
             await work
         except DATABASE_UNAVAILABLE as error:
-            logger.warning("live feed not read: %s", type(error).__name__)
+            logger.warning("live feed could not be read: %s", type(error).__name__)
         except Exception:
-            logger.exception("live feed not read")
+            logger.exception("live feed could not be read")
 
     async def _compare(self) -> None:
         """Sends the state of every watched line that changed, or expired, without a message reaching us."""
@@ -173,7 +173,7 @@ class Hub:
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
-def hub() -> Hub:
+def current_hub() -> Hub:
     """The running loop's hub; a process has one loop, a test suite many."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:

@@ -61,7 +61,7 @@ class Door:
                     "POST", self._address, body=body, headers=self._headers, retries=False, redirect=False
                 )
             except HTTPError as error:
-                why = f"cannot be asked: {error}"
+                why = f"cannot be reached: {error}"
             else:
                 if answer.status == 200:
                     return Delivered(_receipt(answer.data), attempts, time.perf_counter() - begun)
@@ -81,7 +81,7 @@ def _receipt(answer: bytes) -> Receipt:
     try:
         return msgspec.json.decode(answer, type=Receipt)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise Undeliverable(f"What answers there gives no receipts: {error}") from error
+        raise Undeliverable(f"The server's answer is not a receipt: {error}") from error
 
 
 def _detail(answer: bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from usage.models import Category, RejectionReason
+from usage.vocabulary import Category, RejectionReason
 
 MIB = 2**20
 

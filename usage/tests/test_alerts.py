@@ -9,14 +9,15 @@ from django.db import IntegrityError
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
 from usage.ingestion import apply
-from usage.ingestion.alerts import crossed
+from usage.ingestion.alerts import crossed_thresholds
 from usage.ingestion.apply import apply_usage
-from usage.ingestion.places import Place
 from usage.ingestion.reports import Result
-from usage.models import Resource, UsageAlert
-from usage.services import line_snapshot
+from usage.ingestion.values import Place
+from usage.models import UsageAlert
+from usage.reading import line_snapshot
 from usage.tests.batches import GIB, JESUS, add_pack, counter, counts, make_free, report, take
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import Resource
 
 MINUTE = timedelta(minutes=1)
 
@@ -29,9 +30,9 @@ def said(of: str = JESUS) -> dict[tuple[str, int], datetime]:
 
 def test_a_resource_that_nothing_was_added_to_or_that_has_no_allowance_passes_no_threshold() -> None:
     place = Place(1, limit_bytes=100, minutes_limit=1, sms_limit=0, zero_rated=0)
-    assert crossed(place, (100, 0, 0, 0, 60, 9), [0, 0, 0, 0, 0, 9]) == []
-    assert crossed(place, (49, 0, 0, 0, 30, 9), [49, 0, 0, 0, 30, 0]) == [(Resource.VOICE, 50)]
-    assert crossed(place, (50, 0, 30, 0, 30, 9), [1, 0, 30, 0, 0, 0]) == [
+    assert crossed_thresholds(place, (100, 0, 0, 0, 60, 9), [0, 0, 0, 0, 0, 9]) == []
+    assert crossed_thresholds(place, (49, 0, 0, 0, 30, 9), [49, 0, 0, 0, 30, 0]) == [(Resource.VOICE, 50)]
+    assert crossed_thresholds(place, (50, 0, 30, 0, 30, 9), [1, 0, 30, 0, 0, 0]) == [
         (Resource.DATA, 50),
         (Resource.DATA, 80),
     ]
@@ -41,7 +42,7 @@ def test_a_resource_that_nothing_was_added_to_or_that_has_no_allowance_passes_no
 def test_only_what_is_not_free_uses_up_an_allowance(zero_rated: int) -> None:
     amounts = [1, 2, 4, 8, 0, 0]
     place = Place(1, limit_bytes=16, minutes_limit=0, sms_limit=0, zero_rated=zero_rated)
-    passed = [threshold for _, threshold in crossed(place, tuple(amounts), amounts)]
+    passed = [threshold for _, threshold in crossed_thresholds(place, tuple(amounts), amounts)]
     drawn = 15 - zero_rated  # each category has used as many bytes as its bit says
     assert passed == [threshold for threshold in (50, 80, 100) if drawn * 100 >= threshold * 16]
 
@@ -57,7 +58,7 @@ class TestWhatIsFree:
         assert shown["breakdown"]["used_social_bytes"] > 60 * GIB
         assert shown["percent"] == before["percent"] < 1
         assert said() == {}
-        assert not list(differences())
+        assert not list(find_differences())
 
     def test_the_rest_passes_thresholds_as_if_it_were_all(self, seeded: None, now: datetime) -> None:
         make_free("zero_rated_social")
@@ -155,7 +156,7 @@ def test_packs_bought_while_many_report_lose_no_report_and_no_alert(committed: N
     after = counter()
     assert after.version == before.version + applied
     assert after.used_social_bytes == before.used_social_bytes + applied * GIB // 4
-    assert not list(differences())
+    assert not list(find_differences())
     period = Subscription.objects.get(line__phone_number=JESUS)
     assert (period.limit_bytes, period.changes) == ((30 + 5 * packs) * GIB, packs)
     # 320 GiB of 180: whatever was read when, the last threshold of the last allowance is past.

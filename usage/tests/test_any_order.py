@@ -14,18 +14,10 @@ from hypothesis import strategies as st
 
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Result, UsageReport
-from usage.models import (
-    ALERT_THRESHOLDS,
-    COUNTER_FIELDS,
-    ZERO_RATED,
-    Category,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.models import UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.tests.batches import CARLA, GIB, JESUS, NOBODY, add_pack, make_free, report, suspend, terminate
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import ALERT_THRESHOLDS, COUNTER_FIELDS, ZERO_RATED, Category
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +126,7 @@ def test_any_order_cut_and_repetition_of_the_same_events_keeps_the_same_books(
                     results[outcome.result] += 1
                     if outcome.reason is not None:
                         rejected[outcome.report.event_id] = outcome.reason.value
-            assert not list(differences())
+            assert not list(find_differences())
             kept = books()
             said = set(UsageAlert.objects.values_list("subscription_id", "resource", "threshold"))
             assert before | said >= due_alerts()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from usage.live import broadcast
-from usage.live.broadcast import GROUP, TOGETHER, Broadcaster, message
+from usage import broadcast
+from usage.broadcast import GROUP, TOGETHER, Broadcaster, changed_message
 
 ONE, TWO, THREE = "0969786985", "0969786900", "0934567890"
 
@@ -48,14 +48,14 @@ def settle(broadcaster: Broadcaster) -> None:
 
 def named(layer: Layer) -> list[list[str]]:
     """The numbers of each message, in order."""
-    return [sorted(message["phone_numbers"]) for _, message in layer.sent]
+    return [sorted(changed_message["phone_numbers"]) for _, changed_message in layer.sent]
 
 
 def test_a_changed_line_is_named_to_the_processes_with_sockets(layer: Layer) -> None:
     broadcaster = Broadcaster()
     broadcaster.publish([ONE])
     settle(broadcaster)
-    assert layer.sent == [(GROUP, message([ONE]))]
+    assert layer.sent == [(GROUP, changed_message([ONE]))]
 
 
 def test_what_changes_while_a_message_is_under_way_is_named_once_and_publishing_waits_for_nothing(

@@ -8,8 +8,9 @@ import pytest
 
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
-from usage.models import Category, UsageCounter, UsageEvent
+from usage.models import UsageCounter, UsageEvent
 from usage.services import record_usage
+from usage.vocabulary import Category
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 

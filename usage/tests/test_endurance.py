@@ -66,7 +66,10 @@ class Running:
         assert held.events == keys == self.reported.events
         assert sums == held.counters == self.reported.counters
         assert held.days == self.reported.days
-        assert manage(self.stack.env, "verify_usage") == "Counters and days are the sums of their events.\n"
+        assert (
+            manage(self.stack.env, "verify_usage")
+            == "Counters and daily sums are equal to the sums of their events.\n"
+        )
 
 
 @pytest.fixture(scope="module")

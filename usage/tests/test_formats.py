@@ -20,7 +20,9 @@ from usage.ingestion.formats import (
     read_ndjson,
 )
 from usage.ingestion.reports import CATEGORY_NAMES, UsageReport
-from usage.models import QUANTITY_MAX, Category
+from usage.vocabulary import QUANTITY_MAX, Category
+
+pytestmark = pytest.mark.once
 
 AT = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 PLAIN = {

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from telcox.testing.databases import fresh_database, manage, manage_and_kill
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
-from usage.verification import differences
+from usage.verification import find_differences
 
 pytestmark = pytest.mark.django_db
 
@@ -52,10 +52,10 @@ def used() -> int:
 def test_each_record_is_counted_once_however_often_the_file_is_read(seeded: None, tmp_path: Path) -> None:
     before = used()
     file = write(tmp_path / "a.csv", HEADING, *(record(number) for number in range(2_500)))
-    assert imported(file) == f"{file}: 2500 records: 2500 counted, 0 counted before, 0 rejected"
-    assert imported(file) == f"{file}: 2500 records: 0 counted, 2500 counted before, 0 rejected"
+    assert imported(file) == f"{file}: 2500 records: 2500 counted, 0 already counted, 0 rejected"
+    assert imported(file) == f"{file}: 2500 records: 0 counted, 2500 already counted, 0 rejected"
     assert used() == before + 250_000
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_gzip_standard_input_and_several_files(
@@ -66,12 +66,12 @@ def test_gzip_standard_input_and_several_files(
     packed.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text))
     plain = write(tmp_path / "plain.csv", HEADING, record(2), record(3))
     assert imported(str(packed), plain).splitlines() == [
-        f"{packed}: 2 records: 2 counted, 0 counted before, 0 rejected",
-        f"{plain}: 2 records: 1 counted, 1 counted before, 0 rejected",
+        f"{packed}: 2 records: 2 counted, 0 already counted, 0 rejected",
+        f"{plain}: 2 records: 1 counted, 1 already counted, 0 rejected",
     ]
     stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(text)))
     monkeypatch.setattr(sys, "stdin", stdin)
-    assert imported("-") == "-: 2 records: 0 counted, 2 counted before, 0 rejected"
+    assert imported("-") == "-: 2 records: 0 counted, 2 already counted, 0 rejected"
 
 
 def test_columns_by_other_names_in_another_order_and_local_times(seeded: None, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_columns_by_other_names_in_another_order_and_local_times(seeded: None, t
     ]
     arguments += ["--column", "quantity=volume", "--delimiter", ";", "--time-zone", "America/Guayaquil"]
     for counted in (2, 0):
-        assert f"{counted} counted, {2 - counted} counted before" in imported(file, *arguments)
+        assert f"{counted} counted, {2 - counted} already counted" in imported(file, *arguments)
     events = UsageEvent.objects.filter(source="switch-7.csv").order_by("event_id")
     assert [(event.event_id, event.category, event.quantity) for event in events] == [
         ("row-1", "VOICE", 61),
@@ -118,7 +118,7 @@ def test_bad_records_cost_the_others_nothing_and_are_named(
         record(9),
     )
     errors = io.StringIO()
-    assert "9 records: 2 counted, 0 counted before, 7 rejected" in imported(file, stderr=errors)
+    assert "9 records: 2 counted, 0 already counted, 7 rejected" in imported(file, stderr=errors)
     named = errors.getvalue().splitlines()
     assert [line.partition(": ")[0].rpartition(" ")[2] for line in named] == [
         "2",
@@ -176,13 +176,15 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
     file = write(tmp_path / "cdr.csv", HEADING, *rows)
     with fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        manage(env, "migrate", "--verbosity=0")
+        migrate(env)
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers")
         killed = sum(manage_and_kill(env, "import_cdr", file, after=1.2 + chosen.random()) for _ in range(8))
         assert killed >= 4
-        assert f"60000 records: 0 counted, {known} counted before" in (
+        assert f"60000 records: 0 counted, {known} already counted" in (
             manage(env, "import_cdr", file) and manage(env, "import_cdr", file)
         )
-        assert manage(env, "verify_usage") == "Counters and days are the sums of their events.\n"
+        assert (
+            manage(env, "verify_usage") == "Counters and daily sums are equal to the sums of their events.\n"
+        )
         count = "from usage.models import *; print(UsageEvent.objects.filter(source='pgw-1').count())"
         assert int(manage(env, "shell", "--verbosity=0", "-c", count)) == known

@@ -9,15 +9,7 @@ from django.db import connection
 
 from customers.models import Line, LineStatus, Subscription
 from usage.ingestion.formats import Malformed
-from usage.models import (
-    COUNTER_MAX,
-    QUANTITY_MAX,
-    RejectedUsage,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.models import RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.services import redrive_usage
 from usage.tests.batches import (
     CARLA,
@@ -31,7 +23,8 @@ from usage.tests.batches import (
     report,
     take,
 )
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import COUNTER_MAX, QUANTITY_MAX
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +38,15 @@ def test_a_batch_counts_every_report_of_every_line(seeded: None, now: datetime) 
     assert counter().used_social_bytes == before[0].used_social_bytes + 105
     assert counter().version == before[0].version + 2
     assert counter(CARLA).used_voice_seconds == before[1].used_voice_seconds + 100
-    assert not list(differences())
+    assert not list(find_differences())
+
+
+def test_a_report_that_is_neither_counted_nor_refused_is_never_called_applied(
+    seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.ingestion.apply._write_once", lambda items, at: None)
+    with pytest.raises(RuntimeError, match="2 report"):
+        take(now, report("1"), report("2"), report("3", phone_number=NOBODY))
 
 
 def test_the_same_batch_again_is_all_duplicates_and_changes_nothing(seeded: None, now: datetime) -> None:
@@ -62,7 +63,7 @@ def test_a_batch_of_known_and_new_counts_the_new(seeded: None, now: datetime) ->
     take(now, report("2"), report("4"))
     receipt = take(now, *(report(str(number)) for number in range(1, 6)))
     assert counts(receipt) == (5, 3, 2, 0)
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_a_key_twice_in_a_batch_is_counted_once(seeded: None, now: datetime) -> None:
@@ -229,8 +230,8 @@ def test_operators_redrive_by_reason(seeded: None, now: datetime, capsys: pytest
     call_command("redrive_usage", reason="unknown_line")
     call_command("redrive_usage", reason="line_suspended")
     assert capsys.readouterr().out.splitlines() == [
-        "0 counted, 0 counted before, 1 still waiting",
-        "1 counted, 0 counted before, 0 still waiting",
+        "0 counted, 0 already counted, 1 still waiting",
+        "1 counted, 0 already counted, 0 still waiting",
     ]
 
 

@@ -19,18 +19,8 @@ from telcox.testing.threads import in_threads
 from usage.ingestion import apply
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, Result, UsageReport
-from usage.ingestion.statements import add_to_counters
-from usage.models import (
-    COUNTER_FIELDS,
-    Category,
-    IngestionAnswer,
-    RejectedUsage,
-    RejectionReason,
-    UsageAlert,
-    UsageCounter,
-    UsageDay,
-    UsageEvent,
-)
+from usage.ingestion.sql import add_to_counters
+from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.purging import (
     old_events,
     purge_answers,
@@ -38,7 +28,8 @@ from usage.purging import (
     purge_rejected,
 )
 from usage.services import record_usage
-from usage.verification import differences
+from usage.verification import find_differences
+from usage.vocabulary import COUNTER_FIELDS, Category, RejectionReason
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +91,7 @@ def test_events_go_and_what_they_added_up_to_stays(seeded: None) -> None:
     assert purge(chunk=7) == 101 + 6  # those of the fixtures
     assert not UsageEvent.objects.exists()
     assert what_stays() == before
-    assert not list(differences())
+    assert not list(find_differences())
     assert purge(chunk=7) == 0
 
 
@@ -111,7 +102,7 @@ def test_what_happened_on_the_day_itself_is_kept(seeded: None) -> None:
         send(UsageReport(JESUS, "SMS", 1, "pgw-1", f"{number}", moment))
     purge()
     assert UsageEvent.objects.get(source="pgw-1").event_id == "1"
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_a_resend_of_what_is_gone_is_too_late_and_of_what_is_there_a_duplicate(seeded: None) -> None:
@@ -126,7 +117,7 @@ def test_a_resend_of_what_is_gone_is_too_late_and_of_what_is_there_a_duplicate(s
             phone_number=JESUS, category=Category.SMS, quantity=1, source="t", at=LATER, occurred_at=FIRST_DAY
         )
     assert what_stays() != before
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_half_way_through_a_period_the_books_agree_and_nothing_counts_twice(seeded: None) -> None:
@@ -137,12 +128,12 @@ def test_half_way_through_a_period_the_books_agree_and_nothing_counts_twice(seed
         pass
     gone = 20 - UsageEvent.objects.filter(source="pgw-1").count()
     assert 0 < gone < 20
-    assert not list(differences())
+    assert not list(find_differences())
     assert became(send(*reports)) == ["too_late"] * gone + ["duplicate"] * (20 - gone)
     assert became(send(used(50, day=19))) == ["too_late"]
     purge(chunk=5)
     assert not UsageEvent.objects.exists()
-    assert not list(differences())
+    assert not list(find_differences())
 
 
 def test_verify_still_sees_what_is_wrong_before_and_after_the_day(seeded: None) -> None:
@@ -157,10 +148,10 @@ def test_verify_still_sees_what_is_wrong_before_and_after_the_day(seeded: None) 
     ]:
         with transaction.atomic():
             changed.update(used_social_bytes=5)
-            assert [difference.where for difference in differences()] == [named]
+            assert [difference.where for difference in find_differences()] == [named]
             transaction.set_rollback(True)
     UsageEvent.objects.filter(event_id="e-50").delete()
-    assert "version" in [difference.where for difference in differences()]
+    assert "version" in [difference.where for difference in find_differences()]
 
 
 def test_only_the_given_periods_are_purged_and_the_others_count_on(seeded: None) -> None:
@@ -220,7 +211,7 @@ class TestUsageBetweenTwoPeriods:
         assert purge() == 1 + 6
         renew_subscriptions(at=LATER)
         assert became(send(used(1, day=31), used(2))) == ["duplicate", "too_late"]
-        assert not list(differences())
+        assert not list(find_differences())
 
 
 class TestAPeriodThatWasCutShort:
@@ -244,7 +235,7 @@ class TestAPeriodThatWasCutShort:
             ("e-3", 1),
             ("e-4", 2),
         ]
-        assert not list(differences())
+        assert not list(find_differences())
 
     def test_it_is_purged_and_nothing_counts_twice(self, seeded: None) -> None:
         send(used(1, day=5), used(3, day=5))
@@ -264,7 +255,7 @@ class TestAPeriodThatWasCutShort:
         assert purge() == 2 + 2  # those of the fixtures' other lines
         assert became(send(used(1, day=5), used(3, day=5), used(4, day=5))) == ["too_late"] * 3
         assert what_stays() == before
-        assert not list(differences())
+        assert not list(find_differences())
 
 
 def test_answers_and_settled_rejections_of_before_go(seeded: None) -> None:
@@ -329,10 +320,10 @@ def test_in_any_order_of_sending_purging_renewing_and_cutting_short_nothing_coun
                 case _:
                     of = EVERY if step == "purge" else EVERY.filter(sequence=1)
                     purge((FIRST_DAY + timedelta(days=what)).date(), of, chunk=3)
-            assert not list(differences())
+            assert not list(find_differences())
         renew_subscriptions(at=LATER)
         send_again(range(12))
-        assert not list(differences())
+        assert not list(find_differences())
         assert max(applied.values()) <= 1
         transaction.set_rollback(True)
 
@@ -359,7 +350,7 @@ def race(attempts: int) -> tuple[Counter[str], int]:
     counted.update(
         o.report.event_id for o in send(*reports) if o.result is Result.APPLIED and o.report.event_id
     )
-    return counted, len(list(differences()))
+    return counted, len(list(find_differences()))
 
 
 @pytest.mark.mariadb
@@ -385,7 +376,7 @@ class TestAtOnce:
         send(*(used(number, day=number % 25) for number in range(2_000)))
         expected = old_events(of=EVERY, before=NEW_YEAR).events
         assert sum(in_threads(lambda _: purge(chunk=30), range(4), threads=4)) == expected
-        assert not list(differences())
+        assert not list(find_differences())
 
 
 @pytest.mark.mariadb

@@ -6,17 +6,11 @@ from django.db import IntegrityError, transaction
 from billing.sales.renewal import renew_subscriptions
 from customers.models import Line, LineStatus, Subscription
 from telcox.common.errors import DomainError, NotFound, Unprocessable
-from usage.models import (
-    COUNTER_FIELDS,
-    COUNTER_MAX,
-    QUANTITY_MAX,
-    Category,
-    UsageCounter,
-    UsageEvent,
-    started_minutes,
-)
-from usage.services import RecordedUsage, line_snapshot, line_states, record_usage, watched_line
+from usage.models import UsageCounter, UsageEvent
+from usage.reading import line_snapshot, line_states, watched_line
+from usage.services import RecordedUsage, record_usage
 from usage.tests.batches import add_pack
+from usage.vocabulary import COUNTER_FIELDS, COUNTER_MAX, QUANTITY_MAX, Category, started_minutes
 
 pytestmark = pytest.mark.django_db
 

@@ -25,6 +25,8 @@ from telcox.testing.embedded import demo_env
 from telcox.testing.processes import ROOT, free_port, wait_until
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.once
+
 TOKEN = """
 from rest_framework.authtoken.models import Token
 print(Token.objects.get(user__username="demo").key)
@@ -253,7 +255,7 @@ class TestAgainstMisbehaviour:
         assert len(stub.bodies) == 1
 
     def test_it_does_not_try_for_ever(self) -> None:
-        with pytest.raises(CommandError, match="cannot be asked"):
+        with pytest.raises(CommandError, match="cannot be reached"):
             simulated(f"http://127.0.0.1:{free_port()}", "--patience=0.5")
         with Stub(*[503] * 99) as stub, pytest.raises(CommandError, match="answers 503, Not so, after"):
             simulated(stub.url, "--patience=0.5")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from usage.ingestion.formats import Malformed, read_json
 from usage.ingestion.receipts import Receipt, Rejection
 from usage.ingestion.reports import UsageReport
-from usage.models import Category
 from usage.services import take_usage
 from usage.simulation.tally import Tally
 from usage.simulation.traffic import Batch, Element, Subscriber, Traffic
+from usage.vocabulary import Category
 
 AT = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 BEGUN = datetime(2026, 11, 23, 5, 16, 2, tzinfo=UTC)

@@ -1,11 +1,14 @@
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.models import COUNTER_MAX
 from usage.snapshot import Snapshot, build_snapshot, snapshot_version
+from usage.vocabulary import COUNTER_MAX
+
+pytestmark = pytest.mark.once
 
 END = datetime(2026, 12, 23, 5, 16, 2, tzinfo=UTC)
 USED = {

@@ -11,9 +11,11 @@ from django.db import OperationalError
 
 from telcox.common.errors import TooBusy
 from telcox.testing.processes import wait_until
-from usage.ingestion import together
-from usage.ingestion.reports import Outcome, UsageReport
-from usage.ingestion.together import MOST, Together
+from usage.ingestion import group_commit
+from usage.ingestion.group_commit import MOST, Together
+from usage.ingestion.reports import Outcome, Result, UsageReport
+
+pytestmark = pytest.mark.once
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -41,13 +43,13 @@ class Books:
             raise OperationalError(2006, "gone")
         if "poison" in names:
             raise ZeroDivisionError
-        return [Outcome(report) for report in reports]
+        return [Outcome(report, Result.APPLIED) for report in reports]
 
 
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
     books = Books()
-    monkeypatch.setattr(together, "apply_usage", books.apply_usage)
+    monkeypatch.setattr(group_commit, "apply_usage", books.apply_usage)
     return books
 
 

@@ -13,7 +13,7 @@ from rest_framework.authtoken.models import Token
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageEvent
-from usage.verification import differences
+from usage.verification import find_differences
 
 PATH = "/api/usage/events"
 JESUS, NOBODY = "0969786985", "0999999999"
@@ -250,4 +250,4 @@ class TestAtOnce:
 
         applied = sum(in_threads(send, range(48), threads=8))
         assert applied == UsageEvent.objects.filter(source="pgw-1").count() == 400
-        assert not list(differences())
+        assert not list(find_differences())

@@ -13,13 +13,13 @@ from django.utils import translation
 
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared, wait_for_processes
+from billing.management.workers import run_shared, wait_for_processes, worker_count
 from billing.models import BillingRun, RunState
 from billing.runs.figures import Figures, figures_of
-from billing.runs.rehearsing import Rehearsal, rehearsals
+from billing.runs.rehearsing import Rehearsal, rehearse_period
 from billing.runs.running import bill_open_chunks, resume_run, start_run, stop_run
-from billing.sales.periods import Share
 from billing.tasks import bill_run
+from telcox.common.database.batches import Share
 from telcox.common.errors import DomainError
 
 # How often it is looked how far others have come, in seconds.
@@ -28,27 +28,30 @@ LOOKED_EVERY = 0.5
 
 class Command(BaseCommand):
     help = (
-        "Bills all that has ended in a period, and has no invoice. It can be stopped, killed, and resumed: "
-        "each is billed once. Workers do it where there is a broker; else it is done here."
+        "Bill every period that has ended by the end of a month and has no invoice. The run can be stopped, "
+        "killed and resumed: each period is billed once. Celery workers do the work if there is a broker; "
+        "otherwise this process does it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("period", metavar="PERIOD", help="2026-11: what has ended by the end of November")
+        parser.add_argument(
+            "period", metavar="PERIOD", help="2026-11: periods that ended by the end of November"
+        )
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
-            "--dry-run", action="store_true", help="say what it would come to and what is odd; write nothing"
+            "--dry-run", action="store_true", help="show the totals and what is suspicious; write nothing"
         )
         what.add_argument(
-            "--resume", action="store_true", help="go on with it, and take it over from whoever is at it"
+            "--resume", action="store_true", help="continue the run; takes it over if another process has it"
         )
-        what.add_argument("--stop", action="store_true", help="let nobody begin any more of it")
+        what.add_argument("--stop", action="store_true", help="stop the run: no further chunk is started")
         clock.add_arguments(parser)
         workers.add_arguments(parser)
 
     def handle(
         self, *args: Any, period: str, date: date | None, ahead: bool, workers: int | None, **options: Any
     ) -> None:
-        at = clock.moment(date, ahead=ahead)
+        at = clock.moment_for(date, ahead=ahead)
         try:
             if options["dry_run"]:
                 self._rehearse(period, at)
@@ -65,7 +68,9 @@ class Command(BaseCommand):
         here = workers or not settings.CELERY_BROKER_URL
         try:
             with Bars({"invoices": figures.size - figures.done}) as bars:
-                for done in shared(partial(_share, run), number(workers)) if here else _by_workers(run):
+                for done in (
+                    run_shared(partial(_share, run), worker_count(workers)) if here else _by_workers(run)
+                ):
                     bars.update("invoices", done)
         except KeyboardInterrupt:
             with suppress(DomainError):  # it has just been done
@@ -74,23 +79,23 @@ class Command(BaseCommand):
         run.refresh_from_db()
         self._tell(run)
         if run.state != RunState.DONE:
-            raise CommandError(f"Not done: `bill_period {run.period} --resume` goes on")
+            raise CommandError(f"Not finished: `bill_period {run.period} --resume` continues the run")
         if aside := run.parked.waiting().count():
-            raise CommandError(f"{aside} bill(s) set aside: the back-office says why")
+            raise CommandError(f"{aside} quarantined bill(s): see the reasons in the back-office")
 
     def _tell(self, run: BillingRun) -> None:
         figures = figures_of(run)
         self.stdout.write(
             f"{run.period}, {run.state.lower()}: {figures.done} of {figures.size} done, "
-            f"{_amounts(figures)}, {figures.parked} set aside; {figures.rate:,.0f} a second"
+            f"{_amounts(figures)}, {figures.parked} quarantined; {figures.rate:,.0f} a second"
         )
 
     def _rehearse(self, period: str, at: datetime) -> None:
-        steps = rehearsals(period=period, at=at)
+        steps = rehearse_period(period=period, at=at)
         found, done = next(steps), 0
-        with Bars({"looked at": found.size}) as bars:
+        with Bars({"examined": found.size}) as bars:
             for found in steps:
-                bars.update("looked at", found.done - done)
+                bars.update("examined", found.done - done)
                 done = found.done
         with translation.override("en"):  # as everything else that a command says
             self.stdout.write("\n".join(_told(found)))
@@ -118,15 +123,15 @@ def _by_workers(run: BillingRun) -> Iterator[int]:
             yield done - before
         elif time.monotonic() - heard > settings.RUN_SILENT_SECONDS:
             raise CommandError(
-                f"No worker has done anything for {settings.RUN_SILENT_SECONDS:g} seconds. Is one there "
-                "(bin/worker)? --workers does it here"
+                f"No worker has made progress for {settings.RUN_SILENT_SECONDS:g} seconds. Start one "
+                "(bin/worker), or bill in this process with --workers"
             )
 
 
 def _told(rehearsal: Rehearsal) -> Iterator[str]:
     yield (
-        f"{rehearsal.period} as of {rehearsal.at.isoformat()}, and nothing is written: "
-        f"{_amounts(rehearsal)}, {rehearsal.parked} set aside"
+        f"{rehearsal.period} as of {rehearsal.at.isoformat()}, dry run, nothing is written: "
+        f"{_amounts(rehearsal)}, {rehearsal.parked} quarantined"
     )
     for oddity, count in rehearsal.counts.items():
         yield f"{oddity.label}: {count}"

@@ -16,20 +16,22 @@ TABLES = {"invoices": documents_table, "payments": payments_table}
 
 class Command(BaseCommand):
     help = (
-        "Writes the documents of a period, invoices and credit notes, or the payments of its invoices, into "
-        "a file for finance."
+        "Export the documents of a period (invoices and credit notes), or the payments of its invoices, to a "
+        "CSV or XLSX file for finance."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=TABLES)
         parser.add_argument("period", type=_period, metavar="PERIOD", help="2026-11")
         parser.add_argument("--format", choices=["csv", "xlsx"], default="csv")
-        parser.add_argument("--output", type=Path, metavar="FILE", help="(documents-2026-11.csv)")
+        parser.add_argument(
+            "--output", type=Path, metavar="FILE", help="file to write (documents-2026-11.csv)"
+        )
 
     def handle(self, *args: Any, what: str, period: str, output: Path | None, **options: Any) -> None:
         table = TABLES[what](Selection(period))
         path = output or Path(f"{table.name}.{options['format']}")
-        rows = Counted(table.rows)
+        rows = CountedRows(table.rows)
         table = table._replace(rows=iter(rows))
         try:
             with path.open("wb") as file:
@@ -42,7 +44,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{path}: {rows.number} rows")
 
 
-class Counted:
+class CountedRows:
     """Rows, with a bar on a terminal while they pass."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
@@ -59,5 +61,5 @@ def _period(text: str) -> str:
     try:
         PERIOD(text)
     except ValidationError as error:
-        raise ArgumentTypeError("a period is written 2026-11") from error
+        raise ArgumentTypeError("write the period as year and month: 2026-11") from error
     return text

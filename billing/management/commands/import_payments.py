@@ -25,16 +25,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="say what would become of it, and keep nothing; the invoices stay locked meanwhile",
+            help="show the result and keep nothing; the invoices are locked meanwhile",
         )
         parser.add_argument(
             "--separator",
             choices=[TAB if mark == "\t" else mark for mark in SEPARATORS],
             default="",
-            help="between columns (what the heading shows)",
+            help="column separator (detected from the heading)",
         )
         parser.add_argument(
-            "--decimal", choices=[",", "."], default="", help="mark of decimals (what an amount shows)"
+            "--decimal", choices=[",", "."], default="", help="decimal mark (detected from the amounts)"
         )
 
     def handle(self, *args: Any, file: str, separator: str, decimal: str, **options: Any) -> None:
@@ -62,12 +62,15 @@ class Command(BaseCommand):
         if report.untold:
             self.stderr.write(f"and {report.untold} more")
         self.stdout.write(
-            f"{name}: {report.read} rows: {report.matched} payment(s) over {report.matched_amount}, "
-            f"{report.known} imported before, {report.unmatched} waiting, {report.debits} debit(s), "
+            f"{name}: {report.read} rows: {report.matched} payment(s) totalling {report.matched_amount}, "
+            f"{report.known} already imported, {report.unmatched} waiting, {report.debits} debit(s), "
             f"{report.bad} bad"
         )
         if report.bad:
-            raise CommandError(f"{report.bad} row(s) could not be read: they are named above")
+            raise CommandError(
+                f"{report.bad} row(s) could not be read: correct the rows listed above and import the file "
+                "again"
+            )
 
 
 @dataclass

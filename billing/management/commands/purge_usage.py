@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from billing.management.arguments import at_least_one, day
-from billing.periods import invoiced_periods
+from billing.invoicing.closing import invoiced_periods
+from billing.management.arguments import at_least_one, parse_day
 from telcox.common.errors import DomainError
 from usage.purging import (
     CHUNK,
@@ -24,21 +24,24 @@ from usage.purging import (
 
 class Command(BaseCommand):
     help = (
-        "Deletes the usage events of invoiced periods that happened before a day, with the answers and "
-        "rejected reports of before it; counters, days and alerts stay. It can be killed and run again."
+        "Delete the usage events of invoiced periods before a day, with the stored answers and rejected "
+        "reports from before that day. Counters, daily sums and alerts are kept. It can be killed and run "
+        "again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--before",
-            type=day,
+            type=parse_day,
             required=True,
             metavar="DATE",
             help="2026-07-01: the first day that is kept",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
         parser.add_argument(
-            "--chunk", type=at_least_one, default=CHUNK, help=f"rows deleted by one transaction ({CHUNK})"
+            "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
+        )
+        parser.add_argument(
+            "--chunk", type=at_least_one, default=CHUNK, help=f"rows deleted per transaction ({CHUNK})"
         )
 
     def handle(self, *args: Any, before: date, dry_run: bool, chunk: int, **options: Any) -> None:
@@ -64,12 +67,13 @@ class Command(BaseCommand):
         )
         if going.kept_events:
             self.stdout.write(
-                f"{going.kept_events} events of {going.kept_periods} periods kept: these are not invoiced"
+                f"{going.kept_events} events of {going.kept_periods} periods kept: the "
+                "periods are not invoiced"
             )
         if going.unsettled:
             self.stdout.write(
-                f"{going.unsettled} events kept: they happened after their period had run out, and the next "
-                "is not begun or not invoiced"
+                f"{going.unsettled} events kept: they happened after their period had expired, and the next "
+                "period has not started or is not invoiced"
             )
 
 

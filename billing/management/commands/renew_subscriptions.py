@@ -5,21 +5,23 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared
-from billing.sales.renewal import lines_due, renewals
+from billing.management.workers import run_shared, worker_count
+from billing.sales.renewal import lines_due, renew_due_lines
 
 
 class Command(BaseCommand):
-    help = "Begins the next period of every auto-renewing line whose period has ended, missed ones included."
+    help = (
+        "Start the next period of every auto-renewing line whose period has ended, including missed periods."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         clock.add_arguments(parser)
         workers.add_arguments(parser)
 
     def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
-        at, begun = clock.moment(date, ahead=ahead), 0
-        with Bars({"begun": lines_due(at).count()}) as bars:
-            for step in shared(lambda share: renewals(at=at, share=share), number(workers)):
+        at, begun = clock.moment_for(date, ahead=ahead), 0
+        with Bars({"started": lines_due(at).count()}) as bars:
+            for step in run_shared(lambda share: renew_due_lines(at=at, share=share), worker_count(workers)):
                 begun += step
-                bars.update("begun", step)
-        self.stdout.write(f"{begun} period(s) begun")
+                bars.update("started", step)
+        self.stdout.write(f"{begun} period(s) started")

@@ -5,18 +5,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.daily import DayRun, Step, day_run, work_due
+from billing.daily import DayRun, day_run, work_due
 from billing.management import clock, workers
 from billing.management.progress import Bars
-from billing.management.workers import number, shared
-from billing.sales.periods import Share
+from billing.management.workers import run_shared, worker_count
+from telcox.common.database.batches import Share
 
 
 class Command(BaseCommand):
     help = (
-        "Does all that is due: begins periods (missed ones included), ends lines, bills what has ended, "
-        "reminds of what is overdue, suspends lines that are not paid. It can be run twice, late, in several "
-        "places at once, and be killed and run again."
+        "Do everything that is due: start periods (including missed ones), end lines, bill ended periods, "
+        "send reminders of overdue invoices, suspend lines for non-payment. It can be run twice, late, on "
+        "several machines at once, and can be killed and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,25 +24,22 @@ class Command(BaseCommand):
         workers.add_arguments(parser)
 
     def handle(self, *args: Any, date: date | None, ahead: bool, workers: int | None, **options: Any) -> None:
-        at = clock.moment(date, ahead=ahead)
+        at = clock.moment_for(date, ahead=ahead)
         run = DayRun()
         with Bars(work_due(at=at)) as bars:
-            for result in shared(partial(_share, at), number(workers)):
-                if isinstance(result, DayRun):
-                    run += result
-                else:
-                    bars.update(result.work, result.done)
+            for step in run_shared(partial(_share, at), worker_count(workers)):
+                run += step
+                for work, done in step.done().items():
+                    if done:
+                        bars.update(work, done)
         self.stdout.write(
-            f"As of {at.isoformat()}: {run.begun} period(s) begun, {run.ended} line(s) ended, "
-            f"{run.invoices} invoice(s) issued over {run.total}, {run.reminders} invoice(s) reminded of, "
+            f"As of {at.isoformat()}: {run.begun} period(s) started, {run.ended} line(s) ended, "
+            f"{run.invoices} invoice(s) issued totalling {run.total}, {run.reminders} reminder(s) queued, "
             f"{run.suspended} line(s) suspended"
         )
         if run.parked:
-            raise CommandError(f"{run.parked} bill(s) set aside: the back-office says why")
+            raise CommandError(f"{run.parked} quarantined bill(s): see the reasons in the back-office")
 
 
-def _share(at: datetime, share: Share) -> Iterator[Step | DayRun]:
-    """The steps, and at the end what they came to."""
-    run = DayRun()
-    yield from day_run(run, at=at, share=share)
-    yield run
+def _share(at: datetime, share: Share) -> Iterator[DayRun]:
+    return day_run(at=at, share=share)

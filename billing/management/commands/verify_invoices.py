@@ -8,29 +8,31 @@ from billing.models import InvoiceSeries
 from billing.verification.chain import Chain
 
 
-def noted(text: str) -> tuple[str, str]:
+def parse_note(text: str) -> tuple[str, str]:
     number, equals, seal = text.rpartition("=")
     if not equals or len(seal) != 64:
-        raise ArgumentTypeError("a document's number and its seal: 001-001-000000017=9f86d0…")
+        raise ArgumentTypeError("write the document's number and its seal: 001-001-000000017=9f86d0…")
     return number, seal
 
 
 class Command(BaseCommand):
     help = (
-        "Proves that documents are the ones that were issued: numbered without a gap, sealed one after the "
-        "other, adding up, and credited, paid and void as they say. Names the first of each series that is "
-        "not, and prints the last seals: noted elsewhere, they prove later on that nothing is missing."
+        "Verify that documents are unchanged since they were issued: numbered without gaps, sealed in a hash "
+        "chain, with correct sums, and credited, paid and void as recorded. Prints the first fault of each "
+        "series, and the last seals: kept elsewhere, they prove later that no document is missing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--series", action="append", help="only this one (001-001); may be repeated")
+        parser.add_argument(
+            "--series", action="append", help="verify only this series (001-001); may be repeated"
+        )
         parser.add_argument(
             "--noted",
             action="append",
-            type=noted,
+            type=parse_note,
             default=[],
             metavar="NUMBER=SEAL",
-            help="a document must bear this seal; may be repeated",
+            help="a document must have this seal; may be repeated",
         )
 
     def handle(
@@ -40,17 +42,17 @@ class Command(BaseCommand):
         if series:
             chosen = chosen.filter(prefix__in=series)
             if unknown := set(series) - {each.prefix for each in chosen}:
-                raise CommandError(f"there is no series {', '.join(sorted(unknown))}")
+                raise CommandError(f"unknown series: {', '.join(sorted(unknown))}")
         wrong, seals = 0, dict(noted)
         with Bars({each.prefix: each.last_number for each in chosen}) as bars:
             for each in chosen:
                 chain = Chain(each, noted=seals)
-                for done in chain.walk():
-                    bars.update(each.prefix, done)
+                for page in chain.walk():
+                    bars.update(each.prefix, page.documents)
                 wrong += chain.wrong
                 self._tell(chain)
         for number in seals:
-            self.stdout.write(f"{number}: it is not there, and its seal was noted")
+            self.stdout.write(f"{number}: the document is missing, and its seal was noted")
         if wrong := wrong + len(seals):
             raise CommandError(f"{wrong} fault(s)")
 

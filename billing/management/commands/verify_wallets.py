@@ -3,14 +3,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.wallets.verification import wallet_faults
+from billing.verification.wallets import wallet_faults
 
 
 class Command(BaseCommand):
-    help = "Compares every wallet with the entries that made it, and prints the first thing wrong with each."
+    help = "Compare every wallet with the sum of its entries, and print the first fault of each wallet."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--most", type=int, default=100, help="stop after so many wallets (100)")
+        parser.add_argument("--most", type=int, default=100, help="stop after this many wallets (100)")
 
     def handle(self, *args: Any, most: int, **options: Any) -> None:
         found = 0
@@ -18,5 +18,5 @@ class Command(BaseCommand):
             found += 1
             self.stdout.write(str(fault))
         if found:
-            raise CommandError(f"{found} wallet(s) wrong")
+            raise CommandError(f"{found} wallet(s) with faults")
         self.stdout.write("Wallets are the sums of their entries.")

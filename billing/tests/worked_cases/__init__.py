@@ -8,15 +8,15 @@ from billing.tests.worked_cases.use import BEYOND, CUT_SHORT, PACKS, ROLLOVER
 
 CHAPTERS = {
     "A full period": FULL,
-    "A part of a period": PARTS,
+    "Proration: a part of a period": PARTS,
     "Suspended by the operator": SUSPENDED,
-    "Beyond the allowance": BEYOND,
+    "Overage": BEYOND,
     "Packs": PACKS,
-    "Cut short": CUT_SHORT,
+    "Periods that are cut short": CUT_SHORT,
     "Rollover": ROLLOVER,
-    "Late use": LATE_USE,
+    "Late usage": LATE_USE,
     "Discounts": DISCOUNTS,
-    "The spend limit": SPEND_LIMIT,
-    "Tax, and half cents": TAX,
+    "The spending limit": SPEND_LIMIT,
+    "Tax and rounding": TAX,
 }
 CASES: list[Case] = [case for chapter in CHAPTERS.values() for case in chapter]

@@ -23,7 +23,7 @@ def cases() -> str:
 
 
 def _table(of_it: list[Case]) -> str:
-    head = ("what happened", "how it is reckoned", "lines", "tax", "total")
+    head = ("what happened", "how it is calculated", "lines", "tax", "total")
     rows = [head, ("---", "---", "---", "---:", "---:"), *map(_row, of_it)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

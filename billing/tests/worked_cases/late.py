@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from billing.late import charged_late
 from billing.rating import LateUse, RatingInputs, Used
+from billing.rating.late_charges import charged_late
 from billing.tests.late import billed_by, with_use
 from billing.tests.worked_cases.case import (
     Case,
@@ -33,7 +33,7 @@ LATE_USE = [
     Case(
         "More than was left",
         "November was billed with 29 GB; then 3.5 GB of it arrive.",
-        "32.5 − 30 = 2.5 GB are beyond November's allowance",
+        "32.5 − 30 = 2.5 GB of overage in November",
         december(bill(used=used("29")), used("32.5")),
         [FEE, data("2.5", "1.00", "2.50", tax="0.38")],
         "28.18",
@@ -48,7 +48,7 @@ LATE_USE = [
     ),
     Case(
         "The difference of two roundings",
-        "November was billed with 30.504 GB; then 0.002 GB of it arrive, and a minute beyond the 600.",
+        "November was billed with 30.504 GB; then 0.002 GB of it arrive, and a minute of overage.",
         "0.506 GB are 0.51, less 0.50 that was billed: 0.01, though 0.002 GB alone would be nothing; "
         "tax 0.0015 → 0.00, and 0.0075 → 0.01",
         december(bill(used=used("30.504", minutes=600)), used("30.506", minutes=601)),
@@ -79,7 +79,7 @@ LATE_USE = [
     Case(
         "Each period's own spend limit",
         "The limit is 4.00. November was billed with 33 GB; 39 were used.",
-        "Of November's 4.00 there is room for one: 1 GB. December's 4.00 are all there",
+        "Of November's 4.00, 1.00 is left: 1 GB. December's 4.00 are untouched",
         december(
             bill(used=used("33"), spend_limit=Decimal("4.00")),
             used("39"),

@@ -84,7 +84,7 @@ PARTS = [
     Case(
         "The same, with 2 GB too many",
         "Sold on 18 November, 15 GB used.",
-        "15 − 13 = 2 GB beyond",
+        "15 − 13 = 2 GB of overage",
         bill(nov(18, 30), used("15")),
         [plan("9.53", tax="1.43"), data("2", "1.00", "2.00", tax="0.30")],
         "13.26",

@@ -63,7 +63,7 @@ BEYOND = [
     Case(
         "Minutes, started ones",
         "610 minutes and one second spoken.",
-        "10 minutes and 1 second beyond → 11 minutes; tax 0.0825 → 0.08",
+        "10 minutes and 1 second of overage → 11 minutes; tax 0.0825 → 0.08",
         bill(used=used(minutes=610, seconds=1)),
         [FEE, voice("11", "0.05", "0.55", tax="0.08")],
         "25.93",
@@ -79,7 +79,7 @@ BEYOND = [
     Case(
         "Messages",
         "203 messages sent.",
-        "3 beyond; tax 0.0225 → 0.02",
+        "3 messages of overage; tax 0.0225 → 0.02",
         bill(used=used(sms=203)),
         [FEE, sms("3", "0.05", "0.15", tax="0.02")],
         "25.47",
@@ -87,7 +87,7 @@ BEYOND = [
     Case(
         "All three",
         "32.5 GB, 610 minutes, 203 messages.",
-        "2.5 GB, 10 minutes and 3 messages beyond",
+        "2.5 GB, 10 minutes and 3 messages of overage",
         bill(used=used("32.5", minutes=610, sms=203)),
         [
             FEE,
@@ -100,7 +100,7 @@ BEYOND = [
     Case(
         "Zero-rated social networks",
         "40 GB of social networks, which the plan does not count, 25 of films, 6 of browsing.",
-        "25 + 6 = 31 GB; 1 beyond",
+        "25 + 6 = 31 GB; 1 GB of overage",
         bill(
             used=Used(social_bytes=40 * GB, entertainment_bytes=25 * GB, navigation_search_bytes=6 * GB),
             plan=replace(MOVIL_30, zero_rated_social=True),
@@ -118,7 +118,7 @@ BEYOND = [
     ),
     Case(
         "No price for it",
-        "50 GB used of a plan that wants nothing for more data.",
+        "50 GB used of a plan whose overage price for data is 0.",
         "20 GB × 0.00: no line",
         bill(used=used("50"), plan=replace(MOVIL_30, overage_price_per_gb=Decimal(0))),
         [FEE],
@@ -146,7 +146,7 @@ PACKS = [
     Case(
         "Several packs, and more than they hold",
         "38 GB and 690 minutes used; packs of 5 GB, 1 GB and 100 minutes.",
-        "38 − 30 − 5 − 1 = 2 GB beyond; 690 of 700 minutes; tax of 1.50 is 0.225 → 0.23",
+        "38 − 30 − 5 − 1 = 2 GB of overage; 690 of 700 minutes; tax of 1.50 is 0.225 → 0.23",
         bill(
             used=used("38", minutes=690),
             packs=(FIVE_GB, pack_of("1 GB", "1.50", "1"), pack_of("100 minutes", "3.00", minutes=100)),
@@ -202,7 +202,7 @@ CUT_SHORT = [
     Case(
         "Cut short, more used than sold",
         "33 GB used on the first three days of November; then the plan was changed.",
-        "3 of 30 days, but all 30 GB: 22.00; 33 − 30 = 3 GB beyond",
+        "3 of 30 days, but all 30 GB: 22.00; 33 − 30 = 3 GB of overage",
         bill(nov(1, 3), used=used("33")),
         [FEE, data("3", "1.00", "3.00", tax="0.45")],
         "28.75",
@@ -230,7 +230,7 @@ ROLLOVER = [
     Case(
         "What came from the period before",
         "5 GB and 50 minutes came; 36 GB, 640 minutes and 200 messages used.",
-        "36 − 30 − 5 = 1 GB beyond; half of 650 − 640 = 10 minutes goes on",
+        "36 − 30 − 5 = 1 GB of overage; half of 650 − 640 = 10 minutes rolls over",
         bill(used=used("36", minutes=640, sms=200), plan=HALF_ROLLS_OVER, carried_in=allowance("5", 50)),
         [FEE, data("1", "1.00", "1.00", tax="0.15")],
         "26.45",
@@ -248,7 +248,7 @@ ROLLOVER = [
     Case(
         "Late use after rolling over",
         "20 GB were used, so 5 GB went to December; then 6 GB of November are reported late.",
-        "30 − 5 = 25 GB are November's; 26 − 25 = 1 GB beyond",
+        "30 − 5 = 25 GB are November's; 26 − 25 = 1 GB of overage",
         bill(NOVEMBER, used("26"), plan=HALF_ROLLS_OVER, carried_out=allowance("5")),
         [FEE, data("1", "1.00", "1.00", tax="0.15")],
         "26.45",

@@ -8,13 +8,13 @@ from customers.bss.standin import BssStandin, Failure, Switches
 
 
 class Command(BaseCommand):
-    help = "Serves a stand-in for the operator's BSS; `PUT /switches` makes it slow or broken while it runs."
+    help = "Serve a stand-in for the operator's BSS. `PUT /switches` makes it slow or broken."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8001)
-        parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+        parser.add_argument("--delay", type=float, default=0.0, help="seconds to wait before each answer (0)")
         parser.add_argument("--failure", type=Failure, choices=list(Failure), default=Failure.NONE)
 
     def handle(self, *args: Any, **options: Any) -> None:

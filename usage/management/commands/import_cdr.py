@@ -17,8 +17,8 @@ from django.db import connection, reset_queries
 from django.utils import timezone
 from tqdm import tqdm
 
-from telcox.common.collector import spare_the_server
-from usage.ingestion.cdr import COLUMNS, Layout, NotADetailRecord, Records, read_cdr, text_of
+from telcox.common.garbage_collector import spare_the_server
+from usage.ingestion.cdr import COLUMNS, NotADetailRecord, RecordLayout, Records, read_cdr, text_of
 from usage.ingestion.receipts import Receipt
 from usage.services import take_usage
 
@@ -31,24 +31,24 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Counts the usage in detail records (CSV, plain or gzip; - is standard input). Each record counts "
-        "once: killed and run again, or run twice, it ends in the same state."
+        "Import usage from call detail records (CSV, plain or gzip; - is standard input). Each record is "
+        "counted once, also if the command is killed and run again, or run twice."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE")
-        parser.add_argument("--source", help="of records that name none (the file's name)")
+        parser.add_argument("--source", help="source of records that name none (the file's name)")
         parser.add_argument(
             "--column",
             action="append",
             default=[],
             type=_column,
             metavar="OURS=THEIRS",
-            help=f"what the file calls one of {', '.join(COLUMNS)}",
+            help=f"the file's name for one of the columns {', '.join(COLUMNS)}",
         )
-        parser.add_argument("--delimiter", default=",", help="between columns (,)")
-        parser.add_argument("--time-zone", type=_time_zone, help="of moments without an offset")
-        parser.add_argument("--workers", type=int, default=3, help="batches under way at once (3)")
+        parser.add_argument("--delimiter", default=",", help="column separator (,)")
+        parser.add_argument("--time-zone", type=_time_zone, help="time zone of times without an offset")
+        parser.add_argument("--workers", type=int, default=3, help="batches counted in parallel (3)")
 
     def handle(self, *args: Any, files: list[str], **options: Any) -> None:
         spare_the_server()
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         # SQLite has one writer.
         self.workers = max(1, options["workers"]) if connection.vendor == "mysql" else 1
         for name in files:
-            layout = Layout(
+            layout = RecordLayout(
                 source=options["source"] or ("stdin" if name == STANDARD_INPUT else Path(name).name),
                 names=dict(options["column"]),
                 time_zone=options["time_zone"],
@@ -68,10 +68,10 @@ class Command(BaseCommand):
                 raise CommandError(f"{name}: {error}") from error
             self.stdout.write(
                 f"{name}: {totals['received']} records: {totals['applied']} counted, "
-                f"{totals['duplicates']} counted before, {totals['rejected']} rejected"
+                f"{totals['duplicates']} already counted, {totals['rejected']} rejected"
             )
 
-    def _import(self, name: str, layout: Layout) -> Counter[str]:
+    def _import(self, name: str, layout: RecordLayout) -> Counter[str]:
         totals: Counter[str] = Counter()
         with _opened(name) as (file, progress):
             text = text_of(file)  # kept: it closes the file when it goes
@@ -94,7 +94,7 @@ class Command(BaseCommand):
 def _column(text: str) -> tuple[str, str]:
     ours, _, theirs = text.partition("=")
     if ours not in COLUMNS or not theirs:
-        raise ArgumentTypeError(f"OURS=THEIRS, where OURS is one of {', '.join(COLUMNS)}")
+        raise ArgumentTypeError(f"write OURS=THEIRS, where OURS is one of {', '.join(COLUMNS)}")
     return ours, theirs
 
 
@@ -102,7 +102,7 @@ def _time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
-        raise ArgumentTypeError(f"no time zone is called {name}") from error
+        raise ArgumentTypeError(f"unknown time zone: {name}") from error
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from customers.models import Line, LineStatus, Subscription
-from usage.models import Category
 from usage.simulation.delivery import Door
 from usage.simulation.run import Pace, Run
 from usage.simulation.traffic import Element, Subscriber, Traffic
+from usage.vocabulary import Category
 
 # Most of the traffic is data, little of it calls.
 MIX = "SOCIAL=40,ENTERTAINMENT=20,SYSTEM_UPDATES=5,NAVIGATION_SEARCH=20,VOICE=10,SMS=5"
@@ -31,32 +31,60 @@ UNKNOWN_NUMBERS = 20
 
 class Command(BaseCommand):
     help = (
-        "Reports made-up usage of active lines over HTTP, as network elements would, and compares the "
-        "receipts with what was sent. The usage is counted: not for a system whose subscribers pay."
+        "Report simulated usage of active lines over HTTP, as network elements do, and compare the receipts "
+        "with what was sent. The usage is counted and charged: never use it on a production system."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--url", type=_url, default="http://127.0.0.1:8000", help="the server's (http://127.0.0.1:8000)")
-        add("--token", default=os.environ.get("TELCOX_TOKEN"), help="of a sender (TELCOX_TOKEN)")
-        add("--connections", type=_whole, default=4, help="requests under way at once (4)")
         add(
-            "--lines", type=_whole, help=f"how many active lines with a plan are used ({LINES}, if there are)"
+            "--url",
+            type=_url,
+            default="http://127.0.0.1:8000",
+            help="address of the server (http://127.0.0.1:8000)",
+        )
+        add("--token", default=os.environ.get("TELCOX_TOKEN"), help="API token of a sender ($TELCOX_TOKEN)")
+        add("--connections", type=_whole, default=4, help="concurrent requests (4)")
+        add(
+            "--lines",
+            type=_whole,
+            help=f"number of active lines with a plan to use ({LINES}, or all there are)",
         )
         add(
             "--rate",
             type=_number(least=0),
             default=100.0,
-            help="events a second; 0: as fast as it goes (100)",
+            help="events per second; 0: as fast as possible (100)",
         )
-        add("--duration", type=_number(least=0.001), default=10.0, help="in seconds (10)")
-        add("--batch", type=_whole, default=100, help="events a request (100)")
-        add("--mix", type=_mix, default=MIX, metavar="CATEGORY=WEIGHT,…", help=f"what is used ({MIX})")
-        add("--duplicates", type=_share, default=0.0, help="share of items that repeat an earlier one (0)")
-        add("--bad", type=_share, default=0.0, help="share that cannot be counted (0)")
-        add("--late", type=_share, default=0.0, help="share of events that happened up to three days ago (0)")
-        add("--seed", type=int, help="the same choices again")
-        add("--patience", type=_number(least=0), default=60.0, help="seconds a batch is sent again for (60)")
+        add("--duration", type=_number(least=0.001), default=10.0, help="duration in seconds (10)")
+        add("--batch", type=_whole, default=100, help="events per request (100)")
+        add(
+            "--mix",
+            type=_mix,
+            default=MIX,
+            metavar="CATEGORY=WEIGHT,…",
+            help=f"categories and their weights ({MIX})",
+        )
+        add(
+            "--duplicates",
+            type=_share,
+            default=0.0,
+            help="share of items that repeat an earlier one, 0 to 1 (0)",
+        )
+        add("--bad", type=_share, default=0.0, help="share of items that cannot be counted, 0 to 1 (0)")
+        add(
+            "--late",
+            type=_share,
+            default=0.0,
+            help="share of events that are up to three days old, 0 to 1 (0)",
+        )
+        add("--seed", type=int, help="seed of the random choices")
+        add(
+            "--patience",
+            type=_number(least=0),
+            default=60.0,
+            help="seconds for which a batch is retried (60)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         _require_sense(options)
@@ -94,7 +122,7 @@ class Command(BaseCommand):
             f"{tally.latency(0.99) * 1000:.1f} ms (p99)"
         )
         if run.unanswered:
-            self.stdout.write(f"{run.unanswered} requests were not answered before it was stopped")
+            self.stdout.write(f"{run.unanswered} requests had no answer when the command was stopped")
 
 
 def _run(traffic: Traffic, options: dict[str, Any], tell: Callable[[int], object]) -> Run:
@@ -118,9 +146,9 @@ def _require_sense(options: dict[str, Any]) -> None:
     if options["duplicates"] + options["bad"] >= 1:
         raise CommandError("--duplicates and --bad leave no good events")
     if options["batch"] > settings.USAGE_BATCH_MAX:
-        raise CommandError(f"--batch: a request takes {settings.USAGE_BATCH_MAX} events at the most")
+        raise CommandError(f"--batch: a request may hold at most {settings.USAGE_BATCH_MAX} events")
     if 0 < options["rate"] * options["duration"] < 1:
-        raise CommandError("--rate and --duration: not one event would be due")
+        raise CommandError("--rate and --duration: no event would be sent; increase one of them")
 
 
 def _lines(wanted: int | None, at: datetime) -> list[Subscriber]:
@@ -148,15 +176,15 @@ def _url(text: str) -> str:
     try:
         url = parse_url(text)
     except LocationParseError as error:
-        raise ArgumentTypeError(f"{text} is no address") from error
+        raise ArgumentTypeError(f"{text} is not a web address") from error
     if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise ArgumentTypeError("it is written http://host:port")
+        raise ArgumentTypeError("write the address as http://host:port")
     return text
 
 
 def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text):
-        raise ArgumentTypeError("a whole number of at least 1")
+        raise ArgumentTypeError("must be a whole number of at least 1")
     return int(text)
 
 
@@ -165,9 +193,9 @@ def _number(*, least: float) -> Callable[[str], float]:
         try:
             number = float(text)
         except ValueError as error:
-            raise ArgumentTypeError(f"{text} is no number") from error
+            raise ArgumentTypeError(f"{text} is not a number") from error
         if not least <= number < 1e9:
-            raise ArgumentTypeError(f"a number of at least {least:g}")
+            raise ArgumentTypeError(f"must be a number of at least {least:g}")
         return number
 
     return parse
@@ -176,7 +204,7 @@ def _number(*, least: float) -> Callable[[str], float]:
 def _share(text: str) -> float:
     share = _number(least=0)(text)
     if share > 1:
-        raise ArgumentTypeError("a share is between 0 and 1")
+        raise ArgumentTypeError("a share must be between 0 and 1")
     return share
 
 
@@ -185,10 +213,12 @@ def _mix(text: str) -> dict[Category, int]:
     for part in text.split(","):
         name, _, weight = part.strip().partition("=")
         if name not in Category.values or not weight.isascii() or not weight.isdigit():
-            raise ArgumentTypeError(f"CATEGORY=WEIGHT, where CATEGORY is one of {', '.join(Category.values)}")
+            raise ArgumentTypeError(
+                f"write CATEGORY=WEIGHT, where CATEGORY is one of {', '.join(Category.values)}"
+            )
         if Category(name) in weights:
-            raise ArgumentTypeError(f"{name} stands there twice")
+            raise ArgumentTypeError(f"{name} is given twice")
         weights[Category(name)] = int(weight)
     if not sum(weights.values()):
-        raise ArgumentTypeError("something must have a weight")
+        raise ArgumentTypeError("at least one category must have a weight greater than zero")
     return weights

@@ -5,21 +5,21 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from billing.sales.renewal import renew_subscriptions
-from telcox.backoffice.demo import Login, login_made_before, make_login, seed
+from telcox.backoffice.demo import Login, login_made_before, make_login, seed_demo
 
 EVENT = '{"phone_number": "0969786985", "category": "SOCIAL", "bytes": 1048576}'
 
 
 class Command(BaseCommand):
-    help = "Loads the fixtures into an empty database, renews what has expired, makes a demo staff login."
+    help = "Load the fixtures into an empty database, renew expired periods, and create a demo staff login."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="where the server will listen")
+        parser.add_argument("--port", type=int, default=8000, help="port of the server (8000)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         login: Login | None
-        if seed(at=now):
+        if seed_demo(at=now):
             login = make_login()
         else:
             # Somebody's data: periods go on, and nobody is given a login.
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def _tell(self, login: Login | None, port: int) -> None:
         here = f"http://127.0.0.1:{port}"
         token = "" if settings.API_OPEN or not login else f"-H 'Authorization: Token {login.token}' "
-        access = f": {login.username} / {login.password or '(as printed when it was made)'}" if login else ""
+        access = f": {login.username} / {login.password or '(printed when it was created)'}" if login else ""
         self.stdout.write(
             f"""
 TelcoX

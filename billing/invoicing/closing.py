@@ -1,0 +1,118 @@
+"""Billing the periods that have ended."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from billing.invoicing.drafting import Document, draft_of
+from billing.invoicing.issuing import issue_documents
+from billing.invoicing.late_use import note_late_use
+from billing.invoicing.parking import assess_bills, doubt_from_error, park_bills, split_out_failures
+from billing.models import BillingRun, Invoice, ParkedBill
+from billing.rating.facts import PricedPeriod
+from billing.sales.prepaid import paid_by_wallet, settle_prepaid
+from customers.models import Line, Subscription
+from customers.models.subscriptions import SubscriptionQuerySet
+from telcox.common.database.batches import ALL, Share, in_chunks
+from telcox.common.database.retrying import retry_lost_locks
+
+ZERO = Decimal(0)
+
+
+class BillingResult(NamedTuple):
+    """What came of some periods: how many invoices were issued and what they are in all, in dollars, and how
+    many bills were set aside."""
+
+    invoices: int = 0
+    parked: int = 0
+    subtotal: Decimal = ZERO
+    discount: Decimal = ZERO
+    tax: Decimal = ZERO
+    total: Decimal = ZERO
+
+
+def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
+    """Those that have ended by `at`, have no invoice, and were not set aside."""
+    waiting = ParkedBill.objects.waiting().filter(subscription=OuterRef("pk"))
+    return Subscription.objects.to_bill().ended(at).filter(~Exists(waiting))
+
+
+def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingResult]:
+    """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
+    one step.
+
+    Safe to run twice, late, or in several places at once, and to be killed.
+    """
+    for keys in in_chunks(share.among(periods_to_bill(at)), "pk"):
+        yield retry_lost_locks(partial(bill_periods, keys=keys, at=at))
+
+
+@transaction.atomic
+def bill_periods(
+    *, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = ""
+) -> BillingResult:
+    """Issues the invoices of these periods, as of `at`; those that have one, or were set aside, are left out.
+
+    Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
+    are the invoice's. What cannot be billed, or is suspicious, is set aside, and the others go on. Raises
+    DomainError if nothing can be numbered.
+    """
+    periods = _locked(keys)
+    bills, doubts = assess_bills(periods, at=at)
+    documents, failed = split_out_failures(partial(_charged, at=at), bills)
+    doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
+    park_bills(doubts, at=at, run=run)
+    invoices = _issue(documents, at=at, by=by)
+    return BillingResult(
+        len(invoices),
+        len(doubts),
+        *(
+            sum((getattr(invoice, amount) for invoice in invoices), ZERO)
+            for amount in ("subtotal", "discount", "tax", "total")
+        ),
+    )
+
+
+def _locked(keys: Sequence[int]) -> list[Subscription]:
+    """Whoever sets one aside, or bills it, has it locked: what is read after that stays true."""
+    periods = list(Subscription.objects.select_for_update().to_bill().filter(pk__in=keys).order_by("pk"))
+    waiting = ParkedBill.objects.waiting().filter(subscription__in=[period.pk for period in periods])
+    aside = set(waiting.values_list("subscription_id", flat=True))
+    return [period for period in periods if period.pk not in aside]
+
+
+@transaction.atomic
+def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
+    """Drafts of these, once wallets have paid, or got back, what is due for what was prepaid."""
+    earlier = note_late_use(bills)
+    settle_prepaid(bills, at=at)
+    lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})
+    documents = []
+    for bill in bills:
+        line = lines[bill.period.line_id]
+        documents.append(draft_of(bill, line=line, customer=line.customer, earlier=earlier))
+    return documents
+
+
+def _issue(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:
+    """Issue the drafts of locked periods, which are billed then."""
+    invoices = [document.invoice for document in documents]
+    if not invoices:
+        return []
+    periods = [invoice.subscription for invoice in invoices if invoice.subscription]
+    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(unbilled=None)
+    paid = paid_by_wallet([period for period in periods if period.prepaid])
+    issue_documents(documents, series=settings.INVOICE_SERIES, payments=paid, at=at, by=by)
+    return invoices
+
+
+def invoiced_periods() -> QuerySet[Subscription]:
+    """Those whose invoice in force is issued, paid or not, and that have no draft."""
+    invoices = Invoice.objects.filter(subscription=OuterRef("pk"))
+    return Subscription.objects.filter(Exists(invoices.in_force().issued()), ~Exists(invoices.drafts()))

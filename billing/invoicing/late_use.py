@@ -1,0 +1,83 @@
+"""Late usage in documents: recorded as billed when it is charged, released when its document is void.
+
+What it costs is in billing/rating/late_use.py.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from django.utils.translation import gettext as _
+
+from billing.models import Invoice, InvoiceLine
+from billing.rating import Rated, RatingInputs
+from billing.rating.kept import inputs_from
+from billing.rating.late_use import billed_periods
+from customers.models import Subscription
+from telcox.common.errors import DomainError
+
+# Keys of periods, by their line and their number there.
+Earlier = Mapping[tuple[int, int], int]
+
+
+def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> Earlier:
+    """Notes that the late use in these bills, whose documents are about to be saved, is billed; returns the
+    periods that it is of.
+
+    Raises DomainError if the invoice of one of those is not in force any more.
+    """
+    versions = {
+        (period.line_id, late.sequence): late.usage_version
+        for period, facts, _rated in bills
+        for late in facts.changes.late
+    }
+    periods = _periods(versions)
+    _save_versions({pk: versions[of] for of, pk in periods.items()})
+    return periods
+
+
+def late_periods(bill: tuple[Subscription, RatingInputs, Rated]) -> Earlier:
+    """The periods that late use in this bill is of; nothing is noted."""
+    period, facts, _rated = bill
+    return _periods({(period.line_id, late.sequence) for late in facts.changes.late})
+
+
+def release_late_use(invoice: Invoice) -> None:
+    """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
+    the next bill. What others charged of them counts by its amounts.
+
+    Raises DomainError as `note_late_use`; and if late use of the invoice's own period is charged with another
+    one, because that is what the period costs beyond this invoice: the other one has to go first.
+    """
+    period = invoice.subscription
+    if period is None or invoice.rated_from is None:
+        return
+    of_later = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line=period.line_id)
+    if later := of_later.filter(late_for=period.pk).select_related("invoice__series").first():
+        raise DomainError(
+            _("Late usage of its period is charged with %s: credit that invoice first") % later.invoice,
+            reason="late_use_charged",
+        )
+    late = inputs_from(invoice.rated_from).changes.late
+    periods = _periods({(period.line_id, each.sequence) for each in late})
+    kept = billed_periods().filter(subscription__in=periods.values())
+    rows = kept.values_list("subscription", "rated_from")
+    _save_versions({pk: inputs_from(rated_from).usage_version for pk, rated_from in rows})
+
+
+def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    if not of:
+        return {}
+    lines, sequences = (set(each) for each in zip(*of, strict=True))
+    found = Subscription.objects.filter(line__in=lines, sequence__in=sequences)
+    rows = found.values_list("line", "sequence", "pk")
+    return {(line_id, sequence): pk for line_id, sequence, pk in rows if (line_id, sequence) in of}
+
+
+def _save_versions(versions: Mapping[int, int]) -> None:
+    """By the period's key."""
+    invoices = list(billed_periods().filter(subscription__in=versions).only("subscription").order_by("pk"))
+    for invoice in invoices:
+        invoice.usage_version = versions[invoice.subscription_id or 0]
+    if Invoice.objects.in_force().bulk_update(invoices, ["usage_version"]) < len(versions):
+        raise DomainError(
+            _("The invoice of an earlier period is not in force any more"), reason="changed_meanwhile"
+        )

@@ -1,0 +1,112 @@
+"""Bills that somebody has to look at first: how they are found and set aside. The others go on."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from django.conf import settings
+from django.db import Error
+from django.utils.translation import gettext as _
+
+from billing.models import BillingRun, ParkedBill, ParkReason
+from billing.rating.facts import PricedPeriod, price_periods
+from customers.models import Subscription
+from telcox.common.errors import DomainError
+from telcox.common.logs import mask_numbers
+from telcox.common.money import MONEY_MAX
+
+logger = logging.getLogger(__name__)
+
+# What the column holds.
+DETAIL_MAX = 250
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Doubt(NamedTuple):
+    """Why a period is not billed as it is; `total` is what its bill would be, if that is known and a column
+    holds it."""
+
+    period: Subscription
+    reason: ParkReason
+    detail: str
+    total: Decimal | None = None
+
+
+class Assessed(NamedTuple):
+    bills: list[PricedPeriod]
+    doubts: list[Doubt]
+
+
+def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
+    """What each of these costs; and those whose bill is over BILLING_SUSPICIOUS_USD and was not approved, or
+    that cannot be reckoned."""
+    found, failed = split_out_failures(partial(price_periods, at=at), periods)
+    doubts = [doubt_from_error(period, problem) for period, problem in failed]
+    limit = Decimal(settings.BILLING_SUSPICIOUS_USD) or MONEY_MAX
+    large = [bill.period.pk for bill in found if bill.rated.total > limit]
+    if not large:
+        return Assessed(found, doubts)
+    approved = ParkedBill.objects.filter(subscription__in=large, approved=True)
+    suspicious = set(large) - set(approved.values_list("subscription_id", flat=True))
+    bills = []
+    for bill in found:
+        # What no column holds is not billed by anybody's approval.
+        if bill.period.pk in suspicious or bill.rated.total > MONEY_MAX:
+            doubts.append(_suspicious(bill, limit))
+        else:
+            bills.append(bill)
+    return Assessed(bills, doubts)
+
+
+def split_out_failures(
+    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+) -> tuple[list[Result], list[tuple[Item, Exception]]]:
+    """What `work` returns for these; and those that it fails for, found by halving, each with what it raised.
+
+    Raises what the database itself raises: that says nothing of the items.
+    """
+    try:
+        return work(items), []
+    except Error:
+        raise
+    except Exception as problem:
+        if len(items) == 1:
+            return [], [(items[0], problem)]
+    half = len(items) // 2
+    first, failed_first = split_out_failures(work, items[:half])
+    second, failed_second = split_out_failures(work, items[half:])
+    return first + second, failed_first + failed_second
+
+
+def doubt_from_error(period: Subscription, problem: Exception) -> Doubt:
+    if isinstance(problem, DomainError):
+        logger.warning("period %d not billed: %s", period.pk, problem.reason)
+        return Doubt(period, ParkReason.BROKEN, problem.detail)
+    logger.error("period %d not billed", period.pk, exc_info=problem)
+    return Doubt(period, ParkReason.BROKEN, mask_numbers(f"{type(problem).__name__}: {problem}"))
+
+
+def _suspicious(bill: PricedPeriod, limit: Decimal) -> Doubt:
+    detail = _("More than %(limit)s dollars") % {"limit": limit}
+    total = bill.rated.total if bill.rated.total <= MONEY_MAX else None
+    return Doubt(bill.period, ParkReason.SUSPICIOUS, detail, total)
+
+
+def park_bills(doubts: Sequence[Doubt], *, at: datetime, run: BillingRun | None) -> None:
+    """Sets these aside. The periods are locked and not set aside yet."""
+    ParkedBill.objects.bulk_create(
+        ParkedBill(
+            subscription=doubt.period,
+            run=run,
+            reason=doubt.reason,
+            detail=doubt.detail[:DETAIL_MAX],
+            total=doubt.total,
+            parked_at=at,
+        )
+        for doubt in doubts
+    )

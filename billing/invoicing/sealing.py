@@ -1,0 +1,103 @@
+"""The seal of a document: the hash of all that it says, and of the seal before it in its series.
+
+Whoever changes a document, takes one out or puts one in, breaks the chain from there on, unless they make
+every later seal anew; and a seal that was printed, mailed or noted elsewhere cannot be made anew. What a seal
+is made of never changes: what is added to documents later is sealed only where it has a value.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Protocol
+
+import msgspec
+
+
+class SealedLine(Protocol):
+    """What is read of an InvoiceLine."""
+
+    position: Any
+    description: Any
+    quantity: Any
+    unit: Any
+    unit_price: Any
+    amount: Any
+    discount: Any
+    tax: Any
+    credits: Any
+    late_for: Any
+
+
+def seal_document(
+    invoice: Any, lines: Sequence[SealedLine], *, number: str, corrects: str, before: str
+) -> str:
+    """The seal of a document whose number is written `number`, which corrects the one written `corrects`,
+    after the one whose seal is `before` (both empty if there is none): 64 hexadecimal digits.
+
+    No keys of rows are in it, so it is the same in every database the document is loaded into. A period is
+    named by its sequence among its line's.
+    """
+    content = {
+        "number": number,
+        "kind": invoice.kind,
+        "corrects": corrects,
+        "period": invoice.period,
+        "dni": invoice.customer_dni,
+        "name": invoice.customer_name,
+        "address": invoice.customer_address,
+        "phone_number": invoice.phone_number,
+        "language": invoice.language,
+        "amounts": [
+            _cents(amount) for amount in (invoice.subtotal, invoice.discount, invoice.tax, invoice.total)
+        ],
+        "tax_rate": f"{invoice.tax_rate:.4f}",
+        "issued_at": _moment(invoice.issued_at),
+        "due_on": _day(invoice.due_on),
+        "rated_from": invoice.rated_from,
+        "lines": [_line(line) for line in lines],
+    }
+    if invoice.subscription:
+        content["sequence"] = invoice.subscription.sequence
+    if invoice.issuer:
+        content["issuer"] = _issuer(*(getattr(invoice.issuer, name) for name in _PRINTED))
+    written = msgspec.json.encode(content, order="sorted")
+    return hashlib.sha256(before.encode() + written).hexdigest()
+
+
+# Of an issuer, on its documents.
+_PRINTED = ("name", "tax_id", "address", "contact", "logo", "verification_url")
+
+
+@lru_cache(maxsize=64)
+def _issuer(*printed: str) -> str:
+    """Short, however big the logo is."""
+    return hashlib.sha256(msgspec.json.encode(printed)).hexdigest()
+
+
+def _line(line: SealedLine) -> list[Any]:
+    sealed = [
+        line.position,
+        line.description,
+        f"{line.quantity:.6f}",
+        line.unit,
+        f"{line.unit_price:.6f}",
+        _cents(line.amount),
+        _cents(line.discount),
+        _cents(line.tax),
+        line.credits,
+    ]
+    return [*sealed, line.late_for.sequence] if line.late_for else sealed
+
+
+def _cents(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _day(day: date) -> str:
+    return day.isoformat()

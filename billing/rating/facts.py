@@ -1,0 +1,200 @@
+"""What a period is rated from, read from the rows that say so."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from billing.models import TaxRate, Wallet
+from billing.rating.late_use import late_use
+from billing.rating.rules import Rated, RatingInputs
+from billing.rating.used import UNUSED, usage_of_periods
+from billing.rating.values import Allowance, Changes, Discount, LateUse, Pack, Span, Terms
+from customers.models import TERMS, SoldPack, Subscription, Suspension, SuspensionReason
+from telcox.common.calendar import local_date
+from telcox.common.database.prepared import PreparedQuery
+from telcox.common.errors import DomainError
+
+NOTHING = Allowance()
+NONE_LATE: Mapping[int, Sequence[LateUse]] = {}
+
+
+def terms_of(row: Any, plan_name: str) -> Terms:
+    """Those of a Subscription, Plan or PlanRevision."""
+    return _terms(plan_name, *[getattr(row, field) for field in TERMS])
+
+
+@lru_cache(maxsize=1024)
+def _terms(plan_name: str, *values: Any) -> Terms:
+    """One object for the many periods that were sold on the same terms."""
+    return Terms(plan_name=plan_name, **dict(zip(TERMS, values, strict=True)))
+
+
+def span_of(period: Subscription) -> Span:
+    return Span(
+        local_date(period.start_at),
+        local_date(period.expiration_at),
+        local_date(period.cycle_start_at),
+        local_date(period.cycle_end_at),
+    )
+
+
+def carried_in(period: Subscription) -> Allowance:
+    return Allowance(period.carried_in_bytes, period.carried_in_minutes, period.carried_in_sms)
+
+
+class PricedPeriod(NamedTuple):
+    """A period, what it is rated from, and what it costs."""
+
+    period: Subscription
+    facts: RatingInputs
+    rated: Rated
+
+
+def price_periods(periods: Sequence[Subscription], *, at: datetime) -> list[PricedPeriod]:
+    """Each of these, as `facts_of` has them and with the late use it is charged for."""
+    facts = facts_of(periods, at=at, late=late_use(periods, at=at))
+    return [PricedPeriod(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
+
+
+def facts_of(
+    periods: Sequence[Subscription], *, at: datetime, late: Mapping[int, Sequence[LateUse]] = NONE_LATE
+) -> list[RatingInputs]:
+    """What each of these periods is rated from as of `at`: as if it went on to its end, and with what was
+    used until now. They may not be saved yet. What they are charged for late use of periods before them is
+    `late`, by their keys: it matters for what they cost, and for nothing else.
+
+    A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
+    day of one.
+    """
+    used = usage_of_periods(_saved(periods))
+    packs = _packs(periods)
+    carried_out = _carried_out(periods)
+    lost = _lost_days(periods, at)
+    spend_limits = _spend_limits(periods)
+    tax_rates = TaxRates()
+    return [
+        RatingInputs(
+            terms=terms_of(period, period.plan_name),
+            used=used.get(period.pk, UNUSED).amounts,
+            usage_version=used.get(period.pk, UNUSED).version,
+            span=span_of(period),
+            changes=Changes(
+                packs=tuple(packs.get(period.pk, ())),
+                lost=tuple(lost.get(period.line_id, ())),
+                carried_in=carried_in(period),
+                carried_out=carried_out.get(period.pk, NOTHING),
+                discounts=tuple(_discount(each) for each in period.discounts),
+                spend_limit=spend_limits.get(period.line_id),
+                prepaid=period.prepaid,
+                late=tuple(late.get(period.pk, ())),
+            ),
+            tax_rate=tax_rates.on(_tax_day(period, at)),
+        )
+        for period in periods
+    ]
+
+
+def _tax_day(period: Subscription, at: datetime) -> date:
+    """What is paid in advance is taxed as of when it begins; the rest as of its last day, however late that
+    is billed, or today if it goes on."""
+    last_moment = period.expiration_at - timedelta(microseconds=1)
+    return local_date(period.start_at if period.prepaid else min(at, last_moment))
+
+
+class TaxRates:
+    def __init__(self) -> None:
+        self._rates = [tuple(row.values()) for row in _tax_rates()]
+
+    def on(self, day: date) -> Decimal:
+        """Raises DomainError if none is known for the day."""
+        for valid_from, rate in self._rates:
+            if valid_from <= day:
+                return rate
+        raise DomainError(
+            _("No tax rate is entered for the day: enter one in the back-office"), reason="no_tax_rate"
+        )
+
+
+def _saved(periods: Sequence[Subscription]) -> list[int]:
+    return [period.pk for period in periods if period.pk]
+
+
+def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
+    found = defaultdict(list)
+    for period, *sold in (row.values() for row in _sold_packs(periods=_saved(periods))):
+        found[period].append(Pack(*sold))
+    return found
+
+
+def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
+    """What the next period got of this one's allowance and packs, it has less of."""
+    ended = [period.pk for period in periods if period.pk and not period.is_last]
+    out: defaultdict[int, Allowance] = defaultdict(Allowance)
+    for period, *amounts in (
+        row.values() for row in (*_carried(periods=ended), *_left_of_packs(periods=ended))
+    ):
+        out[period] += Allowance(*amounts)
+    return out
+
+
+def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[tuple[date, date]]]:
+    """By line, when it was suspended by the operator."""
+    found = defaultdict(list)
+    for row in _taken_by_operator(lines={period.line_id for period in periods}):
+        start_at, end_at = row["start_at"], row["end_at"]
+        found[row["line"]].append((local_date(start_at), local_date(end_at or max(at, start_at))))
+    return found
+
+
+def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
+    """Where one was agreed: 0 stands for none."""
+    rows = _agreed_limits(lines={period.line_id for period in periods if not period.prepaid})
+    return {row["line"]: row["balance_limit_usd"] for row in rows}
+
+
+def _discount(sold: dict[str, str]) -> Discount:
+    return Discount(name=sold["name"], percent=Decimal(sold["percent"]), amount=Decimal(sold["amount"]))
+
+
+# --- The rows: each query is asked for every period that is sold, rated or billed ---
+
+
+@PreparedQuery
+def _tax_rates() -> QuerySet[TaxRate, Any]:
+    return TaxRate.objects.order_by("-valid_from").values("valid_from", "rate")
+
+
+@PreparedQuery
+def _sold_packs(periods: Any) -> QuerySet[SoldPack, Any]:
+    sold = SoldPack.objects.filter(subscription__in=periods)
+    return sold.values("subscription", "name", "price", "data_bytes", "voice_minutes", "sms")
+
+
+@PreparedQuery
+def _carried(periods: Any) -> QuerySet[Subscription, Any]:
+    following = Subscription.objects.filter(renewed_from__in=periods).order_by()
+    return following.values("renewed_from", "carried_in_bytes", "carried_in_minutes", "carried_in_sms")
+
+
+@PreparedQuery
+def _left_of_packs(periods: Any) -> QuerySet[SoldPack, Any]:
+    left = SoldPack.objects.filter(carried_from__in=periods).order_by()
+    return left.values("carried_from", "data_bytes", "voice_minutes", "sms")
+
+
+@PreparedQuery
+def _taken_by_operator(lines: Any) -> QuerySet[Suspension, Any]:
+    suspended = Suspension.objects.filter(line__in=lines, reason=SuspensionReason.OPERATOR)
+    return suspended.order_by("start_at").values("line", "start_at", "end_at")
+
+
+@PreparedQuery
+def _agreed_limits(lines: Any) -> QuerySet[Wallet, Any]:
+    agreed = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0).order_by()
+    return agreed.values("line", "balance_limit_usd")

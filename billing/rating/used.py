@@ -1,0 +1,37 @@
+"""What was used of periods, as their counters have it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from billing.rating.values import Used
+from telcox.common.database.prepared import PreparedQuery
+from usage.models import UsageCounter
+from usage.vocabulary import COUNTER_FIELDS
+
+_USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
+
+
+class CountedUsage(NamedTuple):
+    """What a counter says, and as of which of its versions."""
+
+    amounts: Used
+    version: int
+
+
+UNUSED = CountedUsage(Used(), 0)
+
+
+def usage_of_periods(keys: Sequence[int]) -> dict[int, CountedUsage]:
+    """What was used of these periods, where anything was."""
+    rows = (row.values() for row in _counters(periods=keys))
+    return {
+        pk: CountedUsage(Used(**dict(zip(_USED, amounts, strict=True))), version)
+        for pk, version, *amounts in rows
+    }
+
+
+@PreparedQuery
+def _counters(periods: Any) -> QuerySet[UsageCounter, Any]:
+    return UsageCounter.objects.filter(pk__in=periods).values("pk", "version", *COUNTER_FIELDS.values())

@@ -1,0 +1,100 @@
+"""What a line has now, as its customer, the network and the office are shown it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.rating import Allowance, included_allowance, used_allowance
+from billing.rating.facts import PricedPeriod, price_periods
+from billing.rating.remaining import remaining_allowance, stopped_resources
+from customers.models import Line, PlanChange, SoldPack
+from telcox.common.database.consistent_read import consistent_read
+from telcox.common.errors import NotFound
+from usage.vocabulary import Resource
+
+
+@dataclass(frozen=True)
+class Present:
+    """A line's last period, which may have run out (`expired`), priced as it is billed."""
+
+    bill: PricedPeriod
+    packs: list[SoldPack]
+    expired: bool
+
+    @property
+    def used(self) -> dict[str, int]:
+        """`data_bytes` counts against the allowance, `zero_rated_bytes` does not."""
+        terms, used = self.bill.facts.terms, self.bill.facts.used
+        counted = used_allowance(terms, used).data_bytes
+        total = (
+            used.social_bytes
+            + used.entertainment_bytes
+            + used.system_updates_bytes
+            + used.navigation_search_bytes
+        )
+        return {
+            "data_bytes": counted,
+            "zero_rated_bytes": total - counted,
+            "voice_seconds": used.voice_seconds,
+            "sms": used.sms,
+        }
+
+    @property
+    def included(self) -> Allowance:
+        return included_allowance(self.bill.facts.terms, self.bill.facts.span)
+
+    @property
+    def carried_in(self) -> Allowance:
+        return self.bill.facts.changes.carried_in
+
+    @property
+    def left(self) -> Allowance:
+        return remaining_allowance(self.bill.facts)
+
+    @property
+    def stopped(self) -> list[str]:
+        """As billing.rating.remaining has it; and all of what was paid in advance, once its time is over."""
+        if self.expired and self.bill.period.prepaid:
+            return list(Resource.values)
+        return stopped_resources(self.bill.facts)
+
+    @property
+    def spend_limit(self) -> Decimal | None:
+        return self.bill.facts.changes.spend_limit
+
+
+class PendingChange(NamedTuple):
+    change: PlanChange
+    effective_at: datetime
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A line, its present period if it ever had one, and the plan change that waits for that to end."""
+
+    line: Line
+    present: Present | None
+    pending_change: PendingChange | None
+
+    @property
+    def stopped(self) -> list[str]:
+        return self.present.stopped if self.present else list(Resource.values)
+
+
+def line_holding(*, phone_number: str, at: datetime) -> Holding:
+    """As of one moment, in a handful of queries however long the line's past. Raises NotFound if no line has
+    the number."""
+    with consistent_read():
+        line = Line.objects.filter(phone_number=phone_number).first()
+        if line is None:
+            raise NotFound("Not Found", reason="unknown_line")
+        period = line.subscriptions.current().select_related("plan").first()
+        if period is None:
+            return Holding(line, None, None)
+        [bill] = price_periods([period], at=at)
+        packs = period.packs.select_related("pack").order_by("pk")
+        present = Present(bill, list(packs), period.is_expired(at))
+        change = line.plan_changes.pending().select_related("plan").first()
+        pending = PendingChange(change, period.expiration_at) if change else None
+        return Holding(line, present, pending)

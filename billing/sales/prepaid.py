@@ -1,0 +1,64 @@
+"""How what is prepaid is paid: whatever a period costs as it is now, less what was paid for it, is charged to
+the line's wallet or given back. So nothing is paid twice, however often it is settled."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from billing.models import EntryKind, WalletEntry
+from billing.rating.facts import PricedPeriod
+from billing.wallets import Posting, post_entries
+from customers.models import Subscription
+from telcox.common.database.prepared import PreparedQuery
+from telcox.common.money import cents
+
+ZERO = Decimal("0.00")
+# Dollars, and by how many entries of the wallet.
+PaidInAdvance = tuple[Decimal, int]
+
+
+def paid_by_wallet(periods: Sequence[Subscription]) -> dict[int, PaidInAdvance]:
+    """By primary key, what the wallet paid for each period, and by how many entries."""
+    rows = (row.values() for row in _entries(periods=[period.pk for period in periods]))
+    # SQLite adds up binary fractions.
+    return {pk: (-cents(amount), number) for pk, amount, number in rows}
+
+
+@PreparedQuery
+def _entries(periods: Any) -> QuerySet[WalletEntry, Any]:
+    entries = WalletEntry.objects.filter(subscription__in=periods).order_by()
+    return entries.values("subscription").annotate(amount=Sum("amount"), number=Count("pk"))
+
+
+def settle_prepaid(bills: Sequence[PricedPeriod], *, at: datetime, by: str = "") -> Decimal:
+    """Charges, or gives back, what is due for each of these periods that is prepaid; returns what that is in
+    all, less than nothing if more is given back.
+
+    What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
+    """
+    prepaid = [bill for bill in bills if bill.period.prepaid]
+    paid = paid_by_wallet([bill.period for bill in prepaid])
+    postings = []
+    for period, _, rated in prepaid:
+        before, number = paid.get(period.pk, (ZERO, 0))
+        due = rated.total - before
+        if due:
+            postings.append(
+                Posting(
+                    line_id=period.line_id,
+                    kind=EntryKind.CHARGE if due > 0 else EntryKind.REFUND,
+                    amount=abs(due),
+                    # With blanks, which those that come from outside cannot have: nobody can take it first.
+                    reference=f"period {period.pk} {number + 1}",
+                    description=period.plan_name,
+                    subscription_id=period.pk,
+                )
+            )
+    if not postings:
+        return ZERO
+    postings.sort(key=lambda posting: posting.kind == EntryKind.CHARGE)
+    posted = post_entries(postings=postings, at=at, by=by)
+    return -sum((each.taken().amount for each in posted), ZERO)

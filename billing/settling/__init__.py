@@ -1,0 +1,1 @@
+"""Settling documents: payments and credit notes."""

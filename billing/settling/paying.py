@@ -1,0 +1,180 @@
+"""What may happen with the money for invoices: it is received, and taken back (docs/payments.md)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from billing.invoicing.steps import update_status
+from billing.models import EntryKind, Invoice, Payment, PaymentMethod
+from billing.overdue.suspending import resume_if_paid_up
+from billing.wallets import Posting, post_entries
+from telcox.common.errors import DomainError
+from telcox.common.money import amount_refusal
+
+ZERO = Decimal(0)
+
+
+class Received(NamedTuple):
+    """`repeated`: it had been recorded before, and nothing happened now."""
+
+    payment: Payment
+    repeated: bool
+
+
+@transaction.atomic
+def receive_payment(
+    *,
+    invoice: Invoice,
+    amount: Decimal,
+    payment_method: PaymentMethod | str,
+    reference: str,
+    at: datetime,
+    by: str = "",
+    paid_at: datetime | None = None,
+) -> Received:
+    """Money for an issued invoice, in dollars, received at `at`, or earlier (`paid_at`) and heard of only
+    then. What is more than is owed goes to the wallet of the invoice's line.
+
+    `reference` names it once and for all: the same payment again is `repeated`. Raises Unprocessable for an
+    amount that cannot be; DomainError if the reference names another payment, nothing is owed, or there is
+    more than is owed and no wallet for the rest.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    if refusal := amount_refusal(amount):
+        raise refusal
+    if before := Payment.objects.filter(reference=reference).first():
+        recorded = (before.invoice_id, before.received, before.payment_method)
+        if recorded != (invoice.pk, amount, payment_method):
+            raise _reference_used()
+        return Received(before, repeated=True)
+    if invoice.is_draft:
+        raise DomainError(_("A draft cannot be paid: issue it first"), reason="not_issued")
+    owed = invoice.outstanding
+    if not owed:
+        raise DomainError(_("Nothing is owed on this document"), reason="nothing_owed")
+    payment = Payment(
+        invoice=invoice,
+        amount=min(amount, owed),
+        to_wallet=max(amount - owed, ZERO),
+        payment_method=payment_method,
+        reference=reference,
+        paid_at=paid_at or at,
+        by=by,
+    )
+    try:
+        with transaction.atomic():
+            payment.save(force_insert=True)
+    except IntegrityError as error:  # of another invoice, at the same moment
+        raise _reference_used() from error
+    update_status(invoice, at=at, by=by)
+    resume_if_paid_up(invoice=invoice, at=at, by=by)
+    if payment.to_wallet:
+        post_to_wallet_of(
+            invoice,
+            EntryKind.TOP_UP,
+            payment.to_wallet,
+            reference=entry_of(payment.pk),
+            payment=payment,
+            description=f"Excedente del pago de la factura {invoice.full_number}",
+            at=at,
+            by=by,
+        )
+    return Received(payment, repeated=False)
+
+
+@transaction.atomic
+def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
+    """Takes a payment back, as if it had not been made: the cheque bounced, or the money was handed back.
+    Returns its reversal.
+
+    What it brought to the line's wallet, there and then or by a credit note since, is taken from the wallet.
+    Raises DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
+    that back), or if the wallet is short.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
+    if payment.reverses_id:
+        raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
+    if payment.is_wallets:
+        raise DomainError(
+            _("This was paid from the wallet. To give it back, issue a credit note"), reason="paid_by_wallet"
+        )
+    if Payment.objects.filter(reverses=payment).exists():
+        raise DomainError(_("The payment was already reversed"), reason="already_reversed")
+    refunded = invoice.refunded
+    reversal = Payment(
+        invoice=invoice,
+        amount=-payment.amount,
+        to_wallet=-payment.to_wallet,
+        payment_method=payment.payment_method,
+        reference=f"reversal of {payment.pk}",
+        reverses=payment,
+        paid_at=at,
+        by=by,
+        why=why,
+    )
+    reversal.save(force_insert=True)
+    on_wallet = payment.to_wallet + refunded - invoice.refunded
+    if on_wallet:
+        post_to_wallet_of(
+            invoice,
+            EntryKind.CHARGE,
+            on_wallet,
+            reference=entry_of(reversal.pk),
+            payment=reversal,
+            description=f"Reverso de un pago de la factura {invoice.full_number}",
+            at=at,
+            by=by,
+        )
+    update_status(invoice, at=at, by=by, why=why)
+    return reversal
+
+
+def entry_of(payment_id: int) -> str:
+    """Return the idempotency key of the wallet's entry that a payment makes, if it makes one."""
+    return f"payment {payment_id}"
+
+
+def post_to_wallet_of(
+    invoice: Invoice,
+    kind: EntryKind,
+    amount: Decimal,
+    *,
+    reference: str,
+    description: str,
+    payment: Payment | None = None,
+    credit_note: Invoice | None = None,
+    at: datetime,
+    by: str,
+) -> None:
+    """Move money on the wallet of the line that a locked invoice was for, by this payment or credit note.
+
+    Raises DomainError if there is no such line, if it is somebody else's by now, or if its wallet is short.
+    """
+    period = invoice.subscription
+    if period is None or period.line.customer_id != invoice.customer_id:
+        raise DomainError(
+            _(
+                "The payment is more than is owed, and no line of the customer has a wallet for the rest. "
+                "Record at most what is owed"
+            ),
+            reason="no_wallet",
+        )
+    posting = Posting(
+        line_id=period.line_id,
+        kind=kind,
+        amount=amount,
+        reference=reference,
+        description=description,
+        # What was paid in advance for a period is what its entries come to.
+        subscription_id=period.pk if period.prepaid else None,
+        payment_id=payment.pk if payment else None,
+        credit_note_id=credit_note.pk if credit_note else None,
+    )
+    post_entries(postings=[posting], at=at, by=by)[0].taken()
+
+
+def _reference_used() -> DomainError:
+    return DomainError(_("Another payment already has this reference"), reason="reference_used")

@@ -1,0 +1,83 @@
+"""Whether every wallet is what its entries say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Q
+
+from billing.models import Wallet, WalletEntry
+from telcox.common.database.consistent_read import consistent_read
+
+# Wallets compared at a time, and entries read at a time: memory stays the same however many there are.
+WALLETS_AT_ONCE = 1_000
+ENTRIES_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True)
+class WalletFault:
+    """The first thing that is wrong with a wallet."""
+
+    phone_number: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"wallet of {self.phone_number}, {self.what}"
+
+
+@dataclass
+class _Wallet:
+    phone_number: str
+    held: Decimal
+    position: int = 0
+    balance: Decimal = Decimal(0)
+    fault: str | None = None
+
+    def read(self, position: int, amount: Decimal, balance_after: Decimal) -> None:
+        expected = self.balance + amount
+        self.position, self.balance = self.position + 1, balance_after
+        if self.fault is None and position != self.position:
+            self.fault = f"entry {self.position}: missing, the next one is {position}"
+        elif self.fault is None and balance_after != expected:
+            self.fault = f"entry {position}: balance {balance_after}, by the entries up to it {expected}"
+
+    def close(self) -> str | None:
+        if self.fault is None and self.held != self.balance:
+            return f"balance {self.held}, by its last entry {self.balance}"
+        return self.fault
+
+
+def wallet_faults() -> Iterator[WalletFault]:
+    """Of each wallet the first fault: a gap in the positions, a balance that is not the sum of the entries up
+    to it, or the wallet's own that is not the last entry's. Each thousand wallets are read as of one moment,
+    while entries may go on coming."""
+    last = 0
+    wallets = Wallet.objects.order_by("pk").values_list("pk", "line__phone_number", "balance_usd")
+    while True:
+        with consistent_read():
+            chunk = {
+                pk: _Wallet(number, held)
+                for pk, number, held in wallets.filter(pk__gt=last)[:WALLETS_AT_ONCE]
+            }
+            if not chunk:
+                return
+            first, last = min(chunk), max(chunk)
+            for wallet_id, position, amount, balance_after in _entries(first, last):
+                chunk[wallet_id].read(position, amount, balance_after)
+        for wallet in chunk.values():
+            if fault := wallet.close():
+                yield WalletFault(wallet.phone_number, fault)
+
+
+def _entries(first: int, last: int) -> Iterator[tuple[int, int, Decimal, Decimal]]:
+    """Of the wallets from the first to the last, page by page: the driver keeps what it is sent in memory."""
+    entries = (
+        WalletEntry.objects.filter(wallet__lte=last)
+        .order_by("wallet_id", "position")
+        .values_list("wallet_id", "position", "amount", "balance_after")
+    )
+    after = Q(wallet__gte=first)
+    while page := list(entries.filter(after)[:ENTRIES_AT_ONCE]):
+        yield from page
+        wallet_id, position, *_ = page[-1]
+        after = Q(wallet=wallet_id, position__gt=position) | Q(wallet__gt=wallet_id)

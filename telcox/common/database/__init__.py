@@ -1,0 +1,1 @@
+"""The database: locks, retries, consistent reads, bulk writes, constraints."""

@@ -1,0 +1,61 @@
+"""Work on many rows in short transactions: keys a chunk at a time, shared among processes."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Mod
+
+from telcox.common.database.keyset import pages
+from telcox.common.database.retrying import retry_lost_locks
+from telcox.common.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Row = TypeVar("Row", bound=Model)
+# Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
+# locks briefly.
+CHUNK = 500
+
+
+class Share(NamedTuple):
+    """Of several processes that share a work, the lines of this one: no. `number` of `of`, from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def among(self, rows: QuerySet[Row], key: str = "line_id") -> QuerySet[Row]:
+        if self.of == 1:
+            return rows
+        return rows.annotate(share=Mod(key, self.of)).filter(share=self.number)
+
+
+ALL = Share()
+
+
+def in_pieces(
+    work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
+) -> Iterator[Result | None]:
+    """What `work`, a whole transaction, returns for all of these keys; or, where one of them is refused, for
+    each by itself, so that it keeps no other from being `done`. One that is refused is logged, and None."""
+    try:
+        yield retry_lost_locks(partial(work, keys))
+    except DomainError as refusal:
+        if len(keys) > 1:
+            for key in keys:
+                yield from in_pieces(work, [key], done)
+        else:
+            logger.warning("no. %d not %s: %s", keys[0], done, refusal.reason)
+            yield None
+
+
+def in_chunks(
+    rows: QuerySet[Any], key: str, size: int = CHUNK, *, by: str = "expiration_at"
+) -> Iterator[list[int]]:
+    """Yield a key of these rows, a chunk at a time, in the order of when each was due (`by`)."""
+    wanted = rows.values_list(*sorted({by, "pk", key}), named=True)
+    for page in pages(wanted, by, size):
+        yield [getattr(row, key) for row in page]

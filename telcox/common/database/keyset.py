@@ -1,0 +1,63 @@
+"""Keyset pagination: rows in the order of an indexed column and then of their primary key, where each page
+begins after the last row of the one before. A page costs the same however many rows come before it, and rows
+that are added or changed meanwhile are neither shown twice nor left out because others moved."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.db.models import Q, QuerySet
+
+Item = TypeVar("Item")
+
+
+class Place(NamedTuple):
+    """Of a row in that order: its value of the column, and its key."""
+
+    value: Any
+    pk: int
+
+
+class Page(NamedTuple, Generic[Item]):
+    """Some rows, and the place after which the next ones are; None if there are no more."""
+
+    items: Sequence[Item]
+    last: Place | None
+
+
+def page_of(found: Sequence[Place], limit: int) -> Page[Place]:
+    """Return the first `limit` of the places found. Whoever looks for them asks for one more than `limit`: by
+    that it is known whether there is a next page."""
+    return Page(found[:limit], found[limit - 1] if len(found) > limit else None)
+
+
+def is_after(by: str, place: Place) -> Q:
+    """Return the condition for the rows after a place, in one query; `by` is a column, or `-column` for the
+    greatest first. It reads all rows with the value of the place: where many rows share one, see
+    `rows_after`."""
+    column, beyond = (by[1:], "lt") if by.startswith("-") else (by, "gt")
+    alike = Q(**{column: place.value, f"pk__{beyond}": place.pk})
+    # The first condition is what the index is asked for.
+    return Q(**{f"{column}__{beyond}e": place.value}) & (Q(**{f"{column}__{beyond}": place.value}) | alike)
+
+
+def rows_after(rows: "QuerySet[Any, Any]", by: str, place: Place | None, most: int) -> list[Any]:
+    """Return the first `most` rows in the order of column `by` and the key, after a place if one is given.
+    Two queries at most, because each of them is one range of the index."""
+    in_order = rows.order_by(by, "pk")
+    if place is None:
+        return list(in_order[:most])
+    found = list(in_order.filter(**{by: place.value, "pk__gt": place.pk})[:most])
+    if len(found) < most:
+        found += in_order.filter(**{f"{by}__gt": place.value})[: most - len(found)]
+    return found
+
+
+def pages(rows: "QuerySet[Any, Any]", by: str, size: int) -> Iterator[list[Any]]:
+    """Yield all rows, `size` at a time: memory stays the same however many there are, and none is looked at
+    twice, whatever becomes of it meanwhile. Of each row `by` and `pk` are read."""
+    found = rows_after(rows, by, None, size)
+    while found:
+        yield found
+        if len(found) < size:
+            return
+        found = rows_after(rows, by, Place(getattr(found[-1], by), found[-1].pk), size)

@@ -1,0 +1,44 @@
+"""Transactions that lost their locks, begun anew."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+from prometheus_client import Counter
+
+Result = TypeVar("Result")
+
+# The database is away, restarting, or gave this transaction up: the same request may well work in a moment.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
+
+RETRIES = Counter(
+    "telcox_transaction_retries_total", "Transactions retried after a deadlock or lock time-out"
+)
+
+# MariaDB and MySQL: a deadlock; a lock waited for too long. The transaction was rolled back.
+_LOST_LOCKS = {1213, 1205}
+# For how long it is begun anew, in seconds; and how long a pause may become. With the wait before it
+# (QUEUE_WAIT_SECONDS) and a last statement that hangs (DATABASE_TIMEOUT_SECONDS) it ends before the proxy's
+# 60 seconds do.
+PATIENCE = 20.0
+LONGEST_PAUSE = 0.5
+
+
+def retry_lost_locks(work: Callable[[], Result]) -> Result:
+    """What `work` returns: one whole transaction, begun anew as long as the database takes its locks away.
+
+    Within a transaction of the caller's, which is gone with it, `work` is tried once.
+    """
+    until, pause = time.monotonic() + PATIENCE, 0.002
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            if error.args[0] not in _LOST_LOCKS or connection.in_atomic_block or time.monotonic() > until:
+                raise
+        RETRIES.inc()
+        # No two of them at the same beat.
+        time.sleep(random.uniform(0, pause))  # noqa: S311
+        pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,341 @@
+"""What the pages of the back-office have in common.
+
+Django's admin shows rows and edits master data (customers, lines, plans). What the office *does* is a
+service: a `Step` is one that is taken with a row that is there, `MadeByService` is for rows that come from
+one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from telcox.common.errors import DomainError
+from telcox.common.phone import InvalidPhoneNumber, national_number
+
+# Refusals told one by one after an action on many rows; of the others, how many there were.
+REFUSALS_TOLD = 5
+
+
+class Search(AutocompleteSelect):
+    """A row that is searched for. What was sent, or named in the address, may be no row's key at all."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something the office does with one row: a button on its page, and an action on the list.
+
+    `run(obj, at, by)` calls the one service for whoever is logged in, and that raises DomainError to refuse;
+    it returns the row to show next, or None for the list. `done` tells what happened, `%s` being the row.
+    `when` says for which rows the button is there. The service decides, whatever the button said.
+    """
+
+    name: str
+    label: Any
+    done: Any
+    permission: str
+    run: Callable[[Any, datetime, str], Model | None]
+    when: Callable[[Any], bool] = lambda obj: True
+    confirm: Any = ""
+    # Whether it may be taken with many rows at once, which nobody is asked to confirm.
+    on_list: bool = True
+
+
+class OfficeAdmin(admin.ModelAdmin):
+    """A model's pages. `list_select_related` holds for every page, so that naming a row costs no query."""
+
+    list_per_page = 50
+    show_full_result_count = False  # it would count the whole table beside what was searched for
+    change_form_template = "admin/office_change_form.html"
+    steps: tuple[Step, ...] = ()
+    # The rows have a `version`, and a step is taken with the one that the page showed.
+    versioned = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        queryset = super().get_queryset(request)
+        related = self.list_select_related
+        return queryset if isinstance(related, bool) else queryset.select_related(*related)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A number may be looked for in any of the forms it is written in."""
+        return super().get_search_results(request, queryset, as_stored(search_term))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:  # SQLite, asked for a key that no column can hold
+            return None
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", Search(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    # --- Steps ---
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_step"
+        view = self.admin_site.admin_view(self.take_step)
+        return [path("<path:object_id>/steps/<slug:step>/", view, name=name), *super().get_urls()]
+
+    def steps_for(self, request: HttpRequest, obj: Any) -> list[Step]:
+        return [step for step in self.steps if request.user.has_perm(step.permission) and step.when(obj)]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if obj := context.get("original"):
+            context["steps"] = self.steps_for(request, obj)
+            context["links"] = self.links_from(request, obj)
+            context["seen"] = row_version(obj) if self.versioned else ""
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
+        """Where staff go from this row's page: (label, address)."""
+        return []
+
+    def take_step(self, request: HttpRequest, object_id: str, step: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        chosen = next((candidate for candidate in self.steps if candidate.name == step), None)
+        obj = self.get_object(request, object_id)
+        if chosen is None or obj is None:
+            raise Http404
+        if not (request.user.has_perm(chosen.permission) and self.has_view_permission(request, obj)):
+            raise PermissionDenied
+        if self.versioned:
+            as_seen(obj, request.POST.get("seen"))
+        try:
+            shown = self._run(request, chosen, obj)
+        except DomainError as refusal:
+            self.message_user(request, refusal.detail, messages.ERROR)
+            return redirect(change_page_of(obj))
+        self.message_user(request, chosen.done % (shown or obj), messages.SUCCESS)
+        return redirect(change_page_of(shown) if shown else list_page_of(self.model))
+
+    def _run(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
+        shown = step.run(obj, timezone.now(), request.user.get_username())
+        self.log_change(request, obj, str(step.label))
+        return shown
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions: dict[str, Any] = super().get_actions(request)
+        for step in self.steps:
+            if step.on_list and request.user.has_perm(step.permission):
+                actions[step.name] = (_step_on_selected(step), step.name, step.label)
+        return actions
+
+
+def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], None]:
+    """The step with each of the chosen rows, each for itself: one refused costs the others nothing."""
+
+    def action(model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        done, refusals = 0, []
+        for obj in queryset.order_by("pk"):
+            try:
+                model_admin._run(request, step, obj)
+                done += 1
+            except DomainError as refusal:
+                refusals.append(f"{obj}: {refusal.detail}")
+        for refused in refusals[:REFUSALS_TOLD]:
+            model_admin.message_user(request, refused, messages.ERROR)
+        if untold := refusals[REFUSALS_TOLD:]:
+            model_admin.message_user(request, _("%d more were refused.") % len(untold), messages.ERROR)
+        if done:
+            model_admin.message_user(
+                request, _("%(label)s: %(done)d done.") % {"label": step.label, "done": done}
+            )
+
+    return action
+
+
+class NeverChanged:
+    """Rows that stay as they were made."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NeverWritten(NeverChanged):
+    """Rows that only the system makes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MadeByService(NeverChanged, OfficeAdmin):
+    """Rows that a service makes from what staff fill in (`asks`); afterwards they are only looked at."""
+
+    asks: tuple[str, ...] = ()
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        """Calls the service with what was filled in, for whoever is logged in."""
+        raise NotImplementedError
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else self.asks
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj else [(None, {"fields": self.asks})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return super().get_inlines(request, obj) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        for field in form.base_fields.values():
+            field.required = not (isinstance(field, forms.BooleanField) or field.widget.is_hidden)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        made = self.make(form.cleaned_data, timezone.now(), request.user.get_username())
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A refusal is told above the form, which keeps what was filled in."""
+        try:
+            return super().changeform_view(request, object_id, *args, **kwargs)
+        except DomainError as refusal:
+            self.message_user(request, refusal.detail, messages.ERROR)
+            return HttpResponseRedirect(f"{request.path}?{urlencode(self.given_again(request.POST))}")
+
+    def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
+        return {name: posted[name] for name in self.asks if name in posted}
+
+
+class ReadOnly(NeverWritten, OfficeAdmin):
+    """Pages to look at."""
+
+
+class LatestRows(BaseInlineFormSet):
+    """The first rows in the model's order: a page stays a page, however long the history is."""
+
+    ROWS = 24
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if not hasattr(self, "_queryset"):
+            self._queryset = super().get_queryset()[: self.ROWS]
+        return self._queryset
+
+
+class ReadOnlyInline(NeverWritten, admin.TabularInline):
+    """Rows shown on the page of what they belong to."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    formset = LatestRows
+    related: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related(*self.related)
+
+
+class RowsFilter(admin.SimpleListFilter):
+    """A filter of a list. Each choice has its value in the address, its label, and a function that leaves of
+    the list's rows those it is about."""
+
+    offered: Sequence[tuple[str, Any, Callable[[Any], QuerySet[Any]]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, label, _rows in self.offered]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        for value, _label, rows in self.offered:
+            if value == self.value():
+                return rows(queryset)
+        return queryset
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than MOST rows: nobody turns to page 2,000, and counting a table of events does not
+    get slower as it grows."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[: self.MOST].count()  # type: ignore[attr-defined]
+
+
+def as_stored(search_term: str) -> str:
+    """A phone number in the form it is stored in; anything else as it is."""
+    try:
+        return national_number(search_term)
+    except InvalidPhoneNumber:
+        return search_term
+
+
+def is_key(value: Any) -> bool:
+    """Whether it could be a row's: digits, and no more of them than a column holds."""
+    return str(value).isdecimal() and len(str(value)) < 19
+
+
+def row_version(obj: Any) -> str:
+    """Which row a page shows, and of which version."""
+    return f"{obj.pk}-{obj.version}"
+
+
+def as_seen(obj: Any, told: str | None) -> None:
+    """Gives the row the version that it had on the page, so that a service can tell what happened since. A
+    page of another row, and one that does not say, tell nothing."""
+    key, _dash, version = (told or "").partition("-")
+    if key == str(obj.pk) and is_key(version):
+        obj.version = int(version)
+
+
+def change_page_of(obj: Model) -> str:
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+
+
+def list_page_of(model: type[Model], **filters: Any) -> str:
+    """The address of a model's list, filtered."""
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{address}?{urlencode(filters)}" if filters else address
+
+
+def form_for(model: type[Model], **initial: Any) -> str:
+    """The address of the form for a new one, filled in."""
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+    return f"{address}?{urlencode(initial)}"
+
+
+def link_to(obj: Model | None) -> str:
+    return format_html('<a href="{}">{}</a>', change_page_of(obj), obj) if obj else "—"
+
+
+def share_used(used: int, limit: int, *, of_bytes: bool = False) -> str:
+    """A bar with the two amounts beside it."""
+    amounts = f"{filesizeformat(used)} / {filesizeformat(limit)}" if of_bytes else f"{used} / {limit}"
+    return format_html('<meter min="0" max="{}" value="{}"></meter> {}', max(limit, 1), used, amounts)

@@ -1,0 +1,111 @@
+"""Forms with a second button, which shows in a frame on the page what would come of them."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.errors import DomainError
+from telcox.common.office.admin import MadeByService, OfficeAdmin
+
+
+class Invalid(Exception):
+    """What was filled in is not right: the forms say why."""
+
+    def __init__(self, *forms: BaseForm) -> None:
+        super().__init__()
+        self.forms = forms
+
+
+class Panel(NamedTuple):
+    """The part of the page with the button: where it sends the form, and fields of its own."""
+
+    title: Any
+    address: str
+    form: BaseForm | None = None
+    description: Any = ""
+
+
+class Previewed(OfficeAdmin):
+    """Nothing that a preview does is kept. It works without JavaScript: the button sends the whole form to
+    another address, and the answer is shown in a frame."""
+
+    preview_template = "admin/preview.html"
+    preview_title: Any = ""
+
+    def may_preview(self, request: HttpRequest, obj: Any) -> bool:
+        raise NotImplementedError
+
+    def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the frame shows. Raises Invalid, and DomainError to refuse."""
+        raise NotImplementedError
+
+    def preview_panel(self, address: str) -> Panel:
+        return Panel(self.preview_title, address)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = xframe_options_sameorigin(self.admin_site.admin_view(self.preview))
+        name = self._preview_name()
+        return [
+            path("preview/", view, name=f"{name}_new"),
+            path("<path:object_id>/preview/", view, name=name),
+            *super().get_urls(),
+        ]
+
+    def _preview_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_preview"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj = context.get("original")
+        if self.may_preview(request, obj):
+            name = f"admin:{self._preview_name()}"
+            address = reverse(name, args=[obj.pk]) if obj else reverse(f"{name}_new")
+            context["preview"] = self.preview_panel(address)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def preview(self, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        obj = None
+        if object_id is not None and (obj := self.get_object(request, object_id)) is None:
+            raise Http404
+        if not self.may_preview(request, obj):
+            raise PermissionDenied
+        shown: dict[str, Any]
+        try:
+            shown = commit_unless_dry_run(partial(self.what_would_come, request, obj), dry_run=True)
+        except Invalid as invalid:
+            shown = {"forms": invalid.forms}
+        except DomainError as refusal:
+            shown = {"refusal": refusal.detail}
+        return render(request, self.preview_template, shown)
+
+
+class TriedOut(Previewed, MadeByService):
+    """Rows from a service, which is tried out first: its transaction is rolled back."""
+
+    preview_title = _("What it would cost")
+
+    def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
+        """Calls the service as `make` does, and returns what the frame shows."""
+        raise NotImplementedError
+
+    def may_preview(self, request: HttpRequest, obj: Any) -> bool:
+        return obj is None and self.has_add_permission(request)
+
+    def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        form = self.get_form(request)(request.POST)
+        if not form.is_valid():
+            raise Invalid(form)
+        return self.try_out(form.cleaned_data, timezone.now(), request.user.get_username())

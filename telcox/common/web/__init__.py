@@ -1,0 +1,1 @@
+"""HTTP: admission, authentication, permissions, parsing, problems (RFC 9457), health."""

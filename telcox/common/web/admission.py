@@ -1,0 +1,174 @@
+"""How many requests of a process compute at once, and what becomes of those it has no time for.
+
+Python runs one thread at a time; many that want to are slower together than two (620 summaries a second with
+four, 815 with two). But a request that waits, for other requests to be committed with its own or for a slow
+BSS, needs no processor. So a process has many threads, two of which are inside at a time, and who waits for
+something else steps out meanwhile.
+
+When requests come faster than they are done, because the database is slow, the queue shall not grow until
+nobody gets an answer in time. A request waits for QUEUE_WAIT_SECONDS at most, what it waited at the proxy
+included. And once somebody has been kept waiting for QUEUE_BEHIND_SECONDS, whoever comes is refused at once:
+the threads are soon free again, so a queue of hundreds is told within a moment to come back later, and the
+operator's probes, which need no place, are answered. A refusal costs no database and no Django.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from time import monotonic, time
+from typing import Any
+
+from django.conf import settings
+from prometheus_client import Counter
+
+from telcox.common.errors import TooBusy
+from telcox.common.web.parsers import drain_body
+from telcox.common.web.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, problem_document
+
+REFUSED = Counter(
+    "telcox_requests_refused_total", "Requests refused under overload (load shedding)", ["queue", "why"]
+)
+
+PLACES = 2
+# What tells whether this process is well must be told most of all when it is busy.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+# No proxy waits for so long: a request that seems older came from one whose clock is wrong.
+OLDEST = 60.0
+
+_this_thread = threading.local()
+
+
+def too_busy(queue: str, why: str) -> TooBusy:
+    """To be raised before anything of the request was done. `why`: it `waited` in vain, or the others are so
+    far `behind` that it was not let in."""
+    REFUSED.labels(queue, why).inc()
+    return TooBusy("Too many requests are waiting. Nothing was changed: try again later")
+
+
+class _Turn:
+    def __init__(self) -> None:
+        self.asked_at = monotonic()
+        self.given = threading.Lock()
+        self.given.acquire()
+
+
+class _Places:
+    """Given in the order in which they were asked for, so that nobody waits for long while others pass by."""
+
+    def __init__(self, places: int) -> None:
+        self._lock = threading.Lock()
+        self._free = places
+        self._waiting: deque[_Turn] = deque()
+        # When the first of those asked who wait, or gave up since a place was last given.
+        self._kept_waiting_since: float | None = None
+
+    def take(self, seconds: float) -> bool:
+        """Whether there was a place within that time."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            turn = _Turn()
+            self._waiting.append(turn)
+            self._kept_waiting_since = self._kept_waiting_since or turn.asked_at
+        if turn.given.acquire(timeout=max(0.0, seconds)):
+            return True
+        with self._lock:
+            if turn.given.acquire(blocking=False):  # just now
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def give(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().given.release()
+            else:
+                self._free += 1
+            self._kept_waiting_since = self._waiting[0].asked_at if self._waiting else None
+
+    def behind(self) -> float:
+        """For how many seconds somebody has been kept waiting; who gave up counts until a place is given."""
+        since = self._kept_waiting_since
+        return monotonic() - since if since else 0.0
+
+
+_places = _Places(PLACES)
+
+
+@contextmanager
+def admitted(*, waited: float = 0.0) -> Iterator[None]:
+    """Raises TooBusy. `waited`: for how many seconds the request had been waiting when it came to us."""
+    if _places.behind() > settings.QUEUE_BEHIND_SECONDS:
+        raise too_busy("gate", "behind")
+    if not _places.take(settings.QUEUE_WAIT_SECONDS - waited):
+        raise too_busy("gate", "waited")
+    _this_thread.inside = True
+    try:
+        yield
+    finally:
+        _leave()
+
+
+@contextmanager
+def stepped_out() -> Iterator[None]:
+    """Lets somebody else in meanwhile. Nothing to do for a thread that is not inside: commands, `live`.
+
+    Who comes back is never refused, because something was done for it. If no place becomes free soon, it goes
+    on without one: those who are inside wait for something, too, and it has little left to compute.
+    """
+    if not getattr(_this_thread, "inside", False):
+        yield
+        return
+    _leave()
+    try:
+        yield
+    finally:
+        _this_thread.inside = _places.take(settings.QUEUE_BEHIND_SECONDS)
+
+
+def _leave() -> None:
+    if _this_thread.inside:
+        _this_thread.inside = False
+        _places.give()
+
+
+def with_admission(application: Callable[..., Any]) -> Callable[..., Any]:
+    """The WSGI application, with a limit to how many of its requests compute at once, and to how long one
+    waits for that: then it is answered 503, with Retry-After."""
+
+    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ.get("PATH_INFO") in PROBES:
+            return application(environ, start_response)
+        try:
+            with admitted(waited=_waited(environ)):
+                return application(environ, start_response)
+        except TooBusy as refusal:
+            return _refused(refusal, environ, start_response)
+
+    return call
+
+
+def _waited(environ: dict[str, Any]) -> float:
+    """Since the proxy passed it on (`X-Request-Start: t=1764000000.123`), in seconds."""
+    try:
+        waited = time() - float(environ.get("HTTP_X_REQUEST_START", "").removeprefix("t="))
+    except ValueError:
+        return 0.0
+    return waited if 0.0 < waited < OLDEST else 0.0
+
+
+def _refused(refusal: TooBusy, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    # Unread, it would have the server close the connection, and its sender would never see the answer.
+    drain_body(environ["wsgi.input"])
+    body = json.dumps(problem_document(refusal.status, refusal.detail, reason=refusal.reason)).encode()
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": str(len(body)),
+        "Retry-After": RETRY_AFTER_SECONDS,
+    }
+    start_response(f"{refusal.status} {HTTPStatus(refusal.status).phrase}", list(headers.items()))
+    return [body]

@@ -1,0 +1,139 @@
+"""Reading a body without believing anything about it."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from io import BytesIO
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import BaseParser
+
+from telcox.common.errors import InvalidInput
+
+# How much more of a body that is too large is read and thrown away, in bytes.
+DRAINED_MAX = 32 * 1024 * 1024
+# Read at a time. The server keeps up to twice the largest piece for as long as the request is under way: a
+# body of 8 MiB that is read at once takes 25 MiB until it is answered.
+PIECE = 64 * 1024
+
+
+class BodyTooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+
+
+class UnsupportedEncoding(APIException):
+    status_code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    default_code = "unsupported_encoding"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _exactly(text: str) -> Decimal:
+    """A number with a point or an exponent as it was written: 10.10 is no binary fraction."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # an exponent of twenty digits
+        raise ValueError("number out of range") from error
+
+
+def read_limited(stream: IO[bytes], limit: int) -> bytes:
+    """At most `limit` bytes; one more raises BodyTooLarge, and an endless body costs no more memory than
+    that."""
+    body, left = BytesIO(), limit + 1
+    while left > 0 and (piece := stream.read(min(left, PIECE))):
+        left -= body.write(piece)
+    if not left:
+        drain_body(stream)
+        raise BodyTooLarge
+    return body.getvalue()
+
+
+def drain_body(stream: IO[bytes]) -> None:
+    """Reads on for a while: most clients look for an answer only after they sent everything."""
+    left = DRAINED_MAX
+    while left > 0 and (piece := stream.read(PIECE)):
+        left -= len(piece)
+
+
+def _require_whole(body: bytes, parser_context: Mapping[str, Any] | None) -> None:
+    """A connection that was cut looks to WSGI like the end of the body, and what came may well be whole
+    JSON."""
+    if parser_context is None:
+        return
+    declared = parser_context["request"].META.get("CONTENT_LENGTH")
+    if declared and len(body) < int(declared):
+        raise InvalidInput("The body ended too early", loc=("body", len(body)), type="body_incomplete")
+
+
+class RawParser(BaseParser):
+    """The body as bytes, inflated if it came gzipped, whatever its type: for doors that read several forms.
+
+    A view says with `body_bytes` how many bytes it takes, before and after inflating.
+    """
+
+    media_type = "*/*"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        assert parser_context
+        limit = parser_context["view"].body_bytes
+        body = read_limited(stream, limit)
+        _require_whole(body, parser_context)
+        match parser_context["request"].META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower():
+            case "identity" | "":
+                return body
+            case "gzip":
+                return _inflated(body, limit)
+            case _:
+                raise UnsupportedEncoding
+
+
+def _inflated(body: bytes, limit: int) -> bytes:
+    """One gzip member after the other; a bomb goes off after `limit` bytes."""
+    inflated = b""
+    while body:
+        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            inflated += inflater.decompress(body, limit + 1 - len(inflated))
+        except zlib.error as error:
+            raise InvalidInput("The body is not gzip", loc=("body",), type="gzip_invalid") from error
+        if len(inflated) > limit:
+            raise BodyTooLarge
+        if not inflater.eof:
+            raise InvalidInput("The body ended too early", loc=("body",), type="body_incomplete")
+        body = inflater.unused_data
+    return inflated
+
+
+class StrictJSONParser(BaseParser):
+    """JSON as RFC 8259 has it (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx naming the
+    place. Numbers that are not whole come as Decimal."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        body = read_limited(stream, settings.MAX_BODY_BYTES)
+        _require_whole(body, parser_context)
+        try:
+            return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_exactly)
+        except json.JSONDecodeError as error:
+            raise InvalidInput("JSON decode error", loc=("body", error.pos), type="json_invalid") from error
+        except (ValueError, RecursionError) as error:
+            # Not UTF-8, NaN, a number of thousands of digits, or nested thousands deep.
+            raise InvalidInput("JSON decode error", loc=("body", 0), type="json_invalid") from error

@@ -1,0 +1,7 @@
+"""Who may report usage over REST."""
+
+from telcox.common.web.permissions import MayDo
+
+
+class MayReportUsage(MayDo):
+    permission = "usage.report_usage"

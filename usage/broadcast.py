@@ -1,0 +1,110 @@
+"""The one place that sends: which lines changed, to every process that has sockets.
+
+Called after the commit, from whatever thread served the request, and never waited for: a layer that is slow
+or gone costs the network's reports nothing. What is not sent is made good by the hub's comparison with the
+database. Only numbers travel: a process reads the states of those lines somebody watches there, so lines
+nobody watches cost eleven bytes and 0.1 µs in the process that publishes and in each that has sockets,
+whatever was reported of them: a batch of ten thousand lines, two messages and 2 ms. Without any process that
+has sockets Redis drops the message.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from channels.layers import get_channel_layer
+from prometheus_client import Counter
+
+from telcox.common.database.bulk import chunks
+
+logger = logging.getLogger(__name__)
+
+SENT = Counter("telcox_live_published_total", "Messages handed to the channel layer")
+FAILED = Counter("telcox_live_publish_failures_total", "Messages that the channel layer refused")
+
+# The group of the processes that have sockets.
+GROUP = "usage"
+# How long the channel layer may take over one message, in seconds, before it counts as gone.
+SEND_TIMEOUT = 2.0
+# How long changes are gathered into one message, in seconds: short beside what a network takes.
+GATHERED = 0.005
+# Numbers of one message.
+TOGETHER = 5_000
+
+
+def changed_message(phone_numbers: Iterable[str]) -> dict[str, Any]:
+    return {"type": "usage.changed", "phone_numbers": list(phone_numbers)}
+
+
+class Broadcaster:
+    """Hands messages to the channel layer from an event loop that lasts.
+
+    A loop per call would mean a Redis connection per call. In a process that has sockets it is their loop
+    (the in-memory layer works on no other), elsewhere one in a thread of its own. A line that changes faster
+    than the layer takes messages is named once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pending: set[str] = set()
+        self._draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._loop = loop
+            self._draining = False
+
+    def publish(self, phone_numbers: Iterable[str]) -> None:
+        with self._lock:
+            self._pending.update(phone_numbers)
+            if self._loop is None or self._loop.is_closed():
+                self._loop = _loop_in_a_thread()
+                self._draining = False
+            if self._draining:
+                return
+            self._draining = True
+            self._loop.call_soon_threadsafe(self._begin_draining)
+
+    def _begin_draining(self) -> None:
+        task = asyncio.ensure_future(self._drain())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(GATHERED)
+        while changed := self._take():
+            for phone_numbers in chunks(changed, TOGETHER):
+                await self._send(changed_message(phone_numbers))
+            await asyncio.sleep(GATHERED)
+
+    def _take(self) -> list[str]:
+        with self._lock:
+            changed, self._pending = self._pending, set()
+            self._draining = bool(changed)
+            return list(changed)
+
+    async def _send(self, changed: dict[str, Any]) -> None:
+        layer = get_channel_layer()
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await layer.group_send(GROUP, changed)
+        except Exception as error:  # whatever it is, the usage was counted and the next change must be sent
+            FAILED.inc()
+            logger.warning("channel layer refused a message: %s", type(error).__name__)
+        else:
+            SENT.inc()
+
+
+def _loop_in_a_thread() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="live-broadcast", daemon=True).start()
+    return loop
+
+
+_broadcaster = Broadcaster()
+publish = _broadcaster.publish
+use_loop = _broadcaster.use_loop

@@ -1,0 +1,49 @@
+"""A line's state as its watchers get it."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from telcox.common.calendar import local_iso
+from telcox.common.sockets.daphne import text_frame
+from usage.periods import Alert
+from usage.reading import WatchedLine
+
+# `version` and `expired` of a state: the greater one is newer.
+Revision = tuple[int, bool]
+# Older than every state there is.
+NOTHING: Revision = (0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Made once for all who watch the line: the snapshot's WebSocket frame, and the alerts that were crossed
+    up to it; each watcher knows which of them are news."""
+
+    revision: Revision
+    frame: bytes
+    alerts: tuple[Alert, ...]
+
+
+def state_of(line: WatchedLine) -> State:
+    snapshot = line.snapshot
+    revision = snapshot["version"], snapshot["expired"]
+    return State(revision, _frame(snapshot), line.alerts)
+
+
+@lru_cache(maxsize=1_000)  # a crossing is told to all who watch the line at nearly the same time
+def alert_frame(phone_number: str, alert: Alert) -> bytes:
+    return _frame(
+        {
+            "type": "alert",
+            "phone_number": phone_number,
+            "plan_id": alert.plan_id,
+            "resource": alert.resource,
+            "threshold": alert.threshold,
+            "crossed_at": local_iso(alert.crossed_at),
+        }
+    )
+
+
+def _frame(message: object) -> bytes:
+    return text_frame(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
