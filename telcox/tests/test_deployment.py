@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import yaml
 from django.conf import settings
 
-from telcox.testing.processes import ROOT, free_port, port_answers, wait_until
-from telcox.testing.servers import program
+from telcox.testing.processes import ROOT
 
 pytestmark = pytest.mark.once
 
@@ -97,28 +95,6 @@ def test_the_proxy_writes_in_its_volume_only() -> None:
     assert f"proxy:{folder}" in proxy["volumes"]
     assert proxy["environment"]["NGINX_ENVSUBST_OUTPUT_DIR"] == folder
     assert f"{folder}/nginx.conf" in proxy["command"]
-
-
-@pytest.mark.redis
-def test_redis_lets_nobody_in_without_its_password(tmp_path: Path) -> None:
-    shell, option, script = SERVICES["redis"]["command"]
-    port, password = free_port(), "letters0and0digits"
-    redis_server = program("redis-server", "redis-server")
-    process = subprocess.Popen(
-        [shell, option, script.replace("$$", "$").replace(" - ", f" - --port {port} --bind 127.0.0.1 ", 1)],
-        cwd=tmp_path,
-        env={"PATH": f"{Path(redis_server).parent}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: port_answers(port), 30, "redis-server answers")
-        assert redis.Redis(port=port, password=password).ping()
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=port).ping()
-        assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
 
 
 def test_every_variable_without_a_default_is_explained_in_the_example() -> None:
