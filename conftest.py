@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
@@ -24,7 +25,8 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 # Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
 if settings.REDIS_URL:
-    settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
 
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
@@ -105,8 +107,16 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def seeded(db: Any, django_db_setup: Contents) -> None:
-    """The original's customers, lines and invoices, and the catalogue."""
+def clock_at_now() -> Iterator[None]:
+    """Set the clock to `NOW`, and let it run on: for pages and commands that read the clock themselves."""
+    with time_machine.travel(NOW, tick=True):
+        yield
+
+
+@pytest.fixture
+def seeded(clock_at_now: None, db: Any, django_db_setup: Contents) -> None:
+    """The original's customers, lines and invoices, and the catalogue, on a day of their first period: the
+    fixtures have fixed dates, which a page or command compares with the clock."""
     django_db_setup.insert_fixtures()
 
 
@@ -127,7 +137,7 @@ def closed_api(settings: Any) -> None:
 
 
 @pytest.fixture
-def committed(transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
+def committed(clock_at_now: None, transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
     """As `seeded`, really committed: for tests in which other threads must see it."""
     django_db_setup.insert_fixtures()
     yield

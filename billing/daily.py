@@ -1,10 +1,11 @@
 """What the calendar brings: periods begin, lines end, what has ended is billed."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from django.conf import settings
 
@@ -16,10 +17,10 @@ from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share
 
 
-@dataclass
+@dataclass(frozen=True)
 class DayRun:
-    """What a run did: periods begun, lines ended, invoices issued and what they are in all, periods that
-    were set aside, reminders made and lines suspended because they were not paid."""
+    """What a run of the day did, or one step of it: periods begun, lines ended, invoices issued and what they
+    are in all, periods that were set aside, reminders made and lines suspended because they were not paid."""
 
     begun: int = 0
     ended: int = 0
@@ -29,50 +30,43 @@ class DayRun:
     reminders: int = 0
     suspended: int = 0
 
-    def __add__(self, other: "DayRun") -> "DayRun":
+    def __add__(self, other: DayRun) -> DayRun:
         return DayRun(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
-
-class DayStep(NamedTuple):
-    """How much more of one kind of work is done (the keys of `work_due`)."""
-
-    work: str
-    done: int
+    def done(self) -> dict[str, int]:
+        """Return how much of each work is done, under the keys of `work_due`."""
+        return {
+            "begun": self.begun,
+            "ended": self.ended,
+            "invoices": self.invoices + self.parked,
+            "reminders": self.reminders,
+            "suspended": self.suspended,
+        }
 
 
 def run_day(*, at: datetime) -> DayRun:
-    """Does all that is due by `at`; see `day_run`."""
-    run = DayRun()
-    for _ in day_run(run, at=at):
-        pass
-    return run
+    """Do all that is due by `at`, and return what that was; see `day_run`."""
+    return sum(day_run(at=at), DayRun())
 
 
-def day_run(run: DayRun, *, at: datetime, share: Share = ALL) -> Iterator[DayStep]:
-    """Does all that is due by `at`, of all lines or a share of them, noting it in `run`; each committed
-    transaction is one step.
+def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
+    """Do all that is due by `at`, of all lines or a share of them. Each committed transaction is one step,
+    which says what it did.
 
     Periods begin before those before them are billed, so that a bill knows what was carried over. Billing is
     left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
     killed and run again, it comes to the same.
     """
     for begun in renew_due_lines(at=at, share=share):
-        run.begun += begun
-        yield DayStep("begun", begun)
+        yield DayRun(begun=begun)
     for ended in end_due_lines(at=at, share=share):
-        run.ended += ended
-        yield DayStep("ended", ended)
+        yield DayRun(ended=ended)
     for billed in bill_ended_periods(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
-        run.invoices += billed.invoices
-        run.total += billed.total
-        run.parked += billed.parked
-        yield DayStep("invoices", billed.invoices + billed.parked)
+        yield DayRun(invoices=billed.invoices, total=billed.total, parked=billed.parked)
     for reminded in make_reminders(at=at, share=share):
-        run.reminders += reminded
-        yield DayStep("reminders", reminded)
+        yield DayRun(reminders=reminded)
     for suspended in suspend_overdue_lines(at=at, share=share):
-        run.suspended += suspended
-        yield DayStep("suspended", suspended)
+        yield DayRun(suspended=suspended)
 
 
 def work_due(*, at: datetime) -> dict[str, int]:

@@ -1,5 +1,8 @@
-"""Customers, and what happened to lines. A model's pages are in the highest app whose data they show: plans,
-packs, lines and subscriptions, with what they cost, in billing/admin."""
+"""Admin pages of customers, and of the history of lines.
+
+A model's pages are in the highest app whose data they show. So the pages of plans, packs, lines and
+subscriptions, which show what these cost, are in billing/admin.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -20,24 +23,26 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     as_seen,
     is_key,
     row_version,
 )
 from telcox.common.office.forms import PhoneNumberField
 
-# What a line's running period was sold for.
+# Fixed by the sale of a line's current period.
 SOLD_FOR = ("product_type", "prepaid")
 
 
 def with_running(lines: QuerySet[Line]) -> QuerySet[Line]:
-    """Each line with whether it has a period that has not ended (`running`)."""
+    """Annotate each line with `running`: whether it has a period that has not ended."""
     periods = Subscription.objects.current().filter(line=OuterRef("pk"))
     return lines.annotate(running=Exists(periods.filter(expiration_at__gt=timezone.now())))
 
 
 class LineForm(forms.ModelForm):
-    """What staff may edit of a line (of a queryset `with_running`); the rest of it comes of steps."""
+    """The fields of a line that staff may edit (of a queryset `with_running`). Everything else is changed by
+    steps."""
 
     phone_number = PhoneNumberField(label=_("Phone number"))
 
@@ -54,7 +59,7 @@ class LineForm(forms.ModelForm):
                 )
 
     def save(self, commit: bool = True) -> Any:
-        """Writes what was edited and nothing else: a step may have been taken meanwhile."""
+        """Save the edited fields only, since a step may have changed the line meanwhile."""
         if not (commit and self.instance.pk):
             return super().save(commit)
         save_edited(self.instance, self)
@@ -101,12 +106,12 @@ class CustomerAdmin(OfficeAdmin):
         return customer.line_count
 
 
-# --- What is done with a line ---
+# --- Steps of a line ---
 
 
 class LineStepForm(forms.ModelForm):
-    """Acts on the line as it was when the form was opened: `seen` says which line that was, and of which
-    version."""
+    """A form for a step of a line. It acts on the line as it was when the form was opened: the field `seen`
+    holds the line's key and version."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -132,25 +137,18 @@ class ActsOnLine(MadeByService):
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": (*self.asks, "seen")})]
 
 
-class GoingOn(admin.SimpleListFilter):
+class GoingOn(RowsFilter):
     title = _("open")
     parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes")), ("no", _("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-        return queryset
+    offered = (
+        ("yes", _("Yes"), lambda suspensions: suspensions.filter(is_open=True)),
+        ("no", _("No"), lambda suspensions: suspensions.filter(is_open=None)),
+    )
 
 
 @admin.register(Suspension)
 class SuspensionAdmin(ActsOnLine):
-    """It ends by a step on the line's page."""
+    """Read-only: a suspension is ended by a step on the line's page."""
 
     asks = ("line", "reason")
     fields = ("line", "reason", "start_at", "end_at")
@@ -173,7 +171,7 @@ class SuspensionInline(ReadOnlyInline):
     readonly_fields = fields
 
 
-# --- What is only looked at ---
+# --- Read-only pages ---
 
 
 class DetailMixin:

@@ -1,4 +1,4 @@
-"""The catalogue over time: what a plan offers, and what it offered at any moment before."""
+"""The catalogue over time: what a plan offers now, and what it offered at any earlier moment."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,16 +8,18 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
+from telcox.common.database.locking import lock_row
 from telcox.common.database.prepared import PreparedQuery
 
-# What a subscription is made of: the name it is sold under, its terms, and how long it is valid.
+# What a subscription copies from a plan: name, terms and validity.
 OFFERED = ("name", "validity_days", *TERMS)
 
 
 @transaction.atomic
 def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
-    """Saves an edited plan, and keeps what it offered until now. What was sold from it stays as it is."""
-    before = Plan.objects.select_for_update().get(pk=plan.pk)
+    """Save an edited plan, and keep its former terms as a PlanRevision. Periods already sold do not
+    change."""
+    before = lock_row(Plan, plan.pk)
     offered = {field: getattr(before, field) for field in OFFERED}
     if any(getattr(plan, field) != value for field, value in offered.items()):
         PlanRevision.objects.create(plan=plan, replaced_at=at, replaced_by=by, **offered)
@@ -26,25 +28,29 @@ def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
 
 
 class Changed(NamedTuple):
-    """One field of a plan, before and after it was edited."""
+    """One field of a plan, before and after an edit."""
 
     field: str
     before: Any
     after: Any
 
 
+# Most edits shown of one plan.
+CHANGES_SHOWN = 50
+
+
 class Revised(NamedTuple):
-    """One time that a plan was edited."""
+    """One edit of a plan."""
 
     revision: PlanRevision
     changes: list[Changed]
 
 
-def history_of(plan: Plan, *, latest: int = 50) -> list[Revised]:
-    """How the plan came to offer what it does, the newest change first."""
+def history_of(plan: Plan) -> list[Revised]:
+    """Return the last edits of a plan, newest first."""
     history = []
     after: Plan | PlanRevision = plan
-    for before in plan.revisions.order_by("-replaced_at", "-pk")[:latest]:
+    for before in plan.revisions.order_by("-replaced_at", "-pk")[:CHANGES_SHOWN]:
         changes = [
             Changed(field, getattr(before, field), getattr(after, field))
             for field in OFFERED
@@ -56,7 +62,7 @@ def history_of(plan: Plan, *, latest: int = 50) -> list[Revised]:
 
 
 class OfferedTerms:
-    """What some plans offered at any moment. One query for the plans, and one for their past."""
+    """What some plans offered at any moment. Makes one query for the plans and one for their revisions."""
 
     def __init__(self, plan_ids: Iterable[int]) -> None:
         self._plans = {row["id"]: Plan(**row) for row in _plans(plans=set(plan_ids))}

@@ -1,5 +1,8 @@
-"""How long a plan's full period is. Reckoned in the operator's calendar, so that neither months of any length
-nor clocks that change make two periods of one, or leave a gap."""
+"""The length of a plan's full period (cycle).
+
+Calculated in the operator's calendar, so that months of different lengths and daylight saving time neither
+overlap periods nor leave gaps.
+"""
 
 from datetime import datetime, timedelta
 
@@ -7,8 +10,11 @@ from telcox.common.calendar import add_days, local_date, midnight
 
 
 def full_period(*, validity_days: int, at: datetime) -> tuple[datetime, datetime]:
-    """From when until when: so many days from `at` on, at the same time of day; or, with 0, the month that
-    `at` is in, from the midnight of its first day to that of the next month's."""
+    """Return start and end of the full period that contains `at`.
+
+    The period has `validity_days` days from `at`, and ends at the same time of day. With 0 it is the calendar
+    month, from the midnight of its first day to that of the next month's.
+    """
     if validity_days:
         return at, add_days(at, validity_days)
     first = local_date(at).replace(day=1)

@@ -1,7 +1,8 @@
-"""What may happen to a line: from which state, and to which it leads.
+"""The state machine of a line: the steps, the states in which each is allowed, and the state after it.
 
-Every step holds the line's lock, and is written into the line's history (LineEvent) in its own transaction.
-Of two who decide on the same state of a line, one acts and the other is told (`version`).
+Every step holds the lock of the line's row, and is recorded in the line's history (LineEvent) in its own
+transaction. If two callers decide on the same state of a line, one acts, and the other is refused by
+`version` (optimistic locking).
 """
 
 from datetime import datetime
@@ -10,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription
+from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 
 _ACTIVE, _SUSPENDED, _TERMINATED = LineStatus.ACTIVE, LineStatus.SUSPENDED, LineStatus.TERMINATED
 
-# For each step the states it may be taken in, and the state after it. RENEW and RENEWAL_REFUSED are taken by
-# the clock (SubscriptionQuerySet.renewing says when).
+# For each step: the states in which it is allowed, and the state after it. RENEW and RENEWAL_REFUSED are
+# taken by the day's run (see SubscriptionQuerySet.renewing).
 TRANSITIONS: dict[LineStep, dict[LineStatus, LineStatus]] = {
     LineStep.ACTIVATE: {_ACTIVE: _ACTIVE},
     LineStep.RENEW: {_ACTIVE: _ACTIVE, _SUSPENDED: _SUSPENDED},
@@ -39,13 +41,13 @@ _REFUSALS = {
 
 
 def lock_line(line: Line) -> Line:
-    """The line as it is now, and nobody else's until the transaction ends."""
-    return Line.objects.select_for_update().get(pk=line.pk)
+    """Return the line, locked (SELECT … FOR UPDATE) until the transaction ends."""
+    return lock_row(Line, line.pk)
 
 
 def lock_for(*, line: Line, step: LineStep) -> Line:
-    """The line, locked for `step`. Raises DomainError if its state does not allow the step, or something
-    happened to it since the caller read `line`."""
+    """Return the line, locked for `step`. Raise DomainError if its state does not allow the step, or if the
+    line was changed since the caller read `line`."""
     now = lock_line(line)
     require_allowed(now, step)
     if now.version != line.version:
@@ -56,7 +58,7 @@ def lock_for(*, line: Line, step: LineStep) -> Line:
 
 
 def require_allowed(line: Line, step: LineStep) -> None:
-    """Raises DomainError if the line's state does not allow the step."""
+    """Raise DomainError if the line's state does not allow the step."""
     status = LineStatus(line.status)
     if status not in TRANSITIONS[step]:
         detail, reason = _REFUSALS[status]
@@ -72,7 +74,8 @@ def complete_step(
     subscription: Subscription | None = None,
     detail: str = "",
 ) -> None:
-    """Writes down that the step was taken. The line is locked, and changed as the step wants it."""
+    """Record the step in the line's history, and save the line with its new state and version. The caller
+    holds the line's lock."""
     line.status = TRANSITIONS[step][LineStatus(line.status)]
     line.version += 1
     line.save()

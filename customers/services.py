@@ -1,4 +1,4 @@
-"""What may happen to lines that costs nothing by itself. What is sold, or ends, is in billing/sales."""
+"""Steps of lines that have no price: suspend, resume. Selling, changing and ending are in billing/sales."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from telcox.common.errors import DomainError
 
 @transaction.atomic
 def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by: str = "") -> Suspension:
-    """Takes a line out of service from `at` on: what it uses then is refused.
+    """Take a line out of service from `at` on: its usage is rejected from then on.
 
-    The days are charged as others, but for a suspension that is the operator's own. Raises DomainError if the
-    line is not in service, or an earlier suspension ended after `at`.
+    The days are charged as usual, except for a suspension by the operator. Raise DomainError if the line is
+    not in service, or if an earlier suspension ended after `at`.
     """
     line = lock_for(line=line, step=LineStep.SUSPEND)
     if line.resumed_at and at < line.resumed_at:
@@ -27,8 +27,8 @@ def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by
 
 @transaction.atomic
 def resume_line(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Puts a suspended line into service again, from `at` on. Raises DomainError if it is not suspended, or
-    was not yet at `at`."""
+    """Put a suspended line back into service from `at` on. Raise DomainError if it is not suspended, or was
+    not yet suspended at `at`."""
     line = lock_for(line=line, step=LineStep.RESUME)
     end_suspension(line, at)
     complete_step(line=line, step=LineStep.RESUME, at=at, by=by)
@@ -36,7 +36,8 @@ def resume_line(*, line: Line, at: datetime, by: str = "") -> Line:
 
 
 def end_suspension(line: Line, at: datetime) -> None:
-    """Ends the line's open suspension, if it has one; the line is locked, and saved by the caller."""
+    """End the line's open suspension, if there is one. The caller holds the line's lock and saves the line.
+    Raise DomainError if the suspension started after `at`."""
     suspension = line.suspensions.filter(is_open=True).first()
     if suspension is None:
         return

@@ -1,4 +1,4 @@
-"""What was used, and how the use of a period is shown."""
+"""Admin pages of usage, and the columns that show a period's usage."""
 
 from datetime import datetime
 
@@ -81,7 +81,8 @@ class UsageEventAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageEvent], search_term: str
     ) -> tuple[QuerySet[UsageEvent], bool]:
-        """By what an index finds, because this is the largest table: a line's events, or one event."""
+        """Search only by what an index finds, because this is the largest table: the events of a line, or one
+        event."""
         if not search_term:
             return queryset, False
         source, slash, event_id = search_term.partition("/")

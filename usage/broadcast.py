@@ -1,11 +1,11 @@
-"""The one place that sends: which lines changed, to every process that has sockets.
+"""Publish which lines changed to every process that has sockets. No other module publishes.
 
-Called after the commit, from whatever thread served the request, and never waited for: a layer that is slow
-or gone costs the network's reports nothing. What is not sent is made good by the hub's comparison with the
-database. Only numbers travel: a process reads the states of those lines somebody watches there, so lines
-nobody watches cost eleven bytes and 0.1 µs in the process that publishes and in each that has sockets,
-whatever was reported of them: a batch of ten thousand lines, two messages and 2 ms. Without any process that
-has sockets Redis drops the message.
+Called after the commit, from the thread that served the request, and never blocks: a slow or missing channel
+layer does not delay usage reports. What is not published is made good by the hub's comparison with the
+database. Only the keys of lines are sent: a process reads the states of the lines that are watched there. So
+a line without watchers costs eleven bytes and 0.1 µs in the process that publishes and in each that has
+sockets, however much was reported of it; a batch of ten thousand lines costs two messages and 2 ms. If no
+process has sockets, Redis drops the message.
 """
 
 import asyncio
@@ -41,9 +41,9 @@ def changed_message(phone_numbers: Iterable[str]) -> dict[str, Any]:
 class Broadcaster:
     """Hands messages to the channel layer from an event loop that lasts.
 
-    A loop per call would mean a Redis connection per call. In a process that has sockets it is their loop
-    (the in-memory layer works on no other), elsewhere one in a thread of its own. A line that changes faster
-    than the layer takes messages is named once.
+    A loop for each call would need a Redis connection for each call. In a process that has sockets it is
+    their loop (the in-memory layer works on no other), elsewhere a loop in a thread of its own. A line that
+    changes faster than the layer takes messages is named once.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Broadcaster:
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await layer.group_send(GROUP, changed)
-        except Exception as error:  # whatever it is, the usage was counted and the next change must be sent
+        except Exception as error:  # any error: the usage was counted, and the next change must be published
             FAILED.inc()
             logger.warning("channel layer refused a message: %s", type(error).__name__)
         else:

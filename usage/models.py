@@ -1,4 +1,4 @@
-"""What was consumed."""
+"""Usage: events, counters, daily sums, alerts, rejected reports."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class UsageEventManager(models.Manager["UsageEvent"]):
 
 
 class UsageEvent(models.Model):
-    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. Never changed
-    once written.
+    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. It is never
+    changed.
 
-    (source, event_id) is what makes a repeated report count once.
+    (source, event_id) is the idempotency key: a repeated report counts once.
     """
 
     source = KeyField(_("source"), max_length=64)
@@ -83,7 +83,7 @@ class UsageEvent(models.Model):
 
 
 class UsageTotals(models.Model):
-    """The sums of events, by category."""
+    """Sums of events by category."""
 
     used_social_bytes = models.PositiveBigIntegerField(_("social networks"), default=0, db_default=0)
     used_entertainment_bytes = models.PositiveBigIntegerField(_("entertainment"), default=0, db_default=0)
@@ -104,7 +104,7 @@ class UsageTotals(models.Model):
         return sum(getattr(self, field) for field in DATA_FIELDS)
 
     def drawn_bytes(self, subscription: Subscription) -> int:
-        """Of the categories that are not free in the subscription."""
+        """Return the bytes of the categories that are not zero-rated in the subscription."""
         return sum(
             getattr(self, used) for used, free in ZERO_RATED.items() if not getattr(subscription, free)
         )
@@ -120,11 +120,11 @@ class UsageCounterManager(models.Manager["UsageCounter"]):
 
 
 class UsageCounter(UsageTotals):
-    """What was used of a subscription so far. A subscription nothing was used of has none.
+    """Usage of a subscription so far. A subscription without usage has no counter.
 
-    `version` counts the changes, one an event. Of what happened before `purged_before` the events are being
-    deleted, or have been, `purged_events` of them so far: the counter and the days stand for them, and
-    nothing more is counted there, because nobody can tell any more what was counted before.
+    `version` counts the changes, one for each event. Events from before `purged_before` are being deleted or
+    have been, `purged_events` of them so far. The counter and the days stand for them, and no further event
+    is counted there, because it is unknown whether it was counted before.
     """
 
     subscription = models.OneToOneField(
@@ -145,7 +145,7 @@ class UsageCounter(UsageTotals):
         verbose_name = _("usage counter")
         verbose_name_plural = _("usage counters")
         constraints = [
-            # One for all of them: each is checked whenever a counter changes.
+            # One constraint for all columns: each constraint is checked whenever a counter changes.
             models.CheckConstraint(
                 condition=Q(**{f"{field}__lte": COUNTER_MAX for field in COUNTER_FIELDS.values()}),
                 name="usage_counter_in_range",
@@ -166,7 +166,7 @@ class UsageCounter(UsageTotals):
 
 
 class UsageDay(UsageTotals):
-    """What was used of a subscription on one day of the operator's calendar."""
+    """Usage of a subscription on one day in the operator's time zone."""
 
     # In the order of the table itself: adding to a day is one step in one tree.
     pk = models.CompositePrimaryKey("subscription_id", "day")
@@ -192,7 +192,7 @@ class UsageDay(UsageTotals):
 class UsageAlert(models.Model):
     """An allowance was used up to a threshold: 80 % of the data of a subscription, last at `crossed_at`.
 
-    Said once, and again when the allowance has grown and its use has caught up.
+    Raised once, and again if the allowance has grown and usage has reached the threshold again.
     """
 
     subscription = models.ForeignKey(
@@ -228,15 +228,16 @@ class RejectedUsageQuerySet(models.QuerySet["RejectedUsage"]):
         return self.filter(unresolved=True)
 
     def settled(self) -> RejectedUsageQuerySet:
-        """Those that another attempt can change nothing about: counted meanwhile, or too late for good."""
+        """Return reports that another attempt cannot change: counted meanwhile, or too late."""
         return self.filter(Q(unresolved=None) | Q(reason=RejectionReason.TOO_LATE))
 
 
 class RejectedUsage(models.Model):
-    """A report that could not be counted, as it was received: it can be driven again once its reason is gone.
+    """A report that could not be counted, as it was received. It can be counted later (redrive), once its
+    reason is gone.
 
-    `unresolved` is empty once it was counted, so that a key is waiting once at the most and may have been
-    resolved any number of times.
+    `unresolved` is null once it was counted: a unique constraint allows one waiting report for each key, and
+    any number of resolved ones.
     """
 
     source = KeyField(_("source"), max_length=64)
@@ -275,7 +276,7 @@ class RejectedUsage(models.Model):
 
 
 class IngestionAnswer(models.Model):
-    """What a request with an Idempotency-Key was answered, to be answered again byte for byte."""
+    """The answer to a request with an Idempotency-Key, to be sent again byte for byte."""
 
     owner = models.CharField(_("sender"), max_length=40)
     key = KeyField(_("key"), max_length=200)

@@ -1,4 +1,4 @@
-"""A line's current period, with its line, its customer, what was used of it and the alerts that made."""
+"""Read a line's current period, with its line, customer, usage and alerts."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -15,12 +15,11 @@ from usage.vocabulary import DATA_FIELDS, ZERO_RATED
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last period of a line. `used` has the data counters in bytes, `zero_rated` names those that are
-    free, and `changes` counts the changes of counters and allowances."""
+    """The last period of a line. `used` has the data counters in bytes, `zero_rated` names the categories
+    that are zero-rated, and `changes` counts the changes of counters and allowances."""
 
     subscription_id: int
     line_id: int
-    line_status: str
     phone_number: str
     client_full_name: str
     sequence: int
@@ -32,8 +31,8 @@ class Period:
 
 
 class Alert(NamedTuple):
-    """A UsageAlert of a period: `plan_id`, as a snapshot calls the subscription, used `threshold` percent of
-    a resource. Dated anew it is another one."""
+    """A UsageAlert of a period: `plan_id`, as a snapshot names the subscription, used `threshold` percent of
+    a resource. With a new time it is a new alert."""
 
     plan_id: int
     resource: str
@@ -44,7 +43,6 @@ class Alert(NamedTuple):
 _COLUMNS = (
     "id",
     "line_id",
-    "line__status",
     "line__phone_number",
     "line__customer__full_name",
     "sequence",
@@ -64,7 +62,7 @@ def _current_period(phone_number: Any) -> QuerySet[Subscription, Row]:
 
 
 def current_period(phone_number: str) -> Period | None:
-    """None for a line that never had one, and for a number that is no line's."""
+    """Return the line's current period; None for a line without periods, and for an unknown number."""
     row = _current_period.first(phone_number=phone_number)
     return _period(row) if row else None
 
@@ -88,18 +86,18 @@ def _watched_period(phone_number: Any) -> QuerySet[Subscription, Row]:
 
 
 def watched_period(phone_number: str) -> Watched | None:
-    """The current period and its alerts; None as in `current_period`."""
+    """Return the current period and its alerts; None as in `current_period`."""
     return next(iter(_watched(_watched_period(phone_number=phone_number))), None)
 
 
 def watched_periods(phone_numbers: Collection[str]) -> list[Watched]:
-    """Those of many lines at once, in no order."""
+    """Return the current periods of many lines at once, in no order."""
     current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
     return _watched(current.order_by().values(*_WITH_ALERTS))
 
 
 def _watched(rows: Iterable[Row]) -> list[Watched]:
-    """A period comes in as many rows as it has alerts, and in one if it has none."""
+    """Group the rows by period: a period has one row for each alert, and one row if it has none."""
     periods: dict[int, Period] = {}
     alerts: defaultdict[int, list[Alert]] = defaultdict(list)
     for row in rows:
@@ -116,7 +114,6 @@ def _period(row: Row) -> Period:
     return Period(
         subscription_id=row["id"],
         line_id=row["line_id"],
-        line_status=row["line__status"],
         phone_number=row["line__phone_number"],
         client_full_name=row["line__customer__full_name"],
         sequence=row["sequence"],

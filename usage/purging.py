@@ -1,9 +1,9 @@
-"""Old usage, deleted once nobody asks for its single events any more.
+"""Retention: delete old usage events.
 
-Counters, days and alerts stay: they stand for the events that are gone. That an event counts once stays true,
-too, although its key is forgotten: the counter it was added to says before which day nothing is counted any
-more (`purged_before`), in the row that whoever counts has to lock. So a purge that is killed has deleted some
-events and refuses them, and goes on where it stopped when it is run again; two at once take turns.
+Counters, days and alerts are kept: they stand for the deleted events. An event still counts once, although
+its key is deleted: the counter has the day before which nothing more is counted (`purged_before`), in the row
+that every writer of usage locks. A purge that is killed has deleted some events and refuses them, and
+continues when it is run again. Two purges at once take turns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from customers.models import Subscription
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.bulk import KEYS_AT_ONCE, chunks
+from telcox.common.database.locking import lock_keys
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from usage.ingestion.reports import YEARS
@@ -34,8 +35,9 @@ KEPT_AT_LEAST = timedelta(days=31)
 
 @dataclass
 class OldEvents:
-    """How many events can go, and of how many periods; and how many are kept: of periods that nobody gave
-    away (`kept_events`), or because they may yet belong to another period (`unsettled`, see `_plan`)."""
+    """How many events can be deleted, and of how many periods; and how many are kept, because their period is
+    not in `of` (`kept_events`), or because they may still belong to another period (`unsettled`, see
+    `_plan`)."""
 
     periods: int = 0
     events: int = 0
@@ -45,7 +47,7 @@ class OldEvents:
 
 
 def require_old_enough(*, before: date, at: datetime) -> None:
-    """Raises DomainError for a day before which nothing may be purged yet, and one of no calendar of ours."""
+    """Raise DomainError for a day that is too recent to be purged, or that is outside the supported years."""
     latest = local_date(at) - KEPT_AT_LEAST
     if before > latest:
         raise DomainError(
@@ -60,7 +62,7 @@ def require_old_enough(*, before: date, at: datetime) -> None:
 
 
 def old_events(*, of: QuerySet[Subscription], before: date) -> OldEvents:
-    """What `purge_events` would delete, and what it would keep."""
+    """Return what `purge_events` would delete, and what it would keep."""
     found = OldEvents()
     for period, events in _with_old_events(before):
         plan = _plan(period, of, before)
@@ -80,11 +82,10 @@ def old_events(*, of: QuerySet[Subscription], before: date) -> OldEvents:
 def purge_events(
     *, of: QuerySet[Subscription], before: date, at: datetime, chunk: int = CHUNK
 ) -> Iterator[tuple[Subscription, int]]:
-    """Deletes the events of these periods that happened before that local day, and from then on refuses any
-    that did. Each committed transaction is one step: whose events, and how many.
+    """Delete the events of these periods that happened before that local day, and from then on reject any
+    event of that time. Yield after each committed transaction: whose events, and how many.
 
-    Whether a period is one of `of` is asked in each transaction. Raises DomainError if the day is too
-    recent.
+    Each transaction checks that its period is one of `of`. Raise DomainError if the day is too recent.
     """
     require_old_enough(before=before, at=at)
     for period, _ in _with_old_events(before):
@@ -96,18 +97,20 @@ def purge_events(
 
 
 def answers_to_purge(*, before: date) -> QuerySet[IngestionAnswer]:
-    """An Idempotency-Key is not remembered for longer than the events it was sent with."""
+    """Return the answers to delete: an Idempotency-Key is not remembered for longer than the events it was
+    sent with."""
     return IngestionAnswer.objects.filter(answered_at__lt=midnight(before))
 
 
 def rejected_to_purge(*, before: date) -> QuerySet[RejectedUsage]:
-    """What waits and may be counted yet is kept, however old."""
+    """Return the rejected reports to delete. A report that waits and may still be counted is kept, however
+    old."""
     return RejectedUsage.objects.filter(received_at__lt=midnight(before)).settled()
 
 
 def purge_answers(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator[int]:
-    """Each committed transaction is one step: how many it deleted. Raises DomainError if the day is too
-    recent."""
+    """Delete the answers, and yield the number of deleted rows after each committed transaction. Raise
+    DomainError if the day is too recent."""
     require_old_enough(before=before, at=at)
     old = answers_to_purge(before=before).order_by("answered_at")
     while pks := list(old.values_list("pk", flat=True)[:chunk]):
@@ -115,9 +118,9 @@ def purge_answers(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator
 
 
 def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterator[int]:
-    """As `purge_answers`."""
+    """Delete the rejected reports, as `purge_answers` does."""
     require_old_enough(before=before, at=at)
-    # By the primary key and past those that stay, so that the table is gone through once.
+    # By the primary key, continuing after the rows that are kept, so that the table is read once.
     old, last = rejected_to_purge(before=before).order_by("pk"), 0
     while pks := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
         yield retry_lost_locks(partial(_delete, RejectedUsage.objects.all(), pks))
@@ -125,10 +128,9 @@ def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterato
 
 
 def _with_old_events(before: date) -> Iterator[tuple[Subscription, int]]:
-    """The periods that have events of before that day, and how many; the newest period first.
+    """Yield the periods that have events from before that day, and how many; the newest period first.
 
-    Whose they are is asked of each by itself, because asked of many at once, databases go through all the
-    invoices there are.
+    Each period is checked by itself: if asked about many at once, databases scan all invoices.
     """
     newest_first = Subscription.objects.order_by("-pk").only("line", "sequence")
     periods = list(newest_first[:PERIODS_AT_ONCE])
@@ -142,20 +144,20 @@ def _with_old_events(before: date) -> Iterator[tuple[Subscription, int]]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Once these counters refuse what happened before the day, the period's events of before `until` can
-    go."""
+    """Once these counters refuse what happened before the day, the period's events from before `until` can be
+    deleted."""
 
     refusing: list[int]
     until: datetime
 
 
 def _plan(period: Subscription, of: QuerySet[Subscription], before: date) -> _Plan | None:
-    """None if the period is none of `of`, or nothing is counted of it.
+    """Return the plan for a period; None if the period is not one of `of`, or nothing is counted of it.
 
-    A period that ran out takes what happens until the next is begun; and a renewal begins it as of when the
-    first ran out. A plan that is changed ends its period as of some seconds ago. What came in between, sent
-    again, would come to the next: it can go only if that refuses it as well. And what happened since the
-    line's last period ran out stays until there is a next one.
+    A period that has expired takes usage until the next one starts, and a renewal starts it as of the moment
+    the first expired. A plan change ends a period as of some seconds ago. If an event of the time in between
+    was sent again, it would be counted to the next period: so it can be deleted only if that one refuses it
+    as well. Events from after the end of the line's last period are kept until there is a next one.
     """
     periods = list(
         Subscription.objects.filter(line=period.line_id, sequence__gte=period.sequence)
@@ -184,7 +186,7 @@ def _purge_some(period: Subscription, of: QuerySet[Subscription], before: date, 
     if plan is None:
         return 0
     counters = UsageCounter.objects.filter(pk__in=plan.refusing)
-    list(counters.select_for_update().order_by("pk").values_list("pk"))
+    lock_keys(counters)
     counters.filter(Q(purged_before=None) | Q(purged_before__lt=before)).update(purged_before=before)
     old = _events_of(period).filter(occurred_at__lt=plan.until).order_by("occurred_at")
     deleted = _delete(UsageEvent.objects.all(), list(old.values_list("pk", flat=True)[:chunk]))

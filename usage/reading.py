@@ -1,4 +1,4 @@
-"""What a line used, as the API and the live feed read it. Nothing here counts or writes."""
+"""Read a line's usage, for the API and the live feed. Nothing here counts or writes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ NO_PLAN = "No active data plan for this phone_number"
 
 
 def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
-    """What the line used of its current period. Raises NotFound for a line without one, or no line at all."""
+    """Return the snapshot of the line's current period. Raise NotFound for a line without a period, or an
+    unknown number."""
     period = current_period(phone_number)
     if period is None:
         raise NotFound(NO_PLAN, reason="no_subscription")
@@ -25,14 +26,14 @@ def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class WatchedLine:
-    """What who watches a line is shown: its snapshot, and the alerts of that period up to that very state."""
+    """What a watcher of a line sees: its snapshot, and the alerts of the period up to exactly that state."""
 
     snapshot: Snapshot
     alerts: tuple[Alert, ...]
 
 
 def watched_line(*, phone_number: str, at: datetime) -> WatchedLine:
-    """Raises NotFound for a line without a period, or no line at all."""
+    """Return the line's state. Raise NotFound for a line without a period, or an unknown number."""
     watched = watched_period(phone_number)
     if watched is None:
         raise NotFound(NO_PLAN, reason="no_subscription")
@@ -41,13 +42,13 @@ def watched_line(*, phone_number: str, at: datetime) -> WatchedLine:
 
 
 def watched_lines(*, phone_numbers: Collection[str], at: datetime) -> list[WatchedLine]:
-    """Of each of these lines that has a period."""
+    """Return the states of those of these lines that have a period."""
     return [WatchedLine(_snapshot(period, at), alerts) for period, alerts in watched_periods(phone_numbers)]
 
 
 def line_history(*, phone_number: str, since: date, until: date, by_month: bool) -> dict[str, dict[str, int]]:
-    """What the line used on each local day (`2026-11-23`) or in each month (`2026-11`), both ends included,
-    oldest first; those without usage are left out. Raises NotFound if no line has this number."""
+    """Return the line's usage by local day (`2026-11-23`) or month (`2026-11`), both ends included, oldest
+    first, without days or months that have no usage. Raise NotFound for an unknown number."""
     if not Line.objects.filter(phone_number=phone_number).exists():
         raise NotFound(NO_LINE, reason="unknown_line")
     days = UsageDay.objects.filter(
@@ -64,8 +65,8 @@ def line_history(*, phone_number: str, since: date, until: date, by_month: bool)
 
 
 def line_states(*, phone_numbers: Collection[str], at: datetime) -> dict[str, tuple[int, bool]]:
-    """`version` and `expired` of each line's snapshot at `at`: when either grows, there is something new to
-    show. Lines without a period are left out."""
+    """Return `version` and `expired` of each line's snapshot at `at`: if either grows, there is something new
+    to show. Lines without a period are left out."""
     current = Subscription.objects.current().filter(line__phone_number__in=phone_numbers)
     rows = current.order_by().values_list(
         "line__phone_number", "sequence", "changes", "usage_counter__version", "expiration_at"

@@ -1,4 +1,4 @@
-"""What may happen to usage."""
+"""Services of usage: record, ingest, redrive."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,8 +26,7 @@ REDRIVEN_AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class RecordedUsage:
-    """What became of a reported event: counted just now, or (`duplicate`) counted already; and the state
-    after it."""
+    """The outcome of one event, counted now or already counted (`duplicate`), and the snapshot after it."""
 
     event_id: str
     duplicate: bool
@@ -44,15 +43,15 @@ def record_usage(
     event_id: str | None = None,
     occurred_at: datetime | None = None,
 ) -> RecordedUsage:
-    """Counts one event once, and tells who is watching.
+    """Count one event once, and notify watchers.
 
-    `phone_number` is national; `quantity` is in bytes, seconds (VOICE) or messages (SMS). Without
-    `event_id` the event is taken as new and gets one. A period that has run out and was not renewed still
-    counts, as in the original.
+    `phone_number` is national; `quantity` is in bytes, seconds (VOICE) or messages (SMS). Without `event_id`
+    the event is taken as new and gets one. A period that has expired and was not renewed still counts, as in
+    the original.
 
-    Raises NotFound (unknown line, or none of its plans had begun then), DomainError (line not in service
-    then, or the same event with other content), Unprocessable (in the future, of a day whose usage was
-    purged, or more than the counter can hold). Then nothing was changed.
+    Raise NotFound (unknown line, or none of its plans had started), DomainError (line not in service at that
+    time, or the same event with other content), Unprocessable (in the future, of a purged day, or more than
+    the counter can hold). Then nothing was changed.
     """
     report = UsageReport(
         phone_number, cast(CategoryName, Category(category).value), quantity, source, event_id, occurred_at
@@ -76,8 +75,8 @@ def _refusal(reason: RejectionReason) -> DomainError:
 
 
 def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:
-    """Counts each report once, as one transaction; keeps those that cannot be counted, to be driven again;
-    and says what became of each."""
+    """Count each report once, in one transaction. Keep rejected reports for a redrive, and return the
+    receipt."""
     outcomes = apply_together(
         reports=[report for report in reported if isinstance(report, UsageReport)], at=at
     )
@@ -88,7 +87,7 @@ def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:
 
 @dataclass
 class Redriven:
-    """How many rejected reports were counted now, had been counted before, and wait on."""
+    """How many rejected reports were counted now, had been counted before, and are still waiting."""
 
     applied: int = 0
     duplicates: int = 0
@@ -96,8 +95,8 @@ class Redriven:
 
 
 def redrive_usage(*, rejected: QuerySet[RejectedUsage], at: datetime) -> Redriven:
-    """Tries again to count those of `rejected` that wait. Each is counted once, whoever else does the same at
-    the same time, and however often it is killed."""
+    """Try again to count the waiting reports of `rejected`. Each is counted once, also if several processes
+    do the same at the same time, or one is killed."""
     redriven = Redriven()
     last = 0
     waiting = rejected.filter(unresolved=True).order_by("pk")

@@ -1,4 +1,4 @@
-"""The one shape in which a line's use is shown: REST, live feed, development endpoint and customer page."""
+"""The one format of a line's usage: REST, live feed, development endpoint and customer page."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -29,8 +29,8 @@ class Snapshot(TypedDict):
 
 
 def snapshot_version(sequence: int, changes: int) -> int:
-    """Grows with every change of a line, over its renewals too: `changes` counts within the period no.
-    `sequence` what was counted and how often the allowances grew.
+    """Return a version that grows with every change of a line, over its renewals too: `changes` counts,
+    within period no. `sequence`, the counted events and how often the allowances grew.
 
     Exact in JavaScript's numbers for the first two million periods of a line.
     """
@@ -50,10 +50,10 @@ def build_snapshot(
     changes: int,
     at: datetime,
 ) -> Snapshot:
-    """What the line used of its current period, as of `at`.
+    """Return the usage of the line's current period, as of `at`.
 
-    `used` has the four data counters in bytes; those that `zero_rated` names are free. `percent` is of the
-    allowance, what is free left out, and passes 100 with overage; without an allowance it is 0.
+    `used` has the four data counters in bytes; those that `zero_rated` names are zero-rated. `percent` is the
+    share of the allowance without zero-rated data, and passes 100 with overage; without an allowance it is 0.
     """
     breakdown = Breakdown(
         used_social_bytes=used["used_social_bytes"],

@@ -1,4 +1,4 @@
-"""Whether what is added up agrees with the events it was added up from."""
+"""Verify that counters and daily sums agree with their events."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ CHUNK = 1_000
 
 @dataclass(frozen=True)
 class Difference:
-    """`where` is a column of the counter, or a day and a column; `events` is what the events say."""
+    """`where` is a column of the counter, or a day and a column; `events` is the sum of the events."""
 
     subscription_id: int
     where: str
@@ -31,9 +31,9 @@ class Difference:
 
 
 def find_differences() -> Iterator[Difference]:
-    """Every column of every counter and day that is not the sum of its events; a counter's version is their
-    number, the purged ones included. Each thousand subscriptions are read as of one moment, while usage may
-    go on coming in."""
+    """Yield every column of every counter and day that differs from the sum of its events; a counter's
+    version is their number, the purged ones included. Each thousand subscriptions are read as of one moment,
+    while usage may continue to arrive."""
     last = 0
     pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
     while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
@@ -44,8 +44,8 @@ def find_differences() -> Iterator[Difference]:
 
 
 def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
-    """Of the days before a counter's `purged_before`, some events are gone or all of them: there the days
-    stand for what the counter was added up from."""
+    """Compare one subscription. Before a counter's `purged_before` some or all events are deleted: there the
+    days stand for them."""
     of_these = {"subscription__in": subscription_ids}
     counted: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(COLUMNS) + 1))
     by_day: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))

@@ -1,4 +1,4 @@
-"""The words of usage, without tables: categories, allowances, alert thresholds, reasons of rejection."""
+"""The vocabulary of usage, without tables: categories, resources, alert thresholds, reasons of rejection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COUNTER_MAX = 2**62
 
 
 class Category(TextChoices):
-    """What was used. Data categories are counted in bytes, VOICE in seconds, SMS in messages."""
+    """The kind of usage. Data categories are counted in bytes, VOICE in seconds, SMS in messages."""
 
     SOCIAL = "SOCIAL", _("Social networks")
     ENTERTAINMENT = "ENTERTAINMENT", _("Entertainment")
@@ -38,7 +38,7 @@ DATA_CATEGORIES = [
     Category.NAVIGATION_SEARCH,
 ]
 DATA_FIELDS = [COUNTER_FIELDS[category] for category in DATA_CATEGORIES]
-# Where a subscription says of each of them that it is free: its bytes are counted, and draw on no allowance.
+# The subscription's column that makes a category zero-rated: its bytes are counted and use up no allowance.
 ZERO_RATED = {
     "used_social_bytes": "zero_rated_social",
     "used_entertainment_bytes": "zero_rated_entertainment",
@@ -48,7 +48,7 @@ ZERO_RATED = {
 
 
 class Resource(TextChoices):
-    """What a plan has an allowance of."""
+    """A service for which a plan has an allowance."""
 
     DATA = "DATA", _("Data")
     VOICE = "VOICE", _("Voice")
@@ -60,10 +60,12 @@ ALERT_THRESHOLDS = (50, 80, 100)
 
 
 class RejectionReason(TextChoices):
-    """Why a report could not be counted. The first six may pass: such reports are kept and can be driven
-    again. What happened while its line was suspended is refused as long as the suspension says so, and what
-    happened after it was terminated, for good. One that is too late is kept to be looked at, as long as other
-    usage of its time."""
+    """Why a report could not be counted.
+
+    The first six reasons may pass: such reports are kept and can be redriven. Usage of a time in which its
+    line was suspended is rejected as long as the suspension says so; usage after the line was terminated
+    always. A report that is too late is kept for inspection, as long as other usage of its time.
+    """
 
     UNKNOWN_LINE = "unknown_line", _("No line has this number")
     NO_SUBSCRIPTION = "no_subscription", _("The line had no plan at that time")
@@ -77,11 +79,12 @@ class RejectionReason(TextChoices):
 
 
 def started_minutes(seconds: int) -> int:
-    """Voice is sold by the minute, and a minute that was begun is used."""
+    """Return the minutes of `seconds`, rounded up: voice is sold by the minute, and each started minute
+    counts."""
     return -(-seconds // 60)
 
 
-# The sentence that an answer carries for a report that was read and rejected. What is no report has its own.
+# The sentence in a receipt for each reason. An invalid report has a sentence of its own.
 DETAILS = {
     RejectionReason.UNKNOWN_LINE: "No line has this number",
     RejectionReason.NO_SUBSCRIPTION: "The line had no plan at that time",

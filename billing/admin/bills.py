@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.models import Invoice, InvoiceLine, Unit, Wallet
 from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.rating.facts import PricedPeriod, price_periods
+from billing.runs.rehearsing import Sample, SampleLine
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
 
@@ -22,8 +23,8 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
     allowance = facts.granted()
     return {
         "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
-        "lines": [_line_shown(line, _label(line)) for line in rated.lines],
-        **_sums_shown(rated, facts.tax_rate),
+        "lines": [line_shown(line, _label(line)) for line in rated.lines],
+        **sums_shown(rated, facts.tax_rate),
         "allowance": _("Included: %(data)s of data, %(minutes)d minutes, %(sms)d SMS")
         % {
             "data": filesizeformat(allowance.data_bytes),
@@ -37,8 +38,8 @@ def document_shown(document: Invoice) -> dict[str, Any]:
     """The same of a document that there is, or would be."""
     return {
         "title": str(document),
-        "lines": [_line_shown(line, line.description) for line in document.lines.order_by("position")],
-        **_sums_shown(document, document.tax_rate),
+        "lines": [line_shown(line, line.description) for line in document.lines.order_by("position")],
+        **sums_shown(document, document.tax_rate),
     }
 
 
@@ -99,7 +100,7 @@ def _label(line: RatedLine) -> str:
     return label
 
 
-def _line_shown(line: RatedLine | InvoiceLine, label: str) -> dict[str, str]:
+def line_shown(line: RatedLine | InvoiceLine | SampleLine, label: str) -> dict[str, str]:
     return {
         "label": label,
         "quantity": f"{format_decimal(line.quantity)} {Unit(line.unit).label}",
@@ -111,7 +112,7 @@ def _line_shown(line: RatedLine | InvoiceLine, label: str) -> dict[str, str]:
     }
 
 
-def _sums_shown(of: Rated | Invoice, tax_rate: Decimal) -> dict[str, str]:
+def sums_shown(of: Rated | Invoice | Sample, tax_rate: Decimal) -> dict[str, str]:
     return {
         "subtotal": format_usd(of.subtotal),
         "discount": format_usd(of.discount),

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -39,6 +39,7 @@ from telcox.common.office.admin import (
     OfficeAdmin,
     ReadOnly,
     ReadOnlyInline,
+    RowsFilter,
     Step,
     form_for,
 )
@@ -79,17 +80,12 @@ class CreditNoteInline(ReadOnlyInline):
         return str(note)
 
 
-class Overdue(admin.SimpleListFilter):
+class Overdue(RowsFilter):
     title = _("due")
     parameter_name = "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("overdue", _("Overdue"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Invoice]:
-        if self.value() != "overdue":
-            return queryset
-        return with_owed(queryset.overdue(local_date(timezone.now())))
+    offered = (
+        ("overdue", _("Overdue"), lambda invoices: with_owed(invoices.overdue(local_date(timezone.now())))),
+    )
 
 
 def _is_overdue(invoice: Invoice) -> bool:

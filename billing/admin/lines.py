@@ -37,6 +37,7 @@ from telcox.common.office.admin import (
     CappedPaginator,
     OfficeAdmin,
     ReadOnlyInline,
+    RowsFilter,
     Step,
     change_page_of,
     form_for,
@@ -54,15 +55,10 @@ class PlanChangeInline(ReadOnlyInline):
     readonly_fields = fields
 
 
-class NotRenewed(admin.SimpleListFilter):
+class NotRenewed(RowsFilter):
     title = _("renewal")
     parameter_name = "renewal"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("lapsed", _("Prepaid, not renewed"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Line]:
-        return queryset.lapsed(timezone.now()) if self.value() == "lapsed" else queryset
+    offered = (("lapsed", _("Prepaid, not renewed"), lambda lines: lines.lapsed(timezone.now())),)
 
 
 def _in_use(line: Line) -> bool:
@@ -262,15 +258,10 @@ class PlanChangeForm(LineStepForm):
     )
 
 
-class Pending(admin.SimpleListFilter):
+class Pending(RowsFilter):
     title = _("pending")
     parameter_name = "pending"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Pending"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[PlanChange]:
-        return queryset.pending() if self.value() == "yes" else queryset
+    offered = (("yes", _("Pending"), lambda changes: changes.pending()),)
 
 
 @admin.register(PlanChange)

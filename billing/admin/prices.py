@@ -3,14 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Discount, TaxRate
 from telcox.common.calendar import local_date
-from telcox.common.office.admin import OfficeAdmin
+from telcox.common.office.admin import OfficeAdmin, RowsFilter
 
 
 @admin.register(TaxRate)
@@ -20,15 +19,10 @@ class TaxRateAdmin(OfficeAdmin):
     list_display = ("name", "rate", "valid_from")
 
 
-class ValidNow(admin.SimpleListFilter):
+class ValidNow(RowsFilter):
     title = _("valid")
     parameter_name = "valid"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("now", _("Valid now"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Discount]:
-        return queryset.valid_on(local_date(timezone.now())) if self.value() == "now" else queryset
+    offered = (("now", _("Valid now"), lambda discounts: discounts.valid_on(local_date(timezone.now()))),)
 
 
 @admin.register(Discount)

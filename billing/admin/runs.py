@@ -5,22 +5,30 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import format_decimal, format_usd
+from billing.admin.bills import format_usd, line_shown, sums_shown
 from billing.invoicing.releasing import bill_parked, release_parked
-from billing.models import BillingRun, Invoice, ParkedBill, RunState, Unit
+from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, stored_rehearsal
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
 from billing.tasks import bill_run, rehearse_run
 from telcox.common.background import in_background
-from telcox.common.office.admin import CappedPaginator, MadeByService, ReadOnly, Step, link_to, list_page_of
+from telcox.common.office.admin import (
+    CappedPaginator,
+    MadeByService,
+    ReadOnly,
+    RowsFilter,
+    Step,
+    link_to,
+    list_page_of,
+)
 
 
 def _started(run: BillingRun) -> BillingRun:
@@ -186,20 +194,8 @@ def _sample_shown(sample: Sample) -> dict[str, Any]:
     """As admin/bill.html shows a bill."""
     return {
         "title": sample.phone_number,
-        "lines": [
-            {
-                "label": line.description,
-                "quantity": f"{format_decimal(line.quantity)} {Unit(line.unit).label}",
-                "unit_price": format_decimal(line.unit_price, least=2),
-                "amount": format_usd(line.amount),
-                "discount": format_usd(line.discount) if line.discount else "—",
-                "tax": format_usd(line.tax),
-                "total": format_usd(line.amount - line.discount + line.tax),
-            }
-            for line in sample.lines
-        ],
-        "tax_rate": f"{format_decimal(sample.tax_rate * 100)} %",
-        **{name: format_usd(getattr(sample, name)) for name in ("subtotal", "discount", "tax", "total")},
+        "lines": [line_shown(line, line.description) for line in sample.lines],
+        **sums_shown(sample, sample.tax_rate),
     }
 
 
@@ -207,21 +203,13 @@ def _period_address(key: int) -> str:
     return reverse("admin:customers_subscription_change", args=[key])
 
 
-class Waiting(admin.SimpleListFilter):
+class Waiting(RowsFilter):
     title = _("state")
     parameter_name = "waiting"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Waiting")), ("no", _("Released"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ParkedBill]) -> QuerySet[ParkedBill]:
-        match self.value():
-            case "yes":
-                return queryset.filter(is_open=True)
-            case "no":
-                return queryset.filter(is_open=None)
-            case _:
-                return queryset
+    offered = (
+        ("yes", _("Waiting"), lambda parked: parked.filter(is_open=True)),
+        ("no", _("Released"), lambda parked: parked.filter(is_open=None)),
+    )
 
 
 @admin.register(ParkedBill)

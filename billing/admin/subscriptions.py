@@ -27,7 +27,14 @@ from billing.rating.facts import price_periods
 from billing.sales.services import activate_subscription
 from customers.admin import ActsOnLine
 from customers.models import Subscription
-from telcox.common.office.admin import CappedPaginator, ReadOnlyInline, Step, link_to, list_page_of
+from telcox.common.office.admin import (
+    CappedPaginator,
+    ReadOnlyInline,
+    RowsFilter,
+    Step,
+    link_to,
+    list_page_of,
+)
 from telcox.common.office.previews import TriedOut
 from usage.admin import UsedMixin
 from usage.models import UsageEvent
@@ -45,17 +52,16 @@ class InvoiceInline(ReadOnlyInline):
         return invoice.full_number or "—"
 
 
-class WaitingForInvoice(admin.SimpleListFilter):
+class WaitingForInvoice(RowsFilter):
     title = _("invoice")
     parameter_name = "invoice"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("waiting", _("Ended, not invoiced"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
-        if self.value() != "waiting":
-            return queryset
-        return queryset.filter(unbilled=True, expiration_at__lte=timezone.now())
+    offered = (
+        (
+            "waiting",
+            _("Ended, not invoiced"),
+            lambda periods: periods.filter(unbilled=True, expiration_at__lte=timezone.now()),
+        ),
+    )
 
 
 @admin.register(Subscription)

@@ -14,8 +14,7 @@ CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
 class InvoiceOutput(serializers.ModelSerializer[Invoice]):
-    """One bill (`billing.invoicing.listing.Bill`), described for the API document; the payment's fields are
-    null while nothing was paid."""
+    """One bill; the fields of the payment are null while it is unpaid."""
 
     total = MoneyField()
     tax = MoneyField()
@@ -33,17 +32,22 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 class InvoiceListOutput(serializers.Serializer[Any]):
     items = InvoiceOutput(many=True)
     next = serializers.CharField(
-        required=False, allow_null=True, help_text="Of a page: the next one's `before`; null on the last."
+        required=False,
+        allow_null=True,
+        help_text=(
+            "Only with `limit` or `before`: send it as `before` to get the next page; null on the last page."
+        ),
     )
 
 
 class BillsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(
-        required=False, min_value=1, max_value=100, help_text=f"At most so many bills; {PAGE} when absent."
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=f"Most bills in a page; {PAGE} if only `before` is given.",
     )
-    before = serializers.RegexField(
-        CURSOR, required=False, help_text="The `next` of the page before this one: only bills after those."
-    )
+    before = serializers.RegexField(CURSOR, required=False, help_text="The `next` of the previous page.")
 
     def validate_before(self, value: str) -> Place:
         period, pk = value.split("_")
@@ -63,13 +67,16 @@ class TopUpInput(InputSerializer):
         max_length=64,
         trim_whitespace=False,
         validators=[VISIBLE],
-        help_text="Visible characters without spaces. Sent again, it is collected once.",
+        help_text=(
+            "Idempotency key of the top-up: sent again, it is collected once. Visible characters without "
+            "spaces."
+        ),
     )
     payment_method = StrictChoiceField(choices=PaymentMethod.values, default=PaymentMethod.TARJETA.value)
 
 
 class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
-    """One movement of the money; `amount` is less than nothing where it was taken."""
+    """One entry of a wallet's ledger; `amount` is negative for money that was taken."""
 
     amount = MoneyField()
     balance_after = MoneyField()
@@ -82,14 +89,17 @@ class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
 
 class WalletQuery(serializers.Serializer[Any]):
     before = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**31 - 1, help_text="Only entries before this position."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Only entries with a lower position than this.",
     )
 
 
 class WalletOutput(serializers.Serializer[Any]):
-    """A line's money. One that is prepaid spends what is there, the others up to their limit more."""
+    """A line's wallet. A prepaid line spends its balance; a post-paid one may go below zero by its limit."""
 
     balance_usd = MoneyField()
     balance_limit_usd = MoneyField()
     prepaid = serializers.BooleanField()
-    entries = WalletEntryOutput(many=True, help_text="Newest first, 50 at the most.")
+    entries = WalletEntryOutput(many=True, help_text="Newest first, at most 50.")

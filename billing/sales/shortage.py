@@ -12,6 +12,7 @@ from billing.rating.facts import price_periods
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription
+from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.database.prepared import PreparedQuery
 from telcox.common.errors import DomainError
 
@@ -51,10 +52,15 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
     return {line_id for line_id, kind in kinds.items() if money[line_id] < costs[kind]}
 
 
-@PreparedQuery
-def _lapsed(lines: Any) -> QuerySet[Subscription, Any]:
+def not_renewed() -> SubscriptionQuerySet:
+    """Return the periods of which it was noted, when they ended, that they were not renewed."""
     noted = LineEvent.objects.filter(
         line=OuterRef("line"), step=LineStep.RENEWAL_REFUSED, subscription=OuterRef("pk")
     )
-    periods = Subscription.objects.current().filter(Exists(noted), line__in=lines, line__prepaid=True)
+    return Subscription.objects.filter(Exists(noted))
+
+
+@PreparedQuery
+def _lapsed(lines: Any) -> QuerySet[Subscription, Any]:
+    periods = not_renewed().current().filter(line__in=lines, line__prepaid=True)
     return periods.values("line", "line__customer", "line__wallet__balance_usd", "plan")

@@ -79,7 +79,7 @@ def test_who_starts_it_a_second_time_is_told_by_whom_and_how_far(
     start_run(period="2026-10", at=AT, by="ana")
     *_, message = told(take(clerk, run, "start"))
     assert "2026-10 is already being billed: started by ana on" in message
-    assert message.endswith("0 of 1 are done")
+    assert message.endswith("0 of 1 done")
     assert not sent
 
 

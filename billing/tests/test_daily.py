@@ -13,7 +13,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.daily import DayRun, run_day
+from billing.daily import DayRun, day_run, run_day, work_due
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
@@ -128,6 +128,12 @@ class TestRunning:
         gone = fresh(leaving)
         assert (gone.status, gone.terminated_at) == (LineStatus.TERMINATED, moment("2026-12-01"))
         assert Invoice.objects.filter(subscription__line=sold).get().status == InvoiceStatus.ISSUED
+
+    def test_each_transaction_is_a_step_and_their_sum_is_the_run(self, sold: Line) -> None:
+        due = work_due(at=moment("2026-12-01"))
+        steps = list(day_run(at=moment("2026-12-01")))
+        assert steps == [DayRun(begun=1), DayRun(invoices=1, total=D("23.00"))]
+        assert sum(steps, DayRun()).done() == due
 
     def test_run_twice_it_does_nothing_more(self, sold: Line) -> None:
         run_day(at=moment("2026-12-05"))

@@ -26,7 +26,7 @@ from telcox.testing.threads import in_threads
 LINES = 200
 BEGIN, AT = moment("2026-09-01 12:00"), moment("2026-12-10")
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 
 @transaction.atomic

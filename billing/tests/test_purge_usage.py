@@ -175,6 +175,7 @@ def events_in(env: dict[str, str]) -> int:
 @pytest.mark.mariadb
 @pytest.mark.django_db
 @pytest.mark.timeout(600)
+@pytest.mark.processes
 def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: Path) -> None:
     """kill -9 in the middle of its work, again and again; then once undisturbed."""
     chosen = random.Random(4)

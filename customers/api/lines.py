@@ -12,15 +12,16 @@ from telcox.common.web.permissions import sees_everything
 
 
 class LineViewSet(ViewSet):
-    """What is asked about one line. Every path below `/api/customers/` is answered by a subclass.
+    """Base class of every view below `/api/customers/`: operations on the line that the path names.
 
-    Before an action runs, the number in the path is checked: an action is given the national number as
-    `phone_number`, and only for a line that the caller may see. Staff see every number, also one that no line
-    has, and for them no query is made; an action with `reads_line=True` finds the line itself in `self.line`.
+    Before an action runs, the number in the path is checked. The action receives the national number as
+    `phone_number`, and runs only for a line that the caller may see. Staff may see every number, also one
+    without a line, and for them no query is made. An action with `reads_line=True` finds the line in
+    `self.line`.
     """
 
     lookup_field = "phone_number"
-    # Any text: what is no phone number gets an answer that says so.
+    # Any text: an invalid number is answered with 422, and not with 404.
     lookup_value_regex = "[^/]+"
 
     # Set by `@action(reads_line=True)`.
@@ -29,9 +30,9 @@ class LineViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if self.action not in self.action_map.values():  # a method that is refused, or OPTIONS
+        if self.action not in self.action_map.values():  # method not allowed, or OPTIONS
             return
-        # The action is called with these.
+        # DRF calls the action with self.kwargs.
         phone_number = self.kwargs["phone_number"] = _national_number(kwargs["phone_number"])
         everything = sees_everything(request.user)
         lines = Line.objects.all() if everything else Line.objects.visible_to(request.user)
@@ -45,8 +46,8 @@ class LineViewSet(ViewSet):
             raise self.not_found()
 
     def not_found(self) -> NotFound:
-        """Return the refusal for a line that is not there, and for one that the caller may not see: nobody
-        learns which of the two it is."""
+        """Return the refusal, the same for a line that does not exist and for one that the caller may not
+        see, so that callers cannot find out which numbers exist."""
         return NotFound("Not Found", reason="unknown_line")
 
 

@@ -1,4 +1,4 @@
-"""The offer that a body names."""
+"""Look up the plan or pack that a request body names."""
 
 from typing import TypeVar
 
@@ -9,10 +9,11 @@ Sold = TypeVar("Sold", Plan, Pack)
 
 
 def offer_in_body(kind: type[Sold], code: str, field: str) -> Sold:
-    """Raises InvalidInput if there is none: the path was found, it is the body that is wrong."""
+    """Return the plan or pack with this code.
+
+    Raise InvalidInput (422) if there is none, and not NotFound: the path is right, the body is wrong.
+    """
     offer = kind.objects.filter(code=code).first()
-    if (
-        offer is None or offer.code != code
-    ):  # MySQL's and MariaDB's collations take other letters for the same
+    if offer is None or offer.code != code:  # collations of MySQL and MariaDB ignore case and accents
         raise InvalidInput("Unknown code", loc=("body", field), type="unknown_code")
     return offer

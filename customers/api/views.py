@@ -21,17 +21,19 @@ from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
 class CustomerViewSet(LineViewSet):
-    """What the BSS knows of a customer."""
+    """A customer's data as the BSS knows them."""
 
     @extend_schema(
         operation_id="get_customer_summary",
+        summary="Get a customer's summary",
+        description="Balance, spending limit and minutes, as the operator's BSS knows them.",
         tags=["customers"],
         parameters=[PHONE_NUMBER],
         responses={200: CustomerSummaryOutput, **problem_responses(404, 422, 502, 504)},
     )
     @action(detail=True, methods=["get"])
     def summary(self, request: Request, phone_number: str) -> Response:
-        """Balance and minutes at a glance."""
+        """Return balance and minutes."""
         return Response(gateway().summary(phone_number).shown())
 
     def not_found(self) -> NotFound:
@@ -39,24 +41,37 @@ class CustomerViewSet(LineViewSet):
 
 
 class PlanViewSet(ViewSet):
-    """The catalogue."""
+    """The plans of the catalogue."""
 
     @extend_schema(
-        operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problem_responses()}
+        operation_id="list_plans",
+        summary="List the plans on sale",
+        description=(
+            "Every plan that can be sold today, cheapest first within a product type. Prices are before tax."
+        ),
+        tags=["plans"],
+        responses={200: PlanListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
-        """The plans on sale."""
+        """Return the plans on sale today."""
         plans = Plan.objects.on_sale(local_date(timezone.now()))
         return Response({"items": PlanOutput(plans, many=True).data})
 
 
 class PackViewSet(ViewSet):
-    """The catalogue's additions."""
+    """The packs of the catalogue."""
 
     @extend_schema(
-        operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problem_responses()}
+        operation_id="list_packs",
+        summary="List the packs on sale",
+        description=(
+            "Every pack that can be bought today: additional allowance for the current period. Prices are "
+            "before tax."
+        ),
+        tags=["plans"],
+        responses={200: PackListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
-        """The packs on sale."""
+        """Return the packs on sale today."""
         packs = Pack.objects.on_sale(local_date(timezone.now()))
         return Response({"items": PackOutput(packs, many=True).data})

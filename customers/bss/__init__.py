@@ -1,7 +1,8 @@
-"""The port to the operator's business support system (BSS): who knows balances and minutes.
+"""The port to the operator's business support system (BSS), which knows balances and minutes.
 
-Adapters: `customers.bss.http.HttpGateway` asks the operator's own BSS; `billing.bss.LocalGateway` our own
-wallet and counters. BSS_GATEWAY names the one in use by its dotted path, as Django's caches are.
+Adapters: `customers.bss.http.HttpGateway` asks the operator's own BSS; `billing.bss.LocalGateway` reads our
+own wallets and counters. The setting BSS_GATEWAY names the adapter by its dotted path, as Django's caches are
+named.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from telcox.common.errors import NotFound
 
 @dataclass(frozen=True)
 class CustomerSummary:
-    """What a customer sees first. Money in dollars."""
+    """Summary of a customer's line. Money in dollars."""
 
     customer_id: int
     dni: str
@@ -30,7 +31,7 @@ class CustomerSummary:
     minutes_limit: int
 
     def shown(self) -> dict[str, Any]:
-        """As it is answered: money as numbers."""
+        """Return the summary as a JSON object, with money as numbers."""
         return {
             **vars(self),
             "balance_usd": float(self.balance_usd),
@@ -40,9 +41,10 @@ class CustomerSummary:
 
 class Gateway(Protocol):
     def summary(self, phone_number: str) -> CustomerSummary:
-        """The summary of the customer who has this (national) number.
+        """Return the summary of the line with this (national) number.
 
-        Raises UnknownSubscriber, BadGateway (the BSS answers nonsense) or GatewayTimeout (it takes too long).
+        Raise UnknownSubscriber if the BSS knows no such number, BadGateway if its answer is invalid,
+        GatewayTimeout if it takes too long.
         """
         ...
 
@@ -55,7 +57,7 @@ class UnknownSubscriber(NotFound):
 
 
 def gateway() -> Gateway:
-    """The adapter in use; one for the life of the process."""
+    """Return the adapter in use; it is created once in a process."""
     return _gateway(settings.BSS_GATEWAY)
 
 

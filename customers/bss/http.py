@@ -1,4 +1,4 @@
-"""The operator's own BSS, asked over HTTP as the original asks it."""
+"""Adapter for the operator's own BSS, over HTTP, with the paths and answers of the original."""
 
 import json
 import time
@@ -14,10 +14,10 @@ from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.common.http_exchange import AnswerTooLong, exchange
 from telcox.common.web.admission import stepped_out
 
-# Kept connections; a request that finds all of them busy waits for one.
+# Connections in the pool; a request waits if all of them are busy.
 CONNECTIONS = 16
 
-# What a summary must hold, and as what. `bool` is an `int` to Python and not to us.
+# Fields of a summary and their types. `bool`, an `int` in Python, is not accepted as one.
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "customer_id": int,
     "dni": str,
@@ -32,7 +32,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 class HttpGateway:
-    """One pool of kept connections for the process; BSS_TIMEOUT_SECONDS bounds the wait for an answer."""
+    """Asks the BSS with one pool of kept-alive connections for the process. BSS_TIMEOUT_SECONDS limits the
+    wait for an answer."""
 
     def __init__(self) -> None:
         self._base = settings.BSS_URL.rstrip("/")
@@ -54,8 +55,8 @@ class HttpGateway:
             try:
                 return exchange(self._pool, "GET", url, deadline=deadline)
             except ProtocolError:
-                # A kept connection that the BSS closed meanwhile says nothing about the BSS. Asking twice
-                # is safe.
+                # The BSS may have closed a kept-alive connection meanwhile, which is not a failure. A second
+                # request is safe.
                 return exchange(self._pool, "GET", url, deadline=deadline)
         except NewConnectionError as error:
             raise BadGateway("Error contacting BSS: no connection") from error
@@ -68,7 +69,7 @@ class HttpGateway:
 
 
 def parse_summary(body: bytes) -> CustomerSummary:
-    """Raises BadGateway for anything that is no summary."""
+    """Return the summary in an answer's body. Raise BadGateway if the body is not a valid summary."""
     try:
         document = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
         values = {field: _of_type(document[field], kind) for field, kind in FIELDS.items()}

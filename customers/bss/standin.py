@@ -1,6 +1,7 @@
-"""A stand-in for the operator's BSS, as the original has one: three customers, and switches to misbehave.
+"""Stand-in for the operator's BSS, like the one of the original: three customers, and switches that make it
+fail.
 
-It is what the HTTP adapter's tests and the compose file's demo profile talk to; nothing else imports it.
+The HTTP adapter's tests and the demo profile of docker-compose.yml use it; nothing else imports it.
 """
 
 import json
@@ -53,29 +54,30 @@ CUSTOMERS = {
 
 
 class Failure(StrEnum):
-    """How it misbehaves."""
+    """The ways in which the stand-in can fail."""
 
     NONE = "none"
     STATUS = "status"  # 500
     REDIRECT = "redirect"
-    GARBAGE = "garbage"  # no JSON
+    GARBAGE = "garbage"  # not JSON
     MISSING = "missing"  # JSON without a field
-    NAN = "nan"  # a balance that is no number
-    TRUNCATED = "truncated"  # less than Content-Length says
+    NAN = "nan"  # a balance that is not a number
+    TRUNCATED = "truncated"  # a body shorter than Content-Length
     ENDLESS = "endless"  # a megabyte of blanks before the JSON
     DRIP = "drip"  # a byte every tenth of a second
     HANGUP = "hangup"  # the connection is closed without an answer
-    CLOSE_KEPT = "close-kept"  # answers well, then closes the connection it offered to keep
+    CLOSE_KEPT = "close-kept"  # answers correctly, then closes the kept-alive connection
 
 
 @dataclass
 class Switches:
-    delay: float = 0.0  # seconds before each answer
+    delay: float = 0.0  # seconds to wait before each answer
     failure: Failure = Failure.NONE
 
 
 class BssStandin(ThreadingHTTPServer):
-    """Listens once made, answers in a `with` block or in `serve_forever()`."""
+    """An HTTP server that listens once it is created, and answers within a `with` block or in
+    `serve_forever()`."""
 
     daemon_threads = True
 
@@ -93,7 +95,7 @@ class BssStandin(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Who asked has given up waiting: that is what the switches are for.
+        # The client has timed out, as the switches intend.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -108,7 +110,7 @@ class BssStandin(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes; a second one must not wait for an ACK
+    disable_nagle_algorithm = True  # head and body are two writes; without this the second waits for an ACK
     server: BssStandin
 
     def do_GET(self) -> None:
@@ -122,8 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._misbehave(switches.failure, CUSTOMERS.get(phone_number, CUSTOMERS["0969786985"]))
 
     def do_PUT(self) -> None:
-        """`PUT /switches` with `{"delay": 2.5, "failure": "garbage"}`, both optional; answers the switches
-        set."""
+        """Handle `PUT /switches` with `{"delay": 2.5, "failure": "garbage"}`, both optional. Answer with the
+        switches that are set."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 10_000))
         if self.path != "/switches":
             return self._answer(404, {"detail": "Not Found"})
@@ -189,4 +191,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a request line names a subscriber."""
+        """Log nothing, since a request line contains a phone number."""

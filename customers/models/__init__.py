@@ -1,4 +1,4 @@
-"""Who the customers are and what they hold."""
+"""Customers, their lines, the catalogue, and what was sold."""
 
 from customers.models.catalogue import PRICES, TERMS, Allowances, Pack, Plan, PlanRevision, Terms
 from customers.models.history import LineEvent, LineStep, PlanChange, Suspension, SuspensionReason

@@ -1,4 +1,4 @@
-"""What is offered: plans, what they were before, and packs."""
+"""The catalogue: plans, their former terms, and packs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from telcox.common.database.constraints import at_least_zero
 
 
 class Allowances(models.Model):
-    """An amount of each thing that is sold."""
+    """An amount of each service that is sold."""
 
     data_bytes = models.PositiveBigIntegerField(_("data"), default=0, help_text=_("In bytes"))
     voice_minutes = models.PositiveIntegerField(_("voice minutes"), default=0)
@@ -28,11 +28,11 @@ class Allowances(models.Model):
 
 
 class Terms(Allowances):
-    """What is sold, at what price: a plan offers these terms, and a subscription keeps the copy it was sold
-    with. docs/rating.md says how a bill is reckoned from them.
+    """What is sold, at what price. A plan offers these terms, and a subscription keeps the copy it was sold
+    with. docs/rating.md says how a bill is calculated from them.
 
-    Prices in dollars before tax; price and allowances are of a full period. Overage is what is used beyond
-    the allowance; a GB is 2**30 bytes.
+    Prices are in dollars before tax; price and allowances are for a full period. Overage is usage beyond the
+    allowance; a GB is 2**30 bytes.
     """
 
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
@@ -103,7 +103,7 @@ def terms_are_sound(model: str) -> list[models.CheckConstraint]:
 
 
 class Offer(models.Model):
-    """How something of the catalogue is called, and when it can be bought."""
+    """Name and dates of sale of a plan or pack."""
 
     code = models.SlugField(_("code"), max_length=50, unique=True)
     name = models.CharField(_("name"), max_length=100)
@@ -154,7 +154,7 @@ class PlanManager(models.Manager.from_queryset(PlanQuerySet)):  # type: ignore[m
 
 
 class Validity(models.Model):
-    """How long a period is: so many days, or, with 0, as long as the calendar's month."""
+    """The length of a period: a number of days, or the calendar month (0)."""
 
     validity_days = models.PositiveSmallIntegerField(
         _("validity"),
@@ -168,10 +168,10 @@ class Validity(models.Model):
 
 
 class Plan(Terms, Validity, Offer):
-    """An offer in the catalogue: "Móvil 30 GB", 25.00 for 30 days, 30 GB and 600 minutes.
+    """An offer of the catalogue: "Móvil 30 GB", 25.00 for 30 days, 30 GB and 600 minutes.
 
-    Staff edit it freely (customers/catalogue.py): what was sold from it keeps its own terms, and what it
-    offered before is kept as a PlanRevision.
+    Staff may edit it at any time (customers/catalogue.py): periods already sold keep their own terms, and the
+    former terms are kept as a PlanRevision.
     """
 
     due_days = models.PositiveSmallIntegerField(
@@ -196,7 +196,7 @@ class Plan(Terms, Validity, Offer):
 
 
 class PlanRevision(Terms, Validity):
-    """What a plan offered until `replaced_at`, when `replaced_by` edited it. Never changed once written."""
+    """What a plan offered until `replaced_at`, when `replaced_by` edited it. It is never changed."""
 
     plan = models.ForeignKey(Plan, verbose_name=_("plan"), on_delete=models.PROTECT, related_name="revisions")
     name = models.CharField(_("name"), max_length=100)
@@ -224,7 +224,7 @@ class PackManager(models.Manager.from_queryset(PackQuerySet)):  # type: ignore[m
 
 
 class Pack(Allowances, Offer):
-    """More of something for the rest of a period: "5 GB más", 4.00."""
+    """Additional allowance for the rest of a period: "5 GB más", 4.00."""
 
     price = models.DecimalField(
         _("price"), max_digits=12, decimal_places=2, help_text=_("In dollars, before tax")

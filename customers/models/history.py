@@ -1,4 +1,4 @@
-"""What happened to lines."""
+"""The history of lines: steps, suspensions and plan changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from telcox.common.calendar import local_date
 
 
 class LineStep(models.TextChoices):
-    """What may happen to a line (customers/lifecycle.py)."""
+    """A step of a line (customers/lifecycle.py)."""
 
     ACTIVATE = "ACTIVATE", _("Plan sold")
     RENEW = "RENEW", _("Renewed")
@@ -32,14 +32,14 @@ class LineStep(models.TextChoices):
 
 
 class LineEvent(models.Model):
-    """One step of a line, written once: 0969786985 was suspended on the 3rd by ana, for it was not paid."""
+    """One step of a line, recorded once: 0969786985 was suspended on the 3rd by ana, for non-payment."""
 
     line = models.ForeignKey(
         Line,
         verbose_name=_("line"),
         on_delete=models.PROTECT,
         related_name="events",
-        db_index=False,  # the index below begins with it
+        db_index=False,  # covered by the index below, which starts with it
     )
     step = models.CharField(_("step"), max_length=16, choices=LineStep)
     at = models.DateTimeField(_("when"))
@@ -69,7 +69,8 @@ class LineEvent(models.Model):
 
     @property
     def detail_shown(self) -> str:
-        """A plan's or pack's name as it is; why a line was suspended, in the language of whoever reads it."""
+        """Return the detail for display: the name of a plan or pack, or the reason of a suspension in the
+        reader's language."""
         if self.step == LineStep.SUSPEND and self.detail in SuspensionReason.values:
             return str(SuspensionReason(self.detail).label)
         return self.detail
@@ -82,9 +83,10 @@ class SuspensionReason(models.TextChoices):
 
 
 class Suspension(models.Model):
-    """A line out of service for a time, from `start_at` up to and not including `end_at`.
+    """A time in which a line is out of service, from `start_at` up to and not including `end_at`.
 
-    `is_open`: yes, or nothing once it has ended; a line has one open at the most.
+    `is_open` is True, or null once the suspension has ended: a unique constraint allows one open suspension
+    for each line.
     """
 
     line = models.ForeignKey(
@@ -120,10 +122,10 @@ class PlanChangeQuerySet(models.QuerySet["PlanChange"]):
 
 
 class PlanChange(models.Model):
-    """A line's change to another plan: at once, or when its period ends, until when it is pending.
+    """A line's change to another plan, now or at the end of its period; until then it is pending.
 
-    `is_pending`: yes, or nothing once it was carried out (`done_at`) or called off; a line has one at the
-    most.
+    `is_pending` is True, or null once the change was carried out (`done_at`) or cancelled: a unique
+    constraint allows one pending change for each line.
     """
 
     line = models.ForeignKey(

@@ -17,7 +17,7 @@ class ProductType(models.TextChoices):
 
 
 class Language(models.TextChoices):
-    """Those in which documents are written."""
+    """The languages of documents."""
 
     ES = "es", _("Spanish")
     EN = "en", _("English")
@@ -35,9 +35,9 @@ class CustomerManager(models.Manager["Customer"]):
 
 
 class Customer(models.Model):
-    """Somebody the operator has a contract with, known by their identity card: Jesus Jacome, 0929668846.
+    """A person or company with a contract, identified by DNI or RUC: Jesus Jacome, 0929668846.
 
-    A customer holds one line or more. `user` is their login, where they have one.
+    A customer holds one or more lines. `user` is the login for self-service, if there is one.
     """
 
     dni = models.CharField(_("DNI"), max_length=13, unique=True, help_text=_("Identity card or RUC number"))
@@ -82,11 +82,12 @@ class Customer(models.Model):
 
 class LineQuerySet(models.QuerySet["Line"]):
     def visible_to(self, user: Any) -> LineQuerySet:
-        """The user's own lines."""
+        """Return the lines that the user holds."""
         return self.filter(customer__user=user.pk) if user and user.pk else self.none()
 
     def lapsed(self, at: datetime) -> LineQuerySet:
-        """Prepaid lines whose period has ended and was to be followed by one that nobody has paid yet."""
+        """Return prepaid lines whose period has ended, and whose next period was to start but is not paid
+        yet."""
         return self.filter(
             prepaid=True,
             status=LineStatus.ACTIVE,
@@ -105,9 +106,9 @@ class LineManager(models.Manager.from_queryset(LineQuerySet)):  # type: ignore[m
 class Line(models.Model):
     """A phone number in service: 0969786985, mobile, held by Jesus Jacome.
 
-    The number is kept in its national form. What happens to a line is a step of customers/lifecycle.py, and
-    `version` counts the steps, so that two who decide on one state do not both act on it. Usage is refused
-    of what happened while the line was suspended, and after it was terminated.
+    The number is kept in its national form. A line is changed by the steps of customers/lifecycle.py, and
+    `version` counts the steps, so that of two callers who decide on the same state only one acts. Usage is
+    rejected if it happened while the line was suspended, or after it was terminated.
     """
 
     customer = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""What was sold: the periods of plans on lines, and the packs added to them."""
+"""What was sold: periods of plans on lines, and their packs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from telcox.common.fields import KeyField
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def current(self) -> SubscriptionQuerySet:
-        """The last period of each line: the one usage of now is counted to, even when it has run out."""
+        """Return the last period of each line. Present usage is counted to it, even after it has expired."""
         return self.filter(is_last=True)
 
     def ended(self, at: datetime) -> SubscriptionQuerySet:
         return self.filter(expiration_at__lte=at)
 
     def renewing(self) -> SubscriptionQuerySet:
-        """Of lines that want their next period. One that is prepaid pays for it first, so not while it is
-        suspended; the contract of the others goes on."""
+        """Return periods of lines that are to get their next period. A prepaid line pays for it first, so it
+        gets none while it is suspended; a post-paid line's contract continues."""
         going_on = Q(line__status=LineStatus.ACTIVE) | Q(
             line__status=LineStatus.SUSPENDED, line__prepaid=False
         )
         return self.filter(going_on, line__auto_renew=True, line__ends_with_period=False)
 
     def to_bill(self) -> SubscriptionQuerySet:
-        """Those that no invoice was made for."""
+        """Return periods without an invoice."""
         return self.filter(unbilled=True)
 
 
@@ -44,12 +44,12 @@ class SubscriptionManager(models.Manager.from_queryset(SubscriptionQuerySet)):  
 class Subscription(Terms):
     """One validity period of a plan on a line, from `start_at` up to and not including `expiration_at`.
 
-    A line's periods are numbered from 1 without a gap (`sequence`); the last is the current one (`is_last`).
-    The terms are the plan's as they were when the period was sold. It is a part, as a rule the whole, of a
-    full period of the plan (`cycle_start_at` to `cycle_end_at`): the first month of who came on the 24th, or
-    what was left when the plan was changed, has its share of price and allowances. What may be used of it in
-    all (`limit_bytes`, `minutes_limit`, `sms_limit`) is that share, what came over from the period before,
-    and packs.
+    A line's periods are numbered from 1 without gaps (`sequence`); the last one is the current one
+    (`is_last`). The terms are a copy of the plan's when the period was sold. The period is a part, usually
+    the whole, of a full period of the plan (`cycle_start_at` to `cycle_end_at`). A part, such as the first
+    month of a line that started on the 24th, or the rest after a plan change, has its share of price and
+    allowances (proration). The limits (`limit_bytes`, `minutes_limit`, `sms_limit`) are that share, what was
+    carried in from the period before (rollover), and packs.
     """
 
     line = models.ForeignKey(
@@ -71,9 +71,9 @@ class Subscription(Terms):
     carried_in_bytes = models.PositiveBigIntegerField(_("data carried over"), default=0)
     carried_in_minutes = models.PositiveIntegerField(_("minutes carried over"), default=0)
     carried_in_sms = models.PositiveIntegerField(_("SMS carried over"), default=0)
-    # What a billing.Discount said when the period was sold: [{"name": …, "percent": "10", "amount": "0"}].
+    # Copy of the billing.Discounts at the time of sale: [{"name": …, "percent": "10", "amount": "0"}].
     discounts = models.JSONField(_("discounts"), default=list, blank=True)
-    # How often the limits grew since it was sold; part of a snapshot's version.
+    # Number of times that the limits grew since the sale; part of a snapshot's version.
     changes = models.PositiveIntegerField(_("changes"), default=0, editable=False)
     renewed_from = models.OneToOneField(
         "self",
@@ -83,7 +83,7 @@ class Subscription(Terms):
         blank=True,
         related_name="renewed_by",
     )
-    # Markers, yes or nothing: what is looked for daily is found without going through all the past.
+    # Markers, True or null: the daily queries find them by an index and do not read the whole past.
     is_last = models.BooleanField(_("current period of the line"), null=True, default=True)
     unbilled = models.BooleanField(_("to be billed"), null=True, default=True)
 
@@ -108,7 +108,7 @@ class Subscription(Terms):
         indexes = [
             models.Index(fields=("is_last", "expiration_at"), name="subscription_to_renew"),
             models.Index(fields=("unbilled", "expiration_at"), name="subscription_to_bill"),
-            # All that usage needs to know to find its period (usage/ingestion/places.py), without the rows.
+            # Covering index: all that usage/ingestion/places.py reads to find the period of usage.
             models.Index(
                 fields=(
                     "line",
@@ -139,8 +139,8 @@ class Subscription(Terms):
 
 
 class SoldPack(Allowances):
-    """A pack that was bought for a period, as it was offered then; or what was left of a period's packs when
-    its plan was changed (`carried_from`), which costs nothing and goes along."""
+    """A pack that was bought for a period, with a copy of its terms; or what was left of a period's packs at
+    a plan change (`carried_from`), which costs nothing."""
 
     subscription = models.ForeignKey(
         Subscription, verbose_name=_("subscription"), on_delete=models.PROTECT, related_name="packs"

@@ -1,7 +1,8 @@
-"""The port to whoever carries SMS to subscribers.
+"""The port to an SMS gateway.
 
-Adapters: `customers.sms.console.ConsoleGateway` shows them on the terminal, in development;
-`customers.sms.http.HttpGateway` posts them to a gateway. SMS_GATEWAY names the one in use by its dotted path.
+Adapters: `customers.sms.console.ConsoleGateway` prints messages on the terminal, in development;
+`customers.sms.http.HttpGateway` posts them to a gateway. The setting SMS_GATEWAY names the adapter by its
+dotted path.
 """
 
 from functools import cache
@@ -14,7 +15,7 @@ from telcox.common.errors import DomainError
 
 
 class SmsRefused(DomainError):
-    """It was not sent, and would not be if it was tried again."""
+    """The gateway refused the message, and would refuse it again."""
 
     status = 502
     reason = "sms_refused"
@@ -22,16 +23,16 @@ class SmsRefused(DomainError):
 
 class Gateway(Protocol):
     def send(self, *, phone_number: str, text: str) -> None:
-        """Sends `text` to a (national) number.
+        """Send `text` to a (national) number.
 
-        Raises SmsRefused, BadGateway (the gateway answers nonsense, or not at all) or GatewayTimeout (it
-        takes too long): after those two, it may have been sent.
+        Raise SmsRefused; BadGateway if the gateway's answer is invalid or missing; GatewayTimeout if it takes
+        too long. After the last two the message may have been sent.
         """
         ...
 
 
 def gateway() -> Gateway:
-    """The adapter in use; one for the life of the process."""
+    """Return the adapter in use; it is created once in a process."""
     return _gateway(settings.SMS_GATEWAY)
 
 

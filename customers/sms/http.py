@@ -1,4 +1,4 @@
-"""SMS by HTTP: one POST of `{"to": "0969786985", "text": "…"}` for each, with a bearer token."""
+"""SMS over HTTP: one POST of `{"to": "0969786985", "text": "…"}` for each message, with a bearer token."""
 
 import time
 
@@ -18,7 +18,8 @@ REFUSALS = {400, 404, 409, 410, 422}
 
 
 class HttpGateway:
-    """Any 2xx means that it was taken. Never asked twice: an answer that broke off may have been a yes."""
+    """Posts messages. Any 2xx means that the gateway accepted the message. There is no second attempt: if the
+    answer was cut off, the message may have been accepted."""
 
     def __init__(self) -> None:
         self._url = settings.SMS_URL

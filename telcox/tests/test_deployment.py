@@ -55,8 +55,46 @@ def test_a_worker_gives_up_its_task_before_it_is_killed() -> None:
 def test_the_compose_file_holds_no_secret() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search("SECRET|PASSWORD", variable):
-                assert value.startswith("${"), f"{name}: {variable}"
+            if re.search("SECRET|PASSWORD|AUTH", variable):
+                assert not value or value.startswith("${"), f"{name}: {variable}"
+            # The password of a URL is written between : and @.
+            for password in re.findall(r"://[^/]*:([^/]*)@", re.sub(r":\?[^}]*}", "}", value)):
+                assert password.startswith("${"), f"{name}: {variable}"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_container_can_change_nothing_but_its_volumes(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_container_runs_as_root(name: str) -> None:
+    if name in OURS:
+        assert re.findall(r"^USER (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == ["telcox"]
+        assert "user" not in SERVICES[name]
+    else:
+        assert SERVICES[name]["user"] in ("nginx", "mysql", "redis")
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_our_containers_can_write_where_they_have_to(name: str) -> None:
+    service = OURS[name]
+    environment = service["environment"]
+    assert service["tmpfs"].startswith(f"{environment['TMPDIR']}:mode=1777,")
+    assert service["volumes"] == [f"documents:{environment['DOCUMENTS_ROOT']}"]
+
+
+def test_the_proxy_writes_in_its_volume_only() -> None:
+    proxy = SERVICES["proxy"]
+    folder = proxy["environment"]["RUN_FOLDER"]
+    assert f"proxy:{folder}" in proxy["volumes"]
+    assert proxy["environment"]["NGINX_ENVSUBST_OUTPUT_DIR"] == folder
+    assert f"{folder}/nginx.conf" in proxy["command"]
 
 
 def test_every_variable_without_a_default_is_explained_in_the_example() -> None:
@@ -70,6 +108,7 @@ def test_the_proxy_is_given_every_name_its_template_asks_for() -> None:
     assert asked - set(SERVICES["proxy"]["environment"]) == set()
 
 
+@pytest.mark.processes
 def test_every_target_of_the_makefile_is_in_its_help() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets
@@ -82,6 +121,7 @@ def test_every_target_of_the_makefile_is_in_its_help() -> None:
 @pytest.mark.parametrize(
     "script", [*sorted((ROOT / "bin").iterdir()), ROOT / ".ci" / "run"], ids=lambda path: path.name
 )
+@pytest.mark.processes
 def test_every_script_can_be_run(script: Path) -> None:
     assert is_executable(script)
     if script.read_text().startswith("#!/usr/bin/env bash"):

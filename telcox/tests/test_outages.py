@@ -18,7 +18,7 @@ from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 from telcox.testing.threads import in_threads
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
 JESUS = "0969786985"
 # After so many seconds a database that does not answer counts as away.

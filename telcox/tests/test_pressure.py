@@ -18,7 +18,7 @@ from telcox.testing.network import Network, Source, network_stack
 from telcox.testing.servers import MariaDB
 from telcox.testing.stack import Stack
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
 MIB = 1024 * 1024
 # What docs/performance.md says a `web` process takes at most.

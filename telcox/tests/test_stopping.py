@@ -20,6 +20,8 @@ from telcox.testing.embedded import JESUS, demo_env
 from telcox.testing.processes import LOOPBACK, port_answers, wait_until
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.processes
+
 CLOSE, SERVICE_RESTART = 8, 1012
 # Whatever ends within a minute has not waited for what would take it STOP seconds; else it hangs.
 PROMPT, STOP = 60.0, 300.0

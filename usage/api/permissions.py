@@ -1,4 +1,4 @@
-"""Who may report usage over REST."""
+"""Permissions for reporting usage over REST."""
 
 from telcox.common.web.permissions import MayDo
 

@@ -45,17 +45,19 @@ from usage.vocabulary import DATA_FIELDS
 
 
 class LineUsageViewSet(LineViewSet):
-    """What a line used of its current period."""
+    """Usage of a line's current period."""
 
     @extend_schema(
         operation_id="get_usage",
+        summary="Get the usage of the current period",
+        description="The snapshot of the line's current period, as the live feed (`/ws/usage`) sends it.",
         tags=["usage"],
         parameters=[PHONE_NUMBER],
         responses={200: SnapshotOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, phone_number: str) -> Response:
-        """The snapshot that the live feed sends."""
+        """Return the snapshot that the live feed sends."""
         return Response(line_snapshot(phone_number=phone_number, at=timezone.now()))
 
     def not_found(self) -> NotFound:
@@ -63,19 +65,23 @@ class LineUsageViewSet(LineViewSet):
 
 
 class LineUsageHistoryViewSet(LineViewSet):
-    """What a line used, by day or month."""
+    """Usage of a line by day or month."""
 
     @extend_schema(
         operation_id="get_usage_history",
+        summary="Get the usage by day or month",
+        description=(
+            "Sums of the days, or months, in which the line was used, in the operator's time zone. At most "
+            "366 days, or 3660 days by month."
+        ),
         tags=["usage"],
         parameters=[PHONE_NUMBER, HistoryQuery],
         responses={200: HistoryOutput, **problem_responses(404, 422)},
     )
     @action(detail=True, methods=["get"], url_path="usage/history")
     def history(self, request: Request, phone_number: str) -> Response:
-        """Local calendar days, or months, in which something was used; without `from` the 30 days up to
-        `to`.
-        """
+        """Return the sums of local calendar days, or months, in which something was used; without `from` of
+        the 30 days up to `to`."""
         query = HistoryQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         until = query.validated_data.get("to") or local_date(timezone.now())
@@ -117,7 +123,7 @@ _READERS = {
 
 
 class UsageEventsViewSet(ViewSet):
-    """Usage as networks send it: one report or thousands, in any of the forms the field uses."""
+    """Usage reports from networks: one or thousands, as JSON, NDJSON or CloudEvents."""
 
     permission_classes = [MayReportUsage]
     parser_classes = [RawParser]
@@ -128,18 +134,27 @@ class UsageEventsViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_events",
+        summary="Report a batch of usage events",
+        description=(
+            "Counts each report once and returns a receipt. The batch is durable when the answer arrives. A "
+            "report whose `source` and `event_id` are known is a duplicate and is not counted again, so a "
+            "batch without an answer can be sent again. A report that cannot be counted is rejected with a "
+            "reason and does not affect the others; if the reason can pass, the report is kept for a "
+            "redrive. Formats: JSON, NDJSON, CloudEvents (one, a batch, or binary mode)."
+        ),
         tags=["usage"],
         parameters=[IDEMPOTENCY_KEY],
         request=USAGE_BODIES,
         responses={200: ReceiptOutput, **problem_responses(413, 415, 422)},
     )
     def create(self, request: Request) -> HttpResponse:
-        """Counts each report once, and says what became of each.
+        """Count each report once, and return a receipt.
 
-        The whole batch is durable when it is answered. A report whose `source` and `event_id` are known is a
-        duplicate and not counted again, so a batch that was not answered is simply sent again. An item that
-        cannot be counted costs the others nothing: it is named with its reason, and, where that may pass,
-        kept to be driven again. With an Idempotency-Key the very same answer is given again.
+        The whole batch is durable when the answer is sent. A report whose `source` and `event_id` are known
+        is a duplicate and is not counted again, so a client sends a batch again if it got no answer. A report
+        that cannot be counted is rejected with its reason and does not affect the others; if the reason may
+        pass, the report is kept for a redrive. With an Idempotency-Key a repeated request gets the same
+        answer.
         """
         body, at = _body(request), timezone.now()
         reported = _read(request, body)
@@ -161,7 +176,7 @@ class UsageEventsViewSet(ViewSet):
 
 def _body(request: Request) -> bytes:
     body: Any = request.data
-    if not isinstance(body, bytes):  # DRF asks no parser about an empty one
+    if not isinstance(body, bytes):  # DRF calls no parser for an empty body
         raise InvalidInput("Field required", loc=("body",), type="missing")
     return body
 
@@ -188,12 +203,17 @@ class DevUsageEventViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_event",
+        summary="Report one usage event",
+        description=(
+            "Counts one event and returns the line's snapshot after it. For development and older clients; "
+            "networks use `/api/usage/events`."
+        ),
         tags=["dev"],
         request=UsageEventInput,
         responses={202: RecordedUsageOutput, **problem_responses(404, 409, 413, 415, 422)},
     )
     def create(self, request: Request) -> Response:
-        """Counts one event, and answers the state after it."""
+        """Count one event, and return the snapshot after it."""
         event = UsageEventInput(data=request.data)
         event.is_valid(raise_exception=True)
         given = event.validated_data

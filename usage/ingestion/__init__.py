@@ -1,2 +1,2 @@
-"""How usage gets in: reports in any of the field's forms (formats), to the period each belongs to (places),
-into the database exactly once (apply, statements), and the answer to who sent them (receipts)."""
+"""Usage ingestion: decode reports (formats), find the period of each (places), write them exactly once
+(apply, sql), and return a receipt to the sender (receipts)."""

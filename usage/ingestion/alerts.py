@@ -1,12 +1,12 @@
-"""When an allowance is used so far that its subscriber is told. Pure: values in, values out."""
+"""Alert thresholds of allowances. Pure: no database, no clock."""
 
 from usage.ingestion.values import POSITION, Amounts, Held, Place
 from usage.vocabulary import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
-# Less than the first threshold, however a product with it is rounded.
+# Below the first threshold, whatever the rounding of a product with it.
 _FIRST = (ALERT_THRESHOLDS[0] - 1) / 100
 _VOICE, _SMS = POSITION[Category.VOICE], POSITION[Category.SMS]
-# Where the bytes stand that draw on an allowance, by Place.zero_rated.
+# Positions of the bytes that use up an allowance, by Place.zero_rated.
 _DRAWN = [
     [POSITION[category] for bit, category in enumerate(DATA_CATEGORIES) if not free >> bit & 1]
     for free in range(1 << len(DATA_CATEGORIES))
@@ -16,11 +16,11 @@ Crossing = tuple[Resource, int]
 
 
 def crossed_thresholds(place: Place, held: Held, added: Amounts) -> list[Crossing]:
-    """The thresholds (percent) that a counter passed when `added` made it what it holds now.
+    """Return the thresholds (percent) that a counter crossed when `added` was added to it.
 
-    Each threshold of a counter that only grows is passed by exactly one addition, however the usage is cut
-    into batches; and again by a later one, where the allowance grew in between. Data that is free passes
-    none. A resource without an allowance has none.
+    Each threshold of a counter that only grows is crossed by exactly one addition, however the usage is split
+    into batches, and again by a later one if the allowance grew in between. Zero-rated data crosses none, and
+    a resource without an allowance has none.
     """
     # Most additions are to one resource, and most counters far from the first threshold, even with what is
     # free; and this is asked of each.

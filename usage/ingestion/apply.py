@@ -1,4 +1,4 @@
-"""The one place where usage is counted: every way in translates to `apply_usage`."""
+"""Count usage. Every way in (REST, files, redrive) calls `apply_usage`."""
 
 import uuid
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Item:
-    """A report that has its place and whose key is, as far as is known, new."""
+    """A report whose period is known, and whose key is new as far as is known."""
 
     outcome: Outcome
     event_id: str
@@ -39,7 +39,8 @@ class _Item:
 
 
 class _DaysPurged(Exception):
-    """Some of what was written happened, by its subscription, before the day that `before` says."""
+    """Raised if an event happened before the day up to which its subscription's events were purged
+    (`before`)."""
 
     def __init__(self, before: Mapping[int, date]) -> None:
         super().__init__(before)
@@ -47,12 +48,12 @@ class _DaysPurged(Exception):
 
 
 def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
-    """Counts each of these reports once, all in one transaction, and returns what became of each, in order.
+    """Count each of these reports once, in one transaction, and return the outcome of each, in order.
 
-    Events, counters, days and alerts are durable when it returns; who watches is told. A report whose key is
-    known is a duplicate, or, saying something else, a conflict. A rejected report changes nothing and costs
-    the others nothing. A report without event_id is given one. Raises what the database raises when it is
-    away: then nothing of it was counted, or all of it, and sending it again is safe.
+    Events, counters, days and alerts are durable when it returns, and watchers are notified. A report whose
+    key is known is a duplicate or, if its content differs, a conflict. A rejected report changes nothing and
+    does not affect the others. A report without event_id gets one. Raise the database's error if the database
+    is away: then either nothing was counted or all of it, and it is safe to send the reports again.
     """
     outcomes = [Outcome(report) for report in reports]
     for report in reports:
@@ -69,8 +70,8 @@ def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome
 
 
 def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
-    """Those that can be counted. The others are rejected, but for those that had been counted before their
-    line was, say, suspended: they are duplicates."""
+    """Return the reports that can be counted. The others are rejected, except those that had been counted
+    before their line was, for example, suspended: they are duplicates."""
     places = Places(((o.report.phone_number, o.report.occurred_at or at) for o in outcomes), at)
     items, refused = [], []
     for outcome in outcomes:
@@ -87,7 +88,8 @@ def _placed(outcomes: Sequence[Outcome], at: datetime) -> list[_Item]:
 
 
 def _count_first_of_each_key(items: Sequence[_Item], at: datetime) -> list[_Item]:
-    """Returns those whose key was not taken after all by the first that has it: they say something else."""
+    """Count the first report of each key. Return the others whose key was not taken after all, because the
+    first one was rejected: they have other content."""
     firsts: dict[Key, _Item] = {}
     repeats = []
     for item in items:
@@ -113,7 +115,8 @@ def _still_new(items: Sequence[_Item]) -> list[_Item]:
 
 
 def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
-    """Turns those whose key was counted before into duplicates or conflicts; whether there were any."""
+    """Turn reports whose key was counted before into duplicates or conflicts. Return whether there were
+    any."""
     known = _counted_before([outcome.report.key for outcome in outcomes])
     for outcome in outcomes:
         if before := known.get(outcome.report.key):
@@ -144,8 +147,8 @@ def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
 
 
 def _write_once(items: list[_Item], at: datetime) -> None:
-    """Writes them, expecting all to be new: only when the database says that one is not, does not fit or is
-    too late, is it asked which. So what is usual costs nothing to check."""
+    """Write the items, expecting all to be new. Only if the database reports a duplicate, an overflow or a
+    purged day, find out which item it is. So the usual case costs no check."""
     baffled = False
     while items:
         try:
@@ -157,7 +160,7 @@ def _write_once(items: list[_Item], at: datetime) -> None:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
             if baffled and not explained:
                 raise
-            # The event that had the key may have been purged since: then the next attempt is too late.
+            # The event with that key may have been purged meanwhile: then the next attempt is too late.
             baffled = not explained
         except _DaysPurged as purged:
             _reject_too_late(items, purged.before)
@@ -186,7 +189,7 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
     # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
     insert_events(sorted(rows), at)
     held, purged = add_to_counters(amounts, changes)
-    # Asked once the counters are locked: who purges holds the same locks, so nothing falls between.
+    # Checked while the counters are locked: a purge holds the same locks, so no event falls between.
     if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
         raise _DaysPurged(purged)
     add_to_days(days)
@@ -198,15 +201,15 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
 def _alerts(
     items: Sequence[_Item], added: dict[int, Amounts], held: dict[int, Held], at: datetime
 ) -> list[UsageAlert]:
-    """Of the allowances as they were when the places were read: of one that has grown in the moment since,
-    what is said is of the smaller one."""
+    """Return the alerts, by the allowances as they were when the places were read. If an allowance has grown
+    since, the smaller one counts."""
     places = {item.place.subscription_id: item.place for item in items}
     crossings = [
         (key, resource, threshold)
         for key, place in places.items()
         for resource, threshold in crossed_thresholds(place, held[key], added[key])
     ]
-    # In the order of their keys, as everything that is written.
+    # In the order of their keys, as all writes.
     return [
         UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
         for key, resource, threshold in sorted(crossings)
@@ -214,7 +217,7 @@ def _alerts(
 
 
 def _reject_overflowing(items: Sequence[_Item]) -> bool:
-    """Rejects what its counter cannot hold any more, in the order given; whether there was any."""
+    """Reject what its counter cannot hold any more, in the order given. Return whether there was any."""
     room = room_in_counters({item.place.subscription_id for item in items})
     found = False
     for item in items:
@@ -229,7 +232,7 @@ def _reject_overflowing(items: Sequence[_Item]) -> bool:
 
 
 def _reject_too_late(items: Sequence[_Item], purged: Mapping[int, date]) -> None:
-    """An event of a purged day that is not there may have been counted, and its row be gone: it is not
+    """Reject events of a purged day whose row is missing: they may have been counted before, and are not
     counted again."""
     for item in items:
         day = local_date(item.occurred_at)

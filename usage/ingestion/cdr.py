@@ -1,4 +1,5 @@
-"""Call and data detail records: CSV with a heading, a record a row (docs/usage.md has the columns)."""
+"""Call and data detail records (CDR): CSV with a heading, one record in a row (docs/usage.md has the
+columns)."""
 
 import csv
 import gzip
@@ -16,7 +17,7 @@ from usage.ingestion.formats import Malformed, Reported
 from usage.ingestion.reports import InvalidReport, UsageReport
 
 COLUMNS = ("phone_number", "category", "quantity", "occurred_at", "source", "event_id")
-# A record must say these; the others have a stand-in.
+# Required columns; the others have a default.
 REQUIRED = frozenset({"phone_number", "category", "quantity", "occurred_at"})
 
 _GZIP = b"\x1f\x8b"
@@ -26,16 +27,16 @@ _NO_REPORT = (msgspec.ValidationError, ValueError)
 
 
 class NotADetailRecord(ValueError):
-    """The file's heading lacks what every record needs."""
+    """The heading of the file lacks a required column."""
 
 
 @dataclass(frozen=True)
 class RecordLayout:
-    """How a file is read: what its columns are called where they are not called as ours (`names`), and the
-    zone of moments that come without offset; without one those are refused.
+    """How a file is read: `names` maps our column names to those of the file where they differ, and
+    `time_zone` is the zone of times without an offset; without a zone such times are refused.
 
-    `source` stands where a file names none; where it names no event, its row's number in the file is the
-    event's id, so that the same file makes the same events however often it is read.
+    `source` is used where a file names none. Where it names no event, the row's number in the file is the
+    event's id, so that a file gives the same events each time it is read.
     """
 
     source: str
@@ -46,23 +47,22 @@ class RecordLayout:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Some of a file's records, in order. `rows` counts from 1, and the heading is row 0."""
+    """Some of a file's records, in order. `rows` counts from 1; the heading is row 0."""
 
     rows: list[int]
     reported: list[Reported]
 
 
 def text_of(file: io.BufferedReader) -> TextIO:
-    """Its lines, inflated as they are read if it is gzip, whatever it is called. A byte order mark is
-    dropped.
-    """
+    """Return the file's lines, decompressed while they are read if the file is gzip, whatever its name. A
+    byte order mark is dropped."""
     packed = file.peek(2)[:2] == _GZIP
     inflated: Any = gzip.GzipFile(fileobj=file) if packed else file
     return io.TextIOWrapper(inflated, encoding="utf-8-sig", newline="")
 
 
 def read_cdr(lines: Iterable[str], layout: RecordLayout, *, at_once: int) -> Iterator[Records]:
-    """So many records at a time: memory stays the same however long the file is. Raises NotADetailRecord."""
+    """Yield the records in batches, so that memory does not grow with the file. Raise NotADetailRecord."""
     rows = csv.reader(lines, delimiter=layout.delimiter)
     heading = [name.strip() for name in next(rows, [])]
     columns = {
@@ -81,7 +81,7 @@ def read_cdr(lines: Iterable[str], layout: RecordLayout, *, at_once: int) -> Ite
 
 
 def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: RecordLayout) -> dict[str, Any]:
-    """As text; what is blank is not said."""
+    """Return a row's fields as text, without blank ones."""
     width = len(row)
     fields: dict[str, Any] = {
         name: text for name, at in columns.items() if at < width and (text := row[at].strip())
@@ -94,7 +94,7 @@ def _fields(number: int, row: list[str], columns: Mapping[str, int], layout: Rec
 
 
 def _reported(records: list[dict[str, Any]], layout: RecordLayout) -> list[Reported]:
-    """All at once if all are right, which is usual, and one by one if not."""
+    """Decode all rows at once if all are valid, which is usual, and one by one if not."""
     try:
         return [
             report.normalize()
@@ -114,7 +114,7 @@ def _one(fields: dict[str, Any], layout: RecordLayout) -> Reported:
 
 
 def _typed(fields: dict[str, Any], layout: RecordLayout) -> dict[str, Any]:
-    """With what CSV has no form of its own for."""
+    """Convert the fields that have no form of their own in CSV."""
     if "occurred_at" not in fields:
         raise InvalidReport("Missing - at `$.occurred_at`")
     return {

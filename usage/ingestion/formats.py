@@ -1,13 +1,13 @@
-"""The forms in which a network sends usage over HTTP, each translated to reports.
+"""Decode the formats in which networks send usage over HTTP.
 
 - JSON: a report, or an array of them.
 - NDJSON: a report a line.
 - CloudEvents 1.0 (github.com/cloudevents/spec) over HTTP: structured, batched, binary. `source` and `id` are
-  the key, `subject` is the phone number, `time` is when it happened, and `data` has `category` and
+  the key, `subject` is the phone number, `time` is the time of the usage, and `data` has `category` and
   `quantity`.
 
-What cannot be read at all, or is one item and no report, raises InvalidInput. One of many that is no report
-costs the others nothing: it stands in its place as a Malformed.
+A body that cannot be decoded, or a single item that is not a report, raises InvalidInput. An invalid item of
+a batch does not affect the others: it becomes a Malformed at its position.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from usage.ingestion.reports import CategoryName, InvalidReport, Key, Moment, Qu
 
 @dataclass(slots=True)
 class Malformed:
-    """What was sent in place of a report; `event_id` if at least that can be told."""
+    """An invalid item of a batch; `event_id` if at least that could be read."""
 
     detail: str
     event_id: str | None = None
@@ -40,7 +40,7 @@ class CloudUsage(msgspec.Struct):
 
 
 class CloudEvent(msgspec.Struct):
-    """Attributes we have no use for are let through, as the specification asks."""
+    """Other attributes are ignored, as the specification asks."""
 
     specversion: Literal["1.0"]
     id: Key
@@ -57,7 +57,7 @@ class CloudEvent(msgspec.Struct):
 
 
 class _Form:
-    """Decoders of one kind of item: by itself, and, quicker, many at once."""
+    """Decoders of one kind of item: for one, and, faster, for many at once."""
 
     def __init__(self, item: type[Any], translate: Callable[[Any], UsageReport], id_field: str) -> None:
         self.one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
@@ -88,7 +88,7 @@ class _Form:
         return event_id[:128] if isinstance(event_id, str) else None
 
 
-# Not JSON, not UTF-8, nested thousands deep, or not what was expected.
+# Not JSON, not UTF-8, nested too deep, or of another shape.
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 _ANY = msgspec.json.Decoder()
@@ -114,7 +114,7 @@ def read_cloud_events(body: bytes) -> list[Reported]:
 
 
 def read_binary_cloud_event(headers: Mapping[str, str], body: bytes) -> list[Reported]:
-    """Binary mode: the attributes are in `ce-` headers, percent-encoded, and the body is the data."""
+    """Decode binary mode: the attributes are in `ce-` headers, percent-encoded, and the body is the data."""
     attributes = {
         name.lower().removeprefix("ce-"): unquote(value)
         for name, value in headers.items()
@@ -128,7 +128,7 @@ def read_binary_cloud_event(headers: Mapping[str, str], body: bytes) -> list[Rep
 
 
 def _array(form: _Form, body: bytes) -> list[Reported]:
-    """All at once if all are right, which is usual, and one by one if not."""
+    """Decode all items at once if all are valid, which is usual, and one by one if not."""
     try:
         return form.translated(form.many.decode(body))
     except UNREADABLE:
@@ -145,7 +145,7 @@ def _single(form: _Form, body: bytes) -> list[Reported]:
 
 
 def _require_report(reported: Reported) -> Reported:
-    """What was sent alone has no others that it may not cost anything."""
+    """Raise InvalidInput if a single item is invalid; there are no others that could be counted."""
     if isinstance(reported, Malformed):
         raise InvalidInput(reported.detail, loc=("body",))
     return reported

@@ -1,12 +1,12 @@
-"""Reports that come one by one, counted together.
+"""Group commit: count reports of many small requests in one transaction.
 
-A commit is waited for, and costs nearly the same for one report as for a hundred. So while one transaction is
-under way, what other threads of the process bring waits, and goes into the next: each caller goes on only
-when its own reports are durable, and nobody waits for company that may not come.
+A commit takes nearly the same time for one report as for a hundred. So while one transaction is in progress,
+the reports of other threads of the process wait and go into the next one. Each caller continues only when its
+own reports are durable, and no caller waits for others that may not come.
 
-Nor does anybody wait for long: what was not taken into a transaction within QUEUE_WAIT_SECONDS is withdrawn,
-and while one takes longer than QUEUE_BEHIND_SECONDS nothing more is let in (see telcox.common.web.admission).
-What was taken may be counted, so it waits for its transaction's end.
+The wait is limited: what was not taken into a transaction within QUEUE_WAIT_SECONDS is withdrawn, and while a
+transaction takes longer than QUEUE_BEHIND_SECONDS further reports are refused (see
+telcox.common.web.admission). What was taken may be counted, so it waits for the end of its transaction.
 """
 
 import threading
@@ -23,15 +23,15 @@ from telcox.common.web.admission import stepped_out, too_busy
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, UsageReport
 
-# Reports of one transaction; a larger batch is one by itself.
+# Most reports of one transaction; a larger batch has a transaction of its own.
 MOST = 500
-# The part of a process's threads that may hang on one transaction: the others are free to say that it hangs.
+# Share of a process's threads that may wait for one transaction; the others stay free to refuse requests.
 MOST_THREADS = 0.75
 
 
 @dataclass(eq=False)
 class _Ticket:
-    """What one thread brought. `called` when that is done, or when the thread is to lead the next
+    """The reports of one thread. `called` is set when they are done, or when the thread is to lead the next
     transaction."""
 
     reports: Sequence[UsageReport]
@@ -51,11 +51,11 @@ class Together:
         self._lock = threading.Lock()
         self._waiting: list[_Ticket] = []
         self._led = False
-        # When the transaction under way was begun.
+        # Start of the transaction in progress.
         self._begun_at = 0.0
 
     def apply(self, *, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
-        """As `apply_usage`. Raises TooBusy, too: then nothing was counted."""
+        """Count reports as `apply_usage` does. Raise TooBusy, too: then nothing was counted."""
         ticket = _Ticket(reports, at)
         with self._lock:
             if self._behind() > settings.QUEUE_BEHIND_SECONDS:
@@ -75,7 +75,8 @@ class Together:
         return ticket.outcomes
 
     def _behind(self) -> float:
-        """For how many seconds the transaction under way, or the first who waits for the next, has been."""
+        """Return for how many seconds the transaction in progress, or the first waiting one, has been
+        there."""
         since = [self._begun_at] if self._led else []
         since += [ticket.brought_at for ticket in self._waiting[:1]]
         return monotonic() - min(since) if since else 0.0
@@ -84,14 +85,15 @@ class Together:
         if ticket.called.wait(settings.QUEUE_WAIT_SECONDS):
             return
         with self._lock:
-            # Who was called meanwhile leads: to go now would leave the others without anybody who does.
+            # A thread that was called meanwhile leads: if it returned now, no thread would lead the others.
             if ticket in self._waiting and not ticket.called.is_set():
                 self._waiting.remove(ticket)
                 raise too_busy("transaction", "waited")
         ticket.called.wait()
 
     def _lead(self) -> None:
-        """Counts what waits, the leader's own first; then the first of those who came meanwhile leads."""
+        """Count the waiting reports, the leader's own first; then the first of those that came meanwhile
+        leads."""
         batch = self._take()
         try:
             _count(batch)
@@ -131,7 +133,7 @@ def _count(batch: Sequence[_Ticket]) -> None:
     except Exception as error:
         if len(batch) == 1:
             batch[0].error = error
-        else:  # one of them is beyond us: the others shall not pay for it
+        else:  # one of them fails: the others are counted without it
             for ticket in batch:
                 _count([ticket])
     else:
@@ -143,7 +145,7 @@ _together = Together()
 
 
 def apply_together(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
-    """As `apply_usage`, for what comes in small numbers from many at once."""
+    """Count reports as `apply_usage` does, in a transaction shared with other requests."""
     if len(reports) > MOST or connection.in_atomic_block:
         return apply_usage(reports=reports, at=at)
     return _together.apply(reports=reports, at=at)

@@ -1,6 +1,4 @@
-"""The Idempotency-Key: the same request is given the very same answer, byte for byte, by whichever
-process.
-"""
+"""The Idempotency-Key: a repeated request gets the same answer, byte for byte, from any process."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,23 +12,23 @@ from usage.ingestion.formats import Reported
 from usage.ingestion.reports import UsageReport
 from usage.models import IngestionAnswer
 
-# Of the ids that are made of a key.
+# Prefix of event ids that are made from a key.
 _NAMESPACE = uuid.UUID("5d8ab4a2-3f57-4b0e-9d55-0a4f6f1f6c0f")
 
 
 def name_reports(reported: Sequence[Reported], *, owner: str, key: str) -> None:
-    """Gives reports without an event_id one that the same request would give them again, so that a request
-    that is repeated while, or after, it was carried out counts nothing twice."""
+    """Give reports without event_id an id that the same request would give them again, so that a request that
+    is repeated during or after its processing counts nothing twice."""
     for index, report in enumerate(reported):
         if isinstance(report, UsageReport) and report.event_id is None:
             report.event_id = uuid.uuid5(_NAMESPACE, f"{owner}/{key}/{index}").hex
 
 
 def answer_once(*, owner: str, key: str, request: bytes, at: datetime, make: Callable[[], bytes]) -> bytes:
-    """What `make` returned when `owner` first sent this request with this key.
+    """Return what `make` returned when `owner` first sent this request with this key.
 
-    `make` must be safe to run again: it is, when its first answer was not kept because the process died, or
-    is still on its way. Raises Unprocessable if the key came with another request.
+    `make` must be safe to run again: it runs again if its first answer was not stored because the process
+    died, or is not stored yet. Raise Unprocessable if the key was used for a different request.
     """
     digest = sha256(request).hexdigest()
     try:

@@ -1,4 +1,4 @@
-"""Which period a report belongs to, and whether its line was in service then."""
+"""Find the period that a report belongs to, and whether its line was in service at that time."""
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
@@ -20,15 +20,16 @@ _ALLOWANCES = ("limit_bytes", "minutes_limit", "sms_limit")
 
 @dataclass(slots=True)
 class _Service:
-    """When a line was out of service: from `terminated_at` on, and in the intervals of `suspended`, the last
-    of which may be open."""
+    """Times in which a line was out of service: from `terminated_at` on, and the intervals of `suspended`,
+    the last of which may be open."""
 
     status: str
     terminated_at: datetime | None
     suspended: list[tuple[datetime, datetime | None]] = field(default_factory=list)
 
     def refusal(self, occurred_at: datetime) -> RejectionReason | None:
-        """A line of which nobody wrote down since when it is out of service, always was."""
+        """Return why usage at that time is rejected, or None. A line that is out of service without a
+        recorded start counts as always out of service."""
         if self.status == LineStatus.TERMINATED and (
             self.terminated_at is None or self.terminated_at <= occurred_at
         ):
@@ -43,9 +44,9 @@ class _Service:
 
 @dataclass(slots=True)
 class _Line:
-    """A line, and the `only` period that anything reported of it can belong to; where there may be others,
-    its `periods`, from the first, each with when it began: all of them or, if it `reaches_back`, those from
-    before everything that was reported. `service`, where something may be reported of when it was not in
+    """A line, and the `only` period that anything reported of it can belong to. If there may be others, its
+    `periods` in order, each with its start: all of them or, if it `reaches_back`, those from before
+    everything that was reported. `service` is set if something may have happened while it was out of
     service."""
 
     line_id: int
@@ -56,7 +57,7 @@ class _Line:
 
 
 class Places:
-    """The lines of some reports, read at once: what happened when, on which number."""
+    """The lines of some reports, read at once: the period and state of each number at each time."""
 
     def __init__(self, happened: Iterable[tuple[str, datetime]], at: datetime) -> None:
         self._latest = at + timedelta(seconds=settings.USAGE_FUTURE_SECONDS)
@@ -68,8 +69,8 @@ class Places:
         self._lines = _lines(phone_numbers, earliest)
 
     def of(self, phone_number: str, occurred_at: datetime) -> Place | RejectionReason:
-        """The last period that had begun: what happened after a period ran out and before the next began
-        still belongs to it, as in the original."""
+        """Return the last period that had started. Usage after a period has expired and before the next has
+        started belongs to it, as in the original."""
         line = self._lines.get(phone_number)
         if line is None:
             return RejectionReason.UNKNOWN_LINE
@@ -99,7 +100,7 @@ _LINES = f"""
 
 
 def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Line]:
-    """By number. `earliest` is before everything that was reported of them."""
+    """Return the lines by number. `earliest` is before everything that was reported of them."""
     lines: dict[str, _Line] = {}
     interrupted = []
     since = connection.ops.adapt_datetimefield_value(earliest)
@@ -125,7 +126,7 @@ def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Lin
 
 
 def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> None:
-    """All that these lines ever had, or had not run out at `since`."""
+    """Return all periods of these lines, or those that had not expired at `since`."""
     by_id = {line.line_id: line for line in lines}
     columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
     for line_ids in chunks(list(by_id)):

@@ -1,4 +1,4 @@
-"""What the sender of usage is told."""
+"""The receipt that a sender of usage gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from usage.vocabulary import DETAILS, RejectionReason
 
 
 class Rejection(msgspec.Struct):
-    """An item that was not counted, by its place in the batch (from 0)."""
+    """A report that was not counted, with its position in the batch (from 0)."""
 
     index: int
     event_id: str | None
@@ -21,7 +21,7 @@ class Rejection(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """`received` = `applied` + `duplicates` + `rejected`, and each rejected item is named."""
+    """`received` = `applied` + `duplicates` + `rejected`, with an entry for each rejected report."""
 
     received: int
     applied: int

@@ -1,4 +1,4 @@
-"""Reports that could not be counted, kept until they can."""
+"""Rejected reports, kept until they can be counted."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage
 from usage.vocabulary import RejectionReason
 
-# What another attempt can change nothing about is only said to the sender.
+# Reasons that cannot pass: such reports are named to the sender and not kept.
 KEPT = frozenset(RejectionReason) - {RejectionReason.EVENT_CONFLICT, RejectionReason.INVALID}
 
 
 def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
-    """Each key once: one that is waiting already gets the newest reason."""
+    """Keep each key once: a report that is already waiting gets the newest reason."""
     rows = [
         RejectedUsage(
             source=outcome.report.key[0],
@@ -59,7 +59,8 @@ def report_of(row: RejectedUsage) -> UsageReport:
 
 
 def resolve_rejected(rows: Sequence[RejectedUsage], outcomes: Sequence[Outcome], at: datetime) -> None:
-    """What was counted now or before is resolved; the rest waits on, for its newest reason."""
+    """Resolve reports that are counted now or were counted before. The others keep waiting, with their newest
+    reason."""
     resolved, waiting = [], defaultdict(list)
     for row, outcome in zip(rows, outcomes, strict=True):
         if outcome.reason is None:

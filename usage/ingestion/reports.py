@@ -1,4 +1,4 @@
-"""A report of usage on its way in, and what became of it. No database, no clock."""
+"""A usage report on its way in, and its outcome. No database, no clock."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ CategoryName = Literal["SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_
 CATEGORY_NAMES: tuple[str, ...] = get_args(CategoryName)
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
-# With its offset: nobody has to guess the time zone.
+# With its UTC offset, so that the time zone is not guessed.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-# A key as it is sent, blanks around it included.
+# Length of a key as it is sent, with blanks around it.
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Source = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
-# What the calendars of all our databases, and time zones at both ends, can hold.
+# Years that all our databases can hold, in every time zone.
 YEARS = range(1971, 9999)
 # The source of reports that name none.
 DEFAULT_SOURCE = "api"
 
 
 class InvalidReport(ValueError):
-    """It is no usage event: the sentence says why."""
+    """Not a valid usage report; the message says why."""
 
 
 class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
     """1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1.
 
     `quantity` is in bytes, seconds (VOICE) or messages (SMS). Without `occurred_at` it happened when it is
-    counted, without `event_id` it is taken as new. Whoever decodes one calls `normalize` before passing it
-    on.
+    counted; without `event_id` it is taken as new. The decoder calls `normalize` before passing it on.
     """
 
     phone_number: str
@@ -49,8 +48,8 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
     occurred_at: Moment | None = None
 
     def normalize(self) -> UsageReport:
-        """Itself, with the number in its national form and the key without blanks around it (MySQL compares
-        keys without those at the end). Raises InvalidReport."""
+        """Return the report with its number in national form and its key without blanks around it (MySQL
+        ignores trailing blanks when it compares keys). Raise InvalidReport."""
         try:
             self.phone_number = national_number(self.phone_number)
         except InvalidPhoneNumber as error:
@@ -64,12 +63,13 @@ class UsageReport(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Of a report that has its event_id."""
+        """Return the idempotency key (source, event_id) of a report that has its event_id."""
         assert self.event_id is not None
         return self.source, self.event_id
 
     def same_as(self, other: UsageReport) -> bool:
-        """Whether two reports of one key say the same; when it happened only if both say so."""
+        """Return whether two reports with one key have the same content; their times are compared only if
+        both have one."""
         return (
             self.phone_number == other.phone_number
             and self.category == other.category
@@ -88,7 +88,7 @@ def _key(text: str, field: str) -> str:
 
 
 class Result(enum.Enum):
-    PENDING = "pending"  # while it is being counted; nobody is ever told so
+    PENDING = "pending"  # while it is being counted; never in an answer
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
@@ -96,7 +96,7 @@ class Result(enum.Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a report; a rejected one has a `reason`. It is applied once the transaction that counts
+    """The outcome of a report; a rejected one has a `reason`. It is applied once the transaction that counts
     it is committed."""
 
     report: UsageReport
@@ -107,7 +107,8 @@ class Outcome:
         self.result, self.reason = Result.REJECTED, reason
 
     def repeat(self, same: bool) -> None:
-        """Its key was counted before, by the same report or by another one."""
+        """Make this a duplicate or a conflict: its key was counted before, by the same report or by another
+        one."""
         if same:
             self.result, self.reason = Result.DUPLICATE, None
         else:

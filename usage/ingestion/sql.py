@@ -1,11 +1,10 @@
-"""The statements that write usage down, each for many rows at once.
+"""SQL that writes usage, each statement for many rows at once.
 
-SQL by hand. For what is added up, because the ORM's upsert can only overwrite a column with the new value,
-and reading before writing is either a race or, on a row that does not exist yet, a deadlock (two inserts that
-each wait for the other's lock). For events, because making SQL of them costs the ORM, and still the driver,
-more processor time than all the rest: numbers, what we name ourselves, and text of nothing but letters,
-digits and a few signs (`is_plain`) are written into the statement; any other text that came from outside is a
-parameter.
+Written by hand. For sums, because the ORM's upsert can only overwrite a column with the new value, and
+reading before writing is either a race or, on a row that does not exist yet, a deadlock (two inserts that
+each wait for the other's lock). For events, because the ORM, and then the driver, need more processor time to
+make SQL of them than all the rest takes. Numbers, names of our own, and text of nothing but letters, digits
+and a few signs (`is_plain`) are written into the statement; any other text from outside is a parameter.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,8 +34,8 @@ _HELD = ", ".join(["subscription_id", "purged_before", *COLUMNS])
 
 
 def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: datetime) -> None:
-    """Each row: source, event_id, subscription, category, quantity, when it happened. Raises IntegrityError
-    if a key is taken."""
+    """Insert rows of source, event_id, subscription, category, quantity and time. Raise IntegrityError if a
+    key is taken."""
     received = moment_literal(at)
     with connection.cursor() as cursor:
         for chunk in chunks(rows, ROWS_AT_ONCE):
@@ -55,7 +54,7 @@ def insert_events(rows: Sequence[tuple[str, str, int, str, int, datetime]], at: 
 
 @cache
 def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str]:
-    """What stands before and after the values of an upsert that adds up."""
+    """Return the text before and after the values of an upsert that adds."""
     head = f"INSERT INTO {table} ({', '.join([*keys, *columns])}) VALUES "  # noqa: S608
     if vendor == "mysql":
         # VALUES() is the one form that MariaDB and MySQL share.
@@ -66,20 +65,20 @@ def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, 
 
 
 def _touched(amounts: Collection[Amounts]) -> list[int]:
-    """Where something is added, as positions of COLUMNS: half of them as a rule, and each costs time in every
-    row."""
+    """Return the columns to which something is added, as positions in COLUMNS. Usually it is half of them,
+    and each column costs time in every row."""
     return [position for position in range(len(COLUMNS)) if any(sums[position] for sums in amounts)]
 
 
 def add_to_counters(
     amounts: Mapping[int, Amounts], changes: Mapping[int, int]
 ) -> tuple[dict[int, Held], dict[int, date]]:
-    """Adds to subscriptions' counters, making rows if need be, and returns what they hold then; and, of those
-    that have it, `purged_before`.
+    """Add to the counters of subscriptions, and create missing rows. Return what the counters hold after it
+    and, of those that have it, `purged_before`.
 
-    The rows stay locked until the transaction ends, so what is returned is this change and no later one. In
-    the order of the keys, so that two batches wait for each other and do not deadlock. Raises IntegrityError
-    if a counter would pass COUNTER_MAX.
+    The rows stay locked until the transaction ends, so the result is of this change and of no later one. Rows
+    are locked in the order of their keys, so that two batches wait for each other and do not deadlock. Raise
+    IntegrityError if a counter would exceed COUNTER_MAX.
     """
     table, touched = UsageCounter._meta.db_table, _touched(amounts.values())
     columns = (*(COLUMNS[position] for position in touched), "version")
@@ -122,7 +121,7 @@ def _numbers(amounts: Amounts, touched: Sequence[int]) -> str:
 
 
 def write_alerts(alerts: Sequence[UsageAlert]) -> None:
-    """One that was said before, when the allowance was smaller, is dated anew."""
+    """Insert alerts. An alert that was raised before, when the allowance was smaller, gets the new time."""
     names_target = connection.features.supports_update_conflicts_with_target
     UsageAlert.objects.bulk_create(
         alerts,
@@ -133,6 +132,6 @@ def write_alerts(alerts: Sequence[UsageAlert]) -> None:
 
 
 def room_in_counters(subscription_ids: Iterable[int]) -> dict[int, Amounts]:
-    """How much more each counter can hold; a subscription without one is left out."""
+    """Return how much more each counter can hold, without subscriptions that have no counter."""
     rows = UsageCounter.objects.filter(pk__in=list(subscription_ids)).values_list("pk", *COLUMNS)
     return {key: [COUNTER_MAX - held for held in sums] for key, *sums in rows}

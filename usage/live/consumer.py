@@ -35,7 +35,7 @@ NOOP = text_frame(json.dumps({"type": "noop"}))
 
 
 class SocketRefused(Exception):
-    """The socket is told why, and closed."""
+    """The socket gets an error message and is closed."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -43,8 +43,8 @@ class SocketRefused(Exception):
 
 
 class UsageConsumer(AsyncWebsocketConsumer):
-    """Sends the line's state at once and after each change, the newest one when the socket is slower than
-    the line; and after a state, the alerts that were crossed by it since the socket was opened."""
+    """Sends the line's state at once and after each change, the newest one if the socket is slower than the
+    line; and after a state the alerts that it crossed since the socket was opened."""
 
     # No channel of its own: the process has one for all its sockets (hub).
     channel_layer_alias = ""
@@ -62,7 +62,7 @@ class UsageConsumer(AsyncWebsocketConsumer):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
-        finally:  # however it ends: the server cancels those that take too long
+        finally:  # on any end: the server cancels handshakes that take too long
             if self.phone_number:
                 current_hub().unwatch(self.phone_number, self)
 
@@ -75,9 +75,9 @@ class UsageConsumer(AsyncWebsocketConsumer):
             current_hub().require_room()
             self.phone_number = _phone_number(self.scope["query_string"])
             await _require_visible(self.phone_number, self.scope)
-            # What was crossed before is not said again.
+            # Alerts from before the socket was opened are not sent.
             self._alerts = (await self._read()).alerts
-            # Subscribed before the state is read: a change in between comes twice rather than never.
+            # Subscribe first, then read the state: a change in between arrives twice instead of never.
             await current_hub().watch(self.phone_number, self)
             self.offer(state_of(await self._read()))
         except SocketRefused as refused:
@@ -97,8 +97,8 @@ class UsageConsumer(AsyncWebsocketConsumer):
             self._outlet.write(NOOP)
 
     def offer(self, state: State) -> None:
-        """Called by the hub. A state that is not newer is dropped; one that waits for the reader is
-        replaced, and alerts are added to those that wait."""
+        """Take a state from the hub. A state that is not newer is dropped; a state that waits for the reader
+        is replaced, and its alerts are added to the waiting ones."""
         if state.revision <= self._newest:
             return
         self._newest = state.revision
@@ -140,7 +140,7 @@ def _phone_number(query_string: bytes) -> str:
 
 
 async def _require_visible(phone_number: str, scope: Scope) -> None:
-    """Raises NotFound for somebody else's line: that it exists is none of the asker's business."""
+    """Raise NotFound for another customer's line, so that callers cannot find out that it exists."""
     if settings.API_OPEN:
         return
     user = await user_of(scope)

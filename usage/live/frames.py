@@ -1,4 +1,4 @@
-"""A line's state as its watchers get it."""
+"""A line's state as its watchers receive it."""
 
 import json
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ NOTHING: Revision = (0, False)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Made once for all who watch the line: the snapshot's WebSocket frame, and the alerts that were crossed
-    up to it; each watcher knows which of them are news."""
+    """Made once for all watchers of the line: the snapshot's WebSocket frame, and the alerts that were
+    crossed up to it. Each watcher knows which of them are new to it."""
 
     revision: Revision
     frame: bytes
@@ -31,7 +31,7 @@ def state_of(line: WatchedLine) -> State:
     return State(revision, _frame(snapshot), line.alerts)
 
 
-@lru_cache(maxsize=1_000)  # a crossing is told to all who watch the line at nearly the same time
+@lru_cache(maxsize=1_000)  # all watchers of the line receive a crossing at nearly the same time
 def alert_frame(phone_number: str, alert: Alert) -> bytes:
     return _frame(
         {

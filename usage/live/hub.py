@@ -1,8 +1,8 @@
-"""Everybody in this process who watches a line.
+"""The watchers of lines in this process.
 
-The process has one channel of the channel layer, on which it hears which lines changed, anywhere. It reads
-the states of those that somebody here watches, all that changed meanwhile at once, and hands each line's
-watchers the same ready-made frame. A channel per socket has been measured to lose three messages in five at a
+The process has one channel of the channel layer, which receives the keys of all changed lines. The hub reads
+the states of those that are watched here, all that changed meanwhile at once, and gives the same ready-made
+frame to all watchers of a line. One channel for each socket was measured to lose three of five messages at a
 thousand sockets.
 """
 
@@ -40,11 +40,11 @@ PAUSE = 0.02
 
 class Watcher(Protocol):
     def offer(self, state: State) -> None:
-        """Takes a state of the line, ready to be sent; never waits, and may drop it for a newer one."""
+        """Take a state of the line, ready to be sent. Never waits, and may drop it for a newer one."""
 
 
 class TooManySockets(Exception):
-    """This process, or one line in it (`of_line`), has as many as it may."""
+    """The process, or the line (`of_line`), has as many sockets as it may."""
 
     def __init__(self, *, of_line: bool) -> None:
         super().__init__()
@@ -63,7 +63,8 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def watch(self, phone_number: str, watcher: Watcher) -> None:
-        """From the return on, no state of the line passes the watcher by for good. Raises TooManySockets."""
+        """Add a watcher. Once it returns, the watcher misses no state of the line for good. Raise
+        TooManySockets."""
         self.require_room(phone_number)
         self._start()
         self._watchers[phone_number].add(watcher)
@@ -74,7 +75,7 @@ class Hub:
                 await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
             except (
                 TimeoutError
-            ):  # the layer is away; the comparison below keeps the feed right until it is back
+            ):  # the channel layer is away; until it is back, the comparison below finds the changes
                 logger.warning("channel layer did not answer: group not joined yet")
 
     def unwatch(self, phone_number: str, watcher: Watcher) -> None:
@@ -89,7 +90,7 @@ class Hub:
             self._newest.pop(phone_number, None)
 
     def require_room(self, phone_number: str = "") -> None:
-        """Raises TooManySockets if there is none for one more, or none on this line."""
+        """Raise TooManySockets if there is no room for one more socket, in the process or on this line."""
         if self._sockets >= settings.LIVE_SOCKETS_MAX:
             raise TooManySockets(of_line=False)
         if len(self._watchers.get(phone_number, ())) >= settings.LIVE_SOCKETS_PER_LINE:
@@ -143,7 +144,7 @@ class Hub:
             await self._try(self._compare())
 
     async def _try(self, work: Coroutine[Any, Any, None]) -> None:
-        """What fails now is made good by the next comparison."""
+        """Run it and log a failure; the next comparison makes it good."""
         try:
             await work
         except DATABASE_UNAVAILABLE as error:
@@ -152,7 +153,8 @@ class Hub:
             logger.exception("live feed could not be read")
 
     async def _compare(self) -> None:
-        """Sends the state of every watched line that changed, or expired, without a message reaching us."""
+        """Send the state of every watched line that changed or expired without a message that reached this
+        process."""
         for phone_numbers in chunks(list(self._watchers)):
             states = await database_sync_to_async(line_states)(phone_numbers=phone_numbers, at=timezone.now())
             await self._deliver_states(
@@ -174,7 +176,7 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def current_hub() -> Hub:
-    """The running loop's hub; a process has one loop, a test suite many."""
+    """Return the running loop's hub. A process has one loop, a test suite many."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = Hub()

@@ -1,4 +1,4 @@
-"""A batch on its way to `POST /api/usage/events`, until it is acknowledged."""
+"""Deliver a batch to `POST /api/usage/events`, until it is acknowledged."""
 
 import json
 import threading
@@ -14,20 +14,20 @@ from urllib3.util import Retry
 from usage.ingestion.receipts import Receipt
 
 PATH = "/api/usage/events"
-# Not now: what is in front of the server or the server itself has too much to do, or no database.
+# Temporary refusals: the proxy or the server is overloaded, or has no database.
 NOT_NOW = frozenset({429, 502, 503, 504})
-# Pauses between attempts where nobody says how long, in seconds.
+# Pauses between attempts without Retry-After, in seconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 ANSWER_SECONDS = 60.0
 
 
 class Undeliverable(Exception):
-    """The server will not take it, or has not answered for too long: the sentence says which."""
+    """The server refuses the batch, or has not answered for too long; the message says which."""
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What the server acknowledged at which attempt, and the seconds which that one took."""
+    """The acknowledged receipt, the number of attempts, and how many seconds the last one took."""
 
     receipt: Receipt
     attempts: int
@@ -35,8 +35,8 @@ class Delivered:
 
 
 class Door:
-    """Kept connections to one server. `patience` is for how long, in seconds, a batch is sent again and
-    again; `stopped` ends that at once."""
+    """Kept-alive connections to one server. `patience` is for how many seconds a batch is retried; `stopped`
+    ends that at once."""
 
     def __init__(
         self, url: str, *, token: str | None, connections: int, patience: float, stopped: threading.Event
@@ -51,8 +51,8 @@ class Door:
         self._patience, self._stopped = patience, stopped
 
     def deliver(self, body: bytes) -> Delivered | None:
-        """The very same bytes as often as needed, so that nothing is counted twice; None if it was stopped
-        before they were acknowledged. Raises Undeliverable."""
+        """Send the same bytes until they are acknowledged, so that nothing is counted twice. Return None if
+        it was stopped before. Raise Undeliverable."""
         until, pause = time.monotonic() + self._patience, FIRST_PAUSE
         for attempts in count(1):
             begun, wait = time.perf_counter(), pause
@@ -85,7 +85,7 @@ def _receipt(answer: bytes) -> Receipt:
 
 
 def _detail(answer: bytes) -> str:
-    """What a problem answer says."""
+    """Return the detail of a problem answer."""
     try:
         return f", {json.loads(answer)['detail']}"
     except (ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Many elements at once, each a thread with a connection of its own."""
+"""Run many elements at once, each in a thread with its own connection."""
 
 import threading
 import time
@@ -13,8 +13,8 @@ from usage.simulation.traffic import Element
 
 
 class Pace:
-    """Hands out how many events are to be sent next: `batch`, as fast as they are asked for, or, with a
-    `rate`, so many a second. A batch is sent when its last event is due, as by an element that collects."""
+    """Hands out how many events to send next: `batch`, as fast as they are asked for, or with a `rate` so
+    many a second. A batch is sent when its last event is due, as by an element that collects."""
 
     def __init__(self, *, rate: float, duration: float, batch: int, stopped: threading.Event) -> None:
         self._rate, self._batch, self._stopped = rate, batch, stopped
@@ -24,7 +24,7 @@ class Pace:
         self._end = self._begun + duration
 
     def take(self) -> int:
-        """0 when it is over. Waits until they are due."""
+        """Wait until the next events are due, and return their number; 0 at the end."""
         if self._stopped.is_set() or time.monotonic() >= self._end:
             return 0
         if not self._rate:
@@ -39,7 +39,8 @@ class Pace:
 
 
 class Run:
-    """`tell` is called with the number of items of each acknowledged batch, by one thread at a time."""
+    """A simulation. `tell` is called with the number of items of each acknowledged batch, by one thread at a
+    time."""
 
     def __init__(
         self,
@@ -56,17 +57,17 @@ class Run:
         self.tally = Tally()
         self.error: Exception | None = None
         self.interrupted = False
-        # Batches that were under way when it was stopped: what became of them is not known.
+        # Batches in progress when it was stopped: their outcome is unknown.
         self.unanswered = 0
 
     def carry_out(self) -> None:
-        """Until the time is over, somebody presses Ctrl-C, or the server refuses (`error`)."""
+        """Run until the time is over, Ctrl-C is pressed, or the server refuses a batch (`error`)."""
         with ThreadPoolExecutor(len(self._elements), "element") as pool:
             under_way = [pool.submit(self._report, element) for element in self._elements]
             try:
                 wait(under_way)
             except KeyboardInterrupt:
-                # What is on its way is waited for, so that it is known what became of it.
+                # Wait for batches in progress, so that their outcome is known.
                 self.interrupted = True
                 self._stopped.set()
                 wait(under_way)

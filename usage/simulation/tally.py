@@ -1,4 +1,4 @@
-"""Whether the receipts agree with what was sent. Pure: values in, values out."""
+"""Compare the receipts with what was sent. Pure: no database, no clock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from usage.simulation.traffic import Batch
 
 @dataclass
 class Tally:
-    """Of acknowledged batches: what was sent on purpose, and what the receipts say became of it.
+    """Sums of acknowledged batches: what was sent on purpose, and what the receipts say.
 
-    `doubtful` are the good events of batches that were sent more than once: the first time may have counted
-    them although nobody was told, and then the receipt calls them duplicates.
+    `doubtful` are the good events of batches that were sent more than once: the first attempt may have
+    counted them although no receipt arrived, and then the receipt calls them duplicates.
     """
 
     good: int = 0
@@ -52,7 +52,7 @@ class Tally:
         self.latencies.append(seconds)
 
     def disagreements(self) -> list[str]:
-        """A sentence for each sum that is not what it has to be."""
+        """Return a sentence for each sum that does not agree."""
         found = []
         if self.received != self.sent:
             found.append(f"{self.sent} items were sent, and {self.received} received")
@@ -72,7 +72,7 @@ class Tally:
         return found
 
     def latency(self, share: float) -> float:
-        """Seconds within which that share of the requests was answered; 0 without any."""
+        """Return the seconds within which that share of the requests was answered; 0 if there are none."""
         if not self.latencies:
             return 0.0
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))]

@@ -1,4 +1,4 @@
-"""What a network's elements report, made up. Pure: values in, values out."""
+"""The simulated reports of a network's elements. Pure: no database, no clock."""
 
 import json
 import math
@@ -36,7 +36,7 @@ REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A line with a plan, and in service since `since`: nothing is reported of before."""
+    """A line with a plan, in service since `since`; nothing is reported from before."""
 
     phone_number: str
     since: datetime
@@ -44,10 +44,10 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Events of `lines`, the categories by their weights, all from one `source`.
+    """Events of `lines`, with categories by their weights, all from one `source`.
 
     `duplicates` and `bad` are the shares of items that repeat an earlier one and that cannot be counted;
-    `late` is the share of good ones that happened some days ago. `unknown` are numbers that no line has.
+    `late` is the share of good events that happened some days ago. `unknown` are numbers without a line.
     """
 
     source: str
@@ -61,7 +61,7 @@ class Traffic:
 
 @dataclass
 class Batch:
-    """One request: its items, and what must become of them."""
+    """One request: its items, and the expected outcome of each."""
 
     items: list[Any] = field(default_factory=list)
     good: list[dict[str, Any]] = field(default_factory=list)
@@ -73,8 +73,8 @@ class Batch:
 
 
 class Element:
-    """One network element with a connection of its own. It repeats only what is in the same batch or was
-    acknowledged, so that it is known of each item what must become of it, whatever others send."""
+    """One network element with its own connection. It repeats only events of the same batch or acknowledged
+    ones, so that the outcome of each item is known, whatever other elements send."""
 
     def __init__(self, traffic: Traffic, *, number: int, seed: int | None) -> None:
         self._traffic, self._number = traffic, number
@@ -84,7 +84,7 @@ class Element:
         self._acknowledged: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
 
     def batch(self, size: int, at: datetime) -> Batch:
-        """What it sends next, at `at`."""
+        """Return the next batch, at `at`."""
         batch = Batch()
         for _ in range(size):
             share = self._chosen.random()
@@ -146,7 +146,7 @@ class Element:
         batch.items.append(event)
 
     def _spoilt(self, event: dict[str, Any]) -> Any:
-        """No usage event, in one of the ways in which they come."""
+        """Return an invalid usage event, of one of the kinds that occur."""
         without = self._chosen.choice(["phone_number", "category", "quantity"])
         return self._chosen.choice(
             [

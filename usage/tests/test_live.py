@@ -12,6 +12,8 @@ from telcox.testing.clients import ask, next_frame, watch, watch_with_small_buff
 from telcox.testing.embedded import BRUNO, CARLA, JESUS, Embedded, serve
 from telcox.testing.processes import wait_until
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def embedded(

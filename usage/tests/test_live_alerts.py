@@ -12,6 +12,8 @@ from websockets.sync.client import ClientConnection
 from telcox.testing.clients import next_frame, watch_with_small_buffer
 from telcox.testing.embedded import CARLA, JESUS, Embedded, frames_until_quiet, serve
 
+pytestmark = pytest.mark.processes
+
 GIB = 2**30
 # What their plans allow.
 CARLA_BYTES, CARLA_SMS, CARLA_MINUTES = 5 * GIB, 50, 100

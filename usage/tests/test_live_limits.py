@@ -15,7 +15,7 @@ from telcox.testing.clients import RawSocket, client_frame, closing, next_frame
 from telcox.testing.embedded import BRUNO, CARLA, JESUS, Embedded, serve
 from telcox.testing.processes import wait_until
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MESSAGE_MAX = 16 * 1024

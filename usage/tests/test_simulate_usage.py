@@ -64,6 +64,7 @@ def numbers(said: str) -> dict[str, int]:
     return found | {reason: int(number) for reason, number in re.findall(r"(\w+_\w+|invalid) (\d+)", said)}
 
 
+@pytest.mark.processes
 class TestAgainstAServer:
     def test_receipts_add_up_and_everything_applied_is_there(self, server: Embedded) -> None:
         before = events_in(server)

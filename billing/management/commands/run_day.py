@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.daily import DayRun, DayStep, day_run, work_due
+from billing.daily import DayRun, day_run, work_due
 from billing.management import clock, workers
 from billing.management.progress import Bars
 from billing.management.workers import run_shared, worker_count
@@ -27,11 +27,11 @@ class Command(BaseCommand):
         at = clock.moment_for(date, ahead=ahead)
         run = DayRun()
         with Bars(work_due(at=at)) as bars:
-            for result in run_shared(partial(_share, at), worker_count(workers)):
-                if isinstance(result, DayRun):
-                    run += result
-                else:
-                    bars.update(result.work, result.done)
+            for step in run_shared(partial(_share, at), worker_count(workers)):
+                run += step
+                for work, done in step.done().items():
+                    if done:
+                        bars.update(work, done)
         self.stdout.write(
             f"As of {at.isoformat()}: {run.begun} period(s) started, {run.ended} line(s) ended, "
             f"{run.invoices} invoice(s) issued totalling {run.total}, {run.reminders} reminder(s) queued, "
@@ -41,8 +41,5 @@ class Command(BaseCommand):
             raise CommandError(f"{run.parked} quarantined bill(s): see the reasons in the back-office")
 
 
-def _share(at: datetime, share: Share) -> Iterator[DayStep | DayRun]:
-    """The steps, and at the end what they came to."""
-    run = DayRun()
-    yield from day_run(run, at=at, share=share)
-    yield run
+def _share(at: datetime, share: Share) -> Iterator[DayRun]:
+    return day_run(at=at, share=share)

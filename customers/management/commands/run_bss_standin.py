@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         switches = Switches(options["delay"], options["failure"])
         standin = BssStandin(options["host"], options["port"], switches)
-        # shutdown() waits for serve_forever(), which runs in this thread.
+        # shutdown() would wait for serve_forever(), which runs in this thread.
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=standin.shutdown).start())
         self.stdout.write(f"BSS stand-in on {standin.url}")
         self.stdout.flush()

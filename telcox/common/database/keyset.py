@@ -41,8 +41,8 @@ def is_after(by: str, place: Place) -> Q:
 
 
 def rows_after(rows: "QuerySet[Any, Any]", by: str, place: Place | None, most: int) -> list[Any]:
-    """Return the first `most` rows in the order of column `by` and the key, after a place if one is given. Two queries
-    at most, because each of them is one range of the index."""
+    """Return the first `most` rows in the order of column `by` and the key, after a place if one is given.
+    Two queries at most, because each of them is one range of the index."""
     in_order = rows.order_by(by, "pk")
     if place is None:
         return list(in_order[:most])

@@ -5,7 +5,7 @@ service: a `Step` is one that is taken with a row that is there, `MadeByService`
 one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -260,6 +260,22 @@ class ReadOnlyInline(NeverWritten, admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.related)
+
+
+class RowsFilter(admin.SimpleListFilter):
+    """A filter of a list. Each choice has its value in the address, its label, and a function that leaves of
+    the list's rows those it is about."""
+
+    offered: Sequence[tuple[str, Any, Callable[[Any], QuerySet[Any]]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, label, _rows in self.offered]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        for value, _label, rows in self.offered:
+            if value == self.value():
+                return rows(queryset)
+        return queryset
 
 
 class CappedPaginator(Paginator):

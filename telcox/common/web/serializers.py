@@ -21,7 +21,7 @@ class InputSerializer(serializers.Serializer[Any]):
 
 
 class NothingElse(serializers.Serializer[Any]):
-    """Takes nothing but what it knows: what is misspelt would else do, or show, something else."""
+    """Refuses unknown members: a misspelt one would otherwise be ignored and change the result."""
 
     default_error_messages = {"extra_forbidden": "Extra inputs are not permitted"}
 

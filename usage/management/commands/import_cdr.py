@@ -107,7 +107,7 @@ def _time_zone(name: str) -> ZoneInfo:
 
 @contextmanager
 def _opened(name: str) -> Iterator[tuple[io.BufferedReader, Any]]:
-    """The file and its progress bar: of its bytes, or of records where nobody knows how many will come."""
+    """Return the file and its progress bar: of bytes, or of records if the size is unknown."""
     if name == STANDARD_INPUT:
         with tqdm(unit=" records", desc="stdin", disable=None) as progress:
             yield sys.stdin.buffer, progress  # type: ignore[misc]
@@ -121,8 +121,8 @@ def _opened(name: str) -> Iterator[tuple[io.BufferedReader, Any]]:
 
 
 def _counted(batches: Iterable[Records], workers: int) -> Iterator[tuple[Records, Receipt]]:
-    """Each batch and its receipt, in order. Several at once, because one waits for the database while another
-    is read; no more, so that memory stays the same however long the file is."""
+    """Yield each batch and its receipt, in order. Several are counted at once, because one waits for the
+    database while another is read, and no more, so that memory does not grow with the file."""
     if workers == 1:
         for batch in batches:
             yield batch, _count(batch)

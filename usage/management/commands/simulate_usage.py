@@ -23,9 +23,9 @@ from usage.vocabulary import Category
 
 # Most of the traffic is data, little of it calls.
 MIX = "SOCIAL=40,ENTERTAINMENT=20,SYSTEM_UPDATES=5,NAVIGATION_SEARCH=20,VOICE=10,SMS=5"
-# Lines that are used when nobody says how many.
+# Number of lines if --lines is absent.
 LINES = 1_000
-# Numbers that no line has, for those that are reported by mistake.
+# Number of phone numbers without a line, for reports with a wrong number.
 UNKNOWN_NUMBERS = 20
 
 
