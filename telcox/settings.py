@@ -323,8 +323,8 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Self-service for customers, usage reports from the network, payments and credit notes for "
-    "the office. Amounts are in US dollars; errors are `application/problem+json` (RFC 9457).",
+    "DESCRIPTION": "Self-service for customers, usage reports from the network, payments and credit notes "
+    "for the office. Amounts are in US dollars; errors are `application/problem+json` (RFC 9457).",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
