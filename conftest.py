@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from hypothesis import settings as hypothesis_settings
 
@@ -23,7 +24,8 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 # Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
 if settings.REDIS_URL:
-    settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
 
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
@@ -83,6 +85,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[C
         contents = Contents.take(FIXTURES)
     with contents.flushed_after_commits():
         yield contents
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: Contents, django_db_blocker: Any) -> Iterator[Contents]:
+    """A transaction around the tests of a module: what a fixture of the module writes in it, each of them
+    finds, and what they write themselves is undone as ever. Not beside tests whose work is committed."""
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(transaction.atomic())
+        yield django_db_setup
+        with django_db_blocker.unblock():
+            transaction.set_rollback(True)
+            stack.close()
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ env = environ.Env()
 
 # --- What kind of deployment is this? ---
 
-# On by default: the first look needs no configuration, and only answers this machine (ALLOWED_HOSTS below).
-# The image, compose file and `make stack` all set DEBUG=0.
+# On by default: the first look needs no configuration, and only answers this machine. The image sets DEBUG=0.
 DEBUG = env.bool("DEBUG", default=True)
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -206,8 +205,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # it as under way, and asks for no other.
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    # A worker that vanished with its machine is believed to be at work for so long, in seconds; a task that
-    # takes longer is begun beside itself.
+    # A task that takes longer, in seconds, is taken for lost and is begun again.
     "visibility_timeout": 6 * 60 * 60,
 }
 # Redis may be away for as long as it likes.
@@ -315,7 +313,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "telcox.common.web.negotiation.JSONWhateverIsAccepted",
     "DEFAULT_PARSER_CLASSES": ["telcox.common.web.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "telcox.common.web.openapi.Schema",
     # `?format=` is not for choosing a renderer: there is one.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "telcox.common.web.problems.exception_handler",
@@ -325,7 +323,8 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": "Summary, bills and use of an operator's customers, and the usage its network reports.",
+    "DESCRIPTION": "Self-service for customers, usage reports from the network, payments and credit notes for "
+    "the office. Amounts are in US dollars; errors are `application/problem+json` (RFC 9457).",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -16,13 +16,13 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
     quantity = serializers.FloatField()
     unit_price = serializers.FloatField()
     amount = MoneyField(
-        help_text="quantity × unit_price in whole cents; of late usage the difference of two."
+        help_text="quantity × unit_price in whole cents; for late usage the difference of two such amounts."
     )
     discount = MoneyField()
     tax = MoneyField()
     total = serializers.SerializerMethodField()
     late_for = serializers.SerializerMethodField(
-        help_text="The month of the period whose use it is, where that arrived after it was billed."
+        help_text="Late usage: the month in which it happened; null for other lines."
     )
 
     class Meta:
@@ -50,9 +50,9 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
 
 class DocumentPaymentOutput(serializers.ModelSerializer[Payment]):
     payment_method = serializers.CharField()
-    amount = MoneyField(help_text="Less than nothing where a payment was taken back.")
+    amount = MoneyField(help_text="In dollars; negative for a reversal.")
     paid_at = MomentField()
-    reversal = serializers.SerializerMethodField(help_text="It takes an earlier payment back.")
+    reversal = serializers.SerializerMethodField(help_text="True: reverses an earlier payment.")
 
     class Meta:
         model = Payment
@@ -97,7 +97,9 @@ class ReckonedPackOutput(AllowanceOutput):
 class ReckonedDiscountOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     percent = serializers.FloatField()
-    amount = MoneyField(help_text="Off a full period; a part of it gets its days' share.")
+    amount = MoneyField(
+        help_text="In dollars for a full period; a part of a period gets a share in proportion to its days."
+    )
 
 
 class LostDaysOutput(serializers.Serializer[Any]):
@@ -123,18 +125,21 @@ class ReckoningOutput(serializers.Serializer[Any]):
     used = AmountsOutput()
     zero_rated = serializers.ListField(
         child=serializers.ChoiceField(choices=DATA_FIELDS),
-        help_text="Of what was used, what does not count against the allowance.",
+        help_text="Categories of data that use up no allowance.",
     )
-    granted = AllowanceOutput(help_text="What might be used: included, carried in, and in packs.")
-    included = AllowanceOutput(help_text="The plan's, for these days.")
+    granted = AllowanceOutput(help_text="Total allowance: included, carried in, and from packs.")
+    included = AllowanceOutput(help_text="The plan's allowance for these days.")
     carried_in = AllowanceOutput(source="facts.changes.carried_in")
     carried_out = AllowanceOutput(
-        source="facts.changes.carried_out", help_text="Given to the next period before it was billed."
+        source="facts.changes.carried_out",
+        help_text="Allowance given to the next period before this one was billed.",
     )
     packs = ReckonedPackOutput(source="facts.changes.packs", many=True)
     suspended = LostDaysOutput(source="facts.changes.lost", many=True)
     discounts = ReckonedDiscountOutput(source="facts.changes.discounts", many=True)
-    extra_discount = MoneyField(source="facts.changes.extra_discount", help_text="Given for this bill alone.")
+    extra_discount = MoneyField(
+        source="facts.changes.extra_discount", help_text="Discount on this invoice only, in dollars."
+    )
     spend_limit = MoneyField(source="facts.changes.spend_limit", allow_null=True)
     prepaid = serializers.BooleanField(source="facts.changes.prepaid")
 
@@ -162,26 +167,35 @@ class DocumentOutput(serializers.Serializer[Any]):
     payments = DocumentPaymentOutput(source="invoice.payments.all", many=True)
     credit_notes = DocumentNameOutput(source="invoice.corrections.all", many=True)
     corrects = DocumentNameOutput(
-        source="invoice.corrects", allow_null=True, help_text="What a credit note takes back, or a part of."
+        source="invoice.corrects",
+        allow_null=True,
+        help_text="The invoice that this credit note takes back, whole or in part; null for invoices.",
     )
     reckoned_from = ReckoningOutput(
-        allow_null=True, help_text="Null for credit notes, and what was taken over from a former system."
+        allow_null=True,
+        help_text="Facts that the lines were calculated from; null for credit notes and imported documents.",
     )
 
 
 class UsageOfADayOutput(AmountsOutput):
-    day = serializers.DateField(help_text="Of the operator's calendar.")
+    day = serializers.DateField(help_text="Day in the operator's time zone.")
 
 
 class UsageBehindOutput(serializers.Serializer[Any]):
     """The use of a bill's period: the sums of `days` are `rated` + `arrived_later`, to the byte."""
 
     period = serializers.CharField(source="invoice.period")
-    rated = AmountsOutput(help_text="What the bill's lines were reckoned from.")
-    arrived_later = AmountsOutput(help_text="Since then; if it costs anything, it is on a later bill.")
+    rated = AmountsOutput(help_text="Usage that the invoice's lines were calculated from.")
+    arrived_later = AmountsOutput(
+        help_text="Late usage, counted after the invoice; if it costs anything, a later invoice charges it."
+    )
     days = serializers.SerializerMethodField()
     late = DocumentNameOutput(
-        many=True, help_text="Of earlier periods whose late use is on this bill: their days are behind those."
+        many=True,
+        help_text=(
+            "Invoices of earlier periods whose late usage is charged on this one; their days are listed with"
+            " them."
+        ),
     )
 
     def get_days(self, behind: Any) -> list[dict[str, Any]]:

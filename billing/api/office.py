@@ -33,7 +33,7 @@ Row = TypeVar("Row", bound=Model)
 
 # A path segment that may be a row's key: no more digits than a column holds.
 KEY_SEGMENT = "[0-9]{1,18}"
-KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH)
+KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH, description="Its `id`.")
 REFUSALS = problem_responses(404, 409, 413, 415, 422)
 
 
@@ -45,6 +45,11 @@ class InvoiceOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_payment",
+        summary="Record a payment",
+        description=(
+            "Records money received for the invoice, once for each reference. 200 means that nothing was "
+            "recorded: a dry run, or already recorded (`repeated`)."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=PaymentInput,
@@ -68,6 +73,12 @@ class InvoiceOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_credit_note",
+        summary="Issue a credit note",
+        description=(
+            "Credits the invoice: all that is left of it, or some of its lines. Money paid for it goes to "
+            "the line's wallet. An invoice that is credited completely is void. A dry run is answered with "
+            "200."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=CreditNoteInput,
@@ -96,6 +107,11 @@ class PaymentOfficeViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_reversal",
+        summary="Reverse a payment",
+        description=(
+            "Takes a payment back, once. What the payment brought to the line's wallet is taken from the "
+            "wallet. A dry run is answered with 200."
+        ),
         tags=["office"],
         parameters=[KEY],
         request=ReversalInput,

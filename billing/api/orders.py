@@ -23,28 +23,38 @@ NOW, PERIOD_END = "now", "period_end"
 class OrderInput(NothingElse, InputSerializer):
     """A misspelt `dry_run` would buy."""
 
-    dry_run = StrictBooleanField(default=False, help_text="Only say what it would come to.")
+    dry_run = StrictBooleanField(
+        default=False, help_text="True: answer with the result and change nothing (dry run)."
+    )
 
 
 class PlanChangeInput(OrderInput):
-    plan = StrictStringField(max_length=50, trim_whitespace=False, help_text="The code of a plan on sale.")
+    plan = StrictStringField(
+        max_length=50, trim_whitespace=False, help_text="Code of a plan on sale (see `/api/plans`)."
+    )
     when = StrictChoiceField(
-        choices=[NOW, PERIOD_END], default=NOW, help_text="At once, or when the present period ends."
+        choices=[NOW, PERIOD_END],
+        default=NOW,
+        help_text="`now`, or `period_end`: when the current period ends.",
     )
     version = StrictIntegerField(
         required=False,
         min_value=0,
-        help_text="The line's as it was seen: refused with 409 if something happened to the line since.",
+        help_text="The line's `version` as last read: refused with 409 if the line has changed since.",
     )
 
 
 class PackInput(OrderInput):
-    pack = StrictStringField(max_length=50, trim_whitespace=False, help_text="The code of a pack on sale.")
+    pack = StrictStringField(
+        max_length=50, trim_whitespace=False, help_text="Code of a pack on sale (see `/api/packs`)."
+    )
     reference = StrictStringField(
         max_length=64,
         trim_whitespace=False,
         validators=[VISIBLE],
-        help_text="Names the purchase: sent again, it is not bought again. Visible characters only.",
+        help_text=(
+            "Idempotency key of the purchase: sent again, nothing is bought again. Visible characters only."
+        ),
     )
 
 
@@ -66,7 +76,7 @@ class BilledPeriodOutput(serializers.Serializer[Any]):
     start_at = MomentField()
     expiration_at = MomentField()
     plan = serializers.CharField(source="plan.code")
-    plan_name = serializers.CharField(help_text="As it was sold.")
+    plan_name = serializers.CharField(help_text="Name of the plan when the period was sold.")
     limits = LimitsOutput(source="*")
 
 
@@ -83,7 +93,7 @@ class BillLineOutput(serializers.Serializer[Any]):
         source="late.month",
         allow_null=True,
         default=None,
-        help_text="The month of the period whose use it is, where that arrived after it was billed.",
+        help_text="Late usage: the month in which it happened; null for other lines.",
     )
 
 
@@ -100,14 +110,16 @@ class BillOutput(serializers.Serializer[Any]):
 
 class OrderOutput(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
-    version = serializers.IntegerField(help_text="The line's after it; of a dry run, the one to order with.")
+    version = serializers.IntegerField(
+        help_text="The line's version after the order; of a dry run, the version to order with."
+    )
     bills = BillOutput(many=True, source="sale.bills")
     prepaid = serializers.BooleanField()
     charged = MoneyField(
         source="sale.charged",
-        help_text="What the wallet pays now, less than nothing if it is given back; 0 for what is invoiced.",
+        help_text="Charged to the wallet now, in dollars; negative: refunded; 0: it will be invoiced.",
     )
-    balance_usd = MoneyField(help_text="The wallet's, after it.")
+    balance_usd = MoneyField(help_text="Balance of the wallet after the order.")
 
 
 class PlanChangeOutput(OrderOutput):
@@ -127,7 +139,7 @@ class PackOrderOutput(OrderOutput):
     pack = serializers.CharField(source="offer.code")
     reference = serializers.CharField(source="sale.pack.reference")
     repeated = serializers.BooleanField(
-        source="sale.repeated", help_text="It was bought before under this reference; nothing happened now."
+        source="sale.repeated", help_text="True: already bought with this reference; nothing was changed now."
     )
     limits = serializers.SerializerMethodField()
 
@@ -140,7 +152,7 @@ class BoughtPackOutput(serializers.Serializer[Any]):
         source="pack.code",
         allow_null=True,
         default=None,
-        help_text="Null for what was left of packs when the plan was changed.",
+        help_text="Code of the pack; null for what was left of packs when the plan was changed.",
     )
     name = serializers.CharField()
     price = MoneyField()
@@ -152,8 +164,8 @@ class BoughtPackOutput(serializers.Serializer[Any]):
 
 
 class UsedSoFarOutput(serializers.Serializer[Any]):
-    data_bytes = serializers.IntegerField(help_text="Of the categories that count against the allowance.")
-    zero_rated_bytes = serializers.IntegerField(help_text="Of the categories that the plan leaves free.")
+    data_bytes = serializers.IntegerField(help_text="Data that counts against the allowance.")
+    zero_rated_bytes = serializers.IntegerField(help_text="Zero-rated data, which uses up no allowance.")
     voice_seconds = serializers.IntegerField()
     sms = serializers.IntegerField()
 
@@ -164,10 +176,15 @@ class PresentPeriodOutput(serializers.Serializer[Any]):
     sequence = serializers.IntegerField(source="bill.period.sequence")
     start_at = MomentField(source="bill.period.start_at")
     expiration_at = MomentField(source="bill.period.expiration_at")
-    expired = serializers.BooleanField(help_text="It has run out, and no other has begun.")
+    expired = serializers.BooleanField(help_text="True: the period has ended and no other has started.")
     plan = serializers.CharField(source="bill.period.plan.code")
-    plan_name = serializers.CharField(source="bill.period.plan_name", help_text="As it was sold.")
-    price = MoneyField(source="bill.period.price", help_text="Of a full period, before tax, as it was sold.")
+    plan_name = serializers.CharField(
+        source="bill.period.plan_name", help_text="Name of the plan when the period was sold."
+    )
+    price = MoneyField(
+        source="bill.period.price",
+        help_text="Price when it was sold, in dollars before tax, for a full period.",
+    )
     limits = LimitsOutput(source="bill.period")
     included = AllowanceOutput()
     carried_in = AllowanceOutput()
@@ -189,24 +206,28 @@ class SubscriptionOutput(serializers.Serializer[Any]):
     prepaid = serializers.BooleanField(source="line.prepaid")
     auto_renew = serializers.BooleanField(source="line.auto_renew")
     ends_with_period = serializers.BooleanField(source="line.ends_with_period")
-    version = serializers.IntegerField(source="line.version", help_text="What a plan change may refer to.")
+    version = serializers.IntegerField(
+        source="line.version", help_text="Version of the line; a plan change may name it."
+    )
     period = PresentPeriodOutput(source="present", allow_null=True)
     used = UsedSoFarOutput(source="present.used", allow_null=True)
     left = AllowanceOutput(
-        source="present.left", allow_null=True, help_text="What may be used without paying more."
+        source="present.left", allow_null=True, help_text="Allowance that is left. Null: no period."
     )
     stopped = serializers.ListField(
         child=serializers.ChoiceField(choices=Resource.choices),
-        help_text="What is used up and not sold beyond: the plan stops it, the line is prepaid, or its "
-        "spending limit is reached. Data of zero-rated categories goes on. All of it, where nothing was sold "
-        "or what was paid in advance has run out.",
+        help_text=(
+            "Services that cannot be used now: the allowance is used up and there is no overage, because the"
+            " plan stops it, the line is prepaid, or the spending limit is reached. Zero-rated data "
+            "continues. All services if the line has no period, or a prepaid period has ended."
+        ),
     )
     spend_limit = MoneyField(
         source="present.spend_limit",
         allow_null=True,
-        help_text="The most that packs and overage may cost in a period; null: none.",
+        help_text="Spending limit: the most that packs and overage may cost in a period; null: no limit.",
     )
     pending_change = PendingChangeOutput(
-        allow_null=True, help_text="The plan that the next period will be of, if it is another one."
+        allow_null=True, help_text="Plan change at the end of the current period; null: none."
     )
     bill_so_far = BillOutput(source="present.bill", allow_null=True)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,9 +41,13 @@ class PlaceField(serializers.Field[Place, Any, str, Any]):
 
 
 class OverdueQuery(NothingElse, serializers.Serializer[Any]):
-    on = CalendarDateField(required=False, help_text="Overdue on that day; today when absent.")
-    after = PlaceField(required=False, help_text="The `next` of the answer before.")
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=1000)
+    on = CalendarDateField(
+        required=False, help_text="Invoices that are overdue on this day; today if absent."
+    )
+    after = PlaceField(required=False, help_text="The `next` of the previous page.")
+    limit = serializers.IntegerField(
+        default=100, min_value=1, max_value=1000, help_text="Most invoices in a page."
+    )
 
 
 class DebtorOutput(serializers.ModelSerializer[Customer]):
@@ -59,7 +63,7 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
     number = serializers.CharField(source="full_number")
     customer = DebtorOutput(allow_null=True)
     total = MoneyField()
-    outstanding = MoneyField(source="owed", help_text="Less what was paid and credited.")
+    outstanding = MoneyField(source="owed", help_text="Total less what was paid and credited, in dollars.")
     days_overdue = serializers.SerializerMethodField()
     reminders_sent = serializers.IntegerField()
 
@@ -75,10 +79,13 @@ class OverdueInvoiceOutput(serializers.ModelSerializer[Invoice]):
         return days_overdue(invoice, self.context["on"])
 
 
+@extend_schema_serializer(many=False)  # the answer of a list, and not a list of such
 class OverduePageOutput(serializers.Serializer[Any]):
     on = serializers.DateField()
     items = OverdueInvoiceOutput(many=True)
-    next = PlaceField(allow_null=True, help_text="Sent as `after`, it gets the next ones; null: no more.")
+    next = PlaceField(
+        allow_null=True, help_text="Send it as `after` to get the next page; null on the last page."
+    )
 
 
 class OverdueViewSet(ViewSet):
@@ -86,6 +93,11 @@ class OverdueViewSet(ViewSet):
 
     @extend_schema(
         operation_id="get_overdue_invoices",
+        summary="List overdue invoices",
+        description=(
+            "Invoices that were due before the day and are not fully paid, the longest overdue first, in "
+            "pages (keyset pagination)."
+        ),
         tags=["billing"],
         parameters=[OverdueQuery],
         responses={200: OverduePageOutput, **problem_responses(422)},

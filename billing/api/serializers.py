@@ -33,17 +33,22 @@ class InvoiceOutput(serializers.ModelSerializer[Invoice]):
 class InvoiceListOutput(serializers.Serializer[Any]):
     items = InvoiceOutput(many=True)
     next = serializers.CharField(
-        required=False, allow_null=True, help_text="Of a page: the next one's `before`; null on the last."
+        required=False,
+        allow_null=True,
+        help_text=(
+            "Only with `limit` or `before`: send it as `before` to get the next page; null on the last page."
+        ),
     )
 
 
 class BillsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(
-        required=False, min_value=1, max_value=100, help_text=f"At most so many bills; {PAGE} when absent."
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=f"Most bills in a page; {PAGE} if only `before` is given.",
     )
-    before = serializers.RegexField(
-        CURSOR, required=False, help_text="The `next` of the page before this one: only bills after those."
-    )
+    before = serializers.RegexField(CURSOR, required=False, help_text="The `next` of the previous page.")
 
     def validate_before(self, value: str) -> Place:
         period, pk = value.split("_")
@@ -63,7 +68,10 @@ class TopUpInput(InputSerializer):
         max_length=64,
         trim_whitespace=False,
         validators=[VISIBLE],
-        help_text="Visible characters without spaces. Sent again, it is collected once.",
+        help_text=(
+            "Idempotency key of the top-up: sent again, it is collected once. Visible characters without "
+            "spaces."
+        ),
     )
     payment_method = StrictChoiceField(choices=PaymentMethod.values, default=PaymentMethod.TARJETA.value)
 
@@ -82,7 +90,10 @@ class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):
 
 class WalletQuery(serializers.Serializer[Any]):
     before = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**31 - 1, help_text="Only entries before this position."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Only entries with a lower position than this.",
     )
 
 
@@ -92,4 +103,4 @@ class WalletOutput(serializers.Serializer[Any]):
     balance_usd = MoneyField()
     balance_limit_usd = MoneyField()
     prepaid = serializers.BooleanField()
-    entries = WalletEntryOutput(many=True, help_text="Newest first, 50 at the most.")
+    entries = WalletEntryOutput(many=True, help_text="Newest first, at most 50.")

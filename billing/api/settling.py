@@ -20,13 +20,13 @@ from telcox.common.web.serializers import InputSerializer, NothingElse
 
 
 class PaymentInput(OrderInput):
-    amount = StrictMoneyField(help_text="In dollars; what is more than is owed goes to the line's wallet.")
+    amount = StrictMoneyField(help_text="In dollars. What is more than is owed goes to the line's wallet.")
     payment_method = StrictChoiceField(choices=PaymentMethod.values)
     reference = StrictStringField(
         max_length=64,
         trim_whitespace=False,
         validators=[VISIBLE],
-        help_text="Names the payment: sent again, it is recorded once. Visible characters only.",
+        help_text="Idempotency key of the payment: sent again, it is recorded once. Visible characters only.",
     )
 
 
@@ -35,8 +35,12 @@ class ReversalInput(OrderInput):
 
 
 class CreditLineInput(NothingElse, InputSerializer):
-    line = StrictIntegerField(min_value=1, max_value=2**15 - 1, help_text="Its position on the invoice.")
-    amount = StrictMoneyField(help_text="Before discount and tax, which go back in proportion.")
+    line = StrictIntegerField(
+        min_value=1, max_value=2**15 - 1, help_text="Position of the line on the invoice."
+    )
+    amount = StrictMoneyField(
+        help_text="Amount to credit, in dollars before discount and tax; these are credited in proportion."
+    )
 
 
 class CreditNoteInput(OrderInput):
@@ -44,10 +48,10 @@ class CreditNoteInput(OrderInput):
     lines = CreditLineInput(
         many=True,
         required=False,
-        help_text="What is taken back of which lines; without it, all that is left.",
+        help_text="Lines to credit and how much of each; if absent, all that is left of the invoice.",
     )
     bill_again = StrictBooleanField(
-        default=False, help_text="The period is billed anew; only where all of the invoice is taken back."
+        default=False, help_text="True: the period is billed again. Only if the whole invoice is credited."
     )
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -62,10 +66,10 @@ class InvoiceStateOutput(serializers.ModelSerializer[Invoice]):
     number = serializers.CharField(source="full_number")
     status = serializers.ChoiceField(choices=InvoiceStatus.choices)
     total = MoneyField()
-    credited = MoneyField(help_text="What credit notes took back.")
-    paid = MoneyField(help_text="Less what was reversed.")
+    credited = MoneyField(help_text="Sum of the credit notes.")
+    paid = MoneyField(help_text="Sum of the payments, less reversals.")
     outstanding = MoneyField()
-    refunded = MoneyField(help_text="What was paid of what credit notes took back: it is on the wallet.")
+    refunded = MoneyField(help_text="Money paid for what was credited; it went to the line's wallet.")
 
     class Meta:
         model = Invoice
@@ -84,11 +88,13 @@ class PaymentOutput(serializers.Serializer[Any]):
 
     dry_run = serializers.BooleanField()
     repeated = serializers.BooleanField(
-        help_text="It had been recorded before under this reference; nothing happened now."
+        help_text="True: already recorded with this reference; nothing was changed now."
     )
     id = serializers.IntegerField(source="payment.pk")
-    amount = MoneyField(source="payment.amount", help_text="What the invoice got of it.")
-    to_wallet = MoneyField(source="payment.to_wallet", help_text="What the line's wallet got of it.")
+    amount = MoneyField(
+        source="payment.amount", help_text="Part that pays the invoice; negative for a reversal."
+    )
+    to_wallet = MoneyField(source="payment.to_wallet", help_text="Part that went to the line's wallet.")
     payment_method = serializers.CharField(source="payment.payment_method")
     payment_date = MomentField(source="payment.paid_at")
     reference = serializers.CharField(source="payment.reference")
@@ -98,7 +104,9 @@ class PaymentOutput(serializers.Serializer[Any]):
 
 
 class CreditNoteLineOutput(serializers.ModelSerializer[InvoiceLine]):
-    line = serializers.IntegerField(source="credits", help_text="The invoice's that is taken back.")
+    line = serializers.IntegerField(
+        source="credits", help_text="Position of the credited line on the invoice."
+    )
     amount = MoneyField()
     discount = MoneyField()
     tax = MoneyField()
@@ -117,7 +125,10 @@ class Credited(NamedTuple):
 class CreditNoteOutput(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     id = serializers.IntegerField(source="note.pk")
-    number = serializers.CharField(source="note.full_number", help_text="Of a dry run, the next one now.")
+    number = serializers.CharField(
+        source="note.full_number",
+        help_text="Number of the credit note; of a dry run, the number it would get now.",
+    )
     lines = CreditNoteLineOutput(source="note.lines", many=True)
     subtotal = MoneyField(source="note.subtotal")
     discount = MoneyField(source="note.discount")

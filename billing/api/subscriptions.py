@@ -28,6 +28,10 @@ class SubscriptionViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_subscription",
+        summary="Get a line's subscription",
+        description=(
+            "The current period, what is used and left of it, a pending plan change, and the bill so far."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         responses={200: SubscriptionOutput, **problem_responses(404, 409, 422)},
@@ -40,6 +44,12 @@ class SubscriptionViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="post_plan_change",
+        summary="Change a line's plan",
+        description=(
+            "Changes the plan now or at the end of the current period. The answer has the bills of the "
+            "period that ends and of the one that starts. A dry run is answered with 200 and changes "
+            "nothing."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PlanChangeInput,
@@ -74,6 +84,11 @@ class SubscriptionViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="delete_plan_change",
+        summary="Cancel a pending plan change",
+        description=(
+            "Cancels the plan change that waits for the end of the current period. Refused with 409 if there"
+            " is none."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         responses={204: None, **problem_responses(404, 409, 422)},
@@ -87,6 +102,11 @@ class SubscriptionViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="post_pack",
+        summary="Buy a pack",
+        description=(
+            "Adds a pack to the line's current period, once for each reference. 200 means that nothing was "
+            "bought: a dry run, or already bought (`repeated`)."
+        ),
         tags=["subscription"],
         parameters=[PHONE_NUMBER],
         request=PackInput,

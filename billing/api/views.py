@@ -33,7 +33,9 @@ from telcox.common.web.permissions import sees_everything
 
 # Few enough digits for a key.
 DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"
-DOCUMENT_ID = OpenApiParameter("invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+DOCUMENT_ID = OpenApiParameter(
+    "invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The document's `id`."
+)
 
 
 class BillingViewSet(LineViewSet):
@@ -41,6 +43,12 @@ class BillingViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_billing",
+        summary="List a line's bills",
+        description=(
+            "Invoices and credit notes of the number, newest period first; an empty list if it has none. "
+            "Without `limit` and `before` the answer has all of them; with either, one page and the cursor "
+            "of the next (keyset pagination)."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, BillsQuery],
         responses={200: InvoiceListOutput, **problem_responses(404, 422)},
@@ -61,6 +69,11 @@ class BillingViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_invoice",
+        summary="Get an invoice or credit note",
+        description=(
+            "The document with its lines, payments and credit notes, and the facts that its lines were "
+            "calculated from."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
         responses={200: DocumentOutput, **problem_responses(404, 422)},
@@ -73,6 +86,11 @@ class BillingViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_invoice_usage",
+        summary="Get the usage that an invoice is based on",
+        description=(
+            "The usage of the invoice's period, day by day, and what arrived late. Refused with 404 for a "
+            "credit note."
+        ),
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
         responses={200: UsageBehindOutput, **problem_responses(404, 422)},
@@ -85,6 +103,8 @@ class BillingViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_invoice_pdf",
+        summary="Get an invoice or credit note as PDF",
+        description="The printed document; always the same bytes for the same document.",
         tags=["billing"],
         parameters=[PHONE_NUMBER, DOCUMENT_ID],
         responses={(200, "application/pdf"): OpenApiTypes.BINARY, **problem_responses(404, 422)},
@@ -113,6 +133,8 @@ class WalletViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_wallet",
+        summary="Get a line's wallet",
+        description="The balance and the entries that made it, newest first; older entries with `before`.",
         tags=["wallet"],
         parameters=[PHONE_NUMBER, WalletQuery],
         responses={200: WalletOutput, **problem_responses(404, 422)},
@@ -127,6 +149,11 @@ class WalletViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="top_up",
+        summary="Top up a line's wallet",
+        description=(
+            "Collects the money through the payment gateway and adds it to the wallet. A repeated "
+            "`reference` is answered with 200, and nothing is collected."
+        ),
         tags=["wallet"],
         parameters=[PHONE_NUMBER],
         request=TopUpInput,

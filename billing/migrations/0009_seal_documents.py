@@ -1,11 +1,12 @@
 """The documents that were issued before documents were sealed get their seals, in the order of their numbers."""
 
+import hashlib
+from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 
+import msgspec
 from django.db import migrations
-
-from billing.invoicing.sealing import seal_document
 
 DOCUMENTS_AT_ONCE = 1_000
 
@@ -33,15 +34,63 @@ def _seal_series(apps, series):
         for invoice in invoices:
             of_it = lines.get(invoice.pk, [])
             invoice.line_count, invoice.previous_hash = len(of_it), series.last_hash
-            invoice.content_hash = series.last_hash = seal_document(
+            invoice.content_hash = series.last_hash = seal(
                 invoice,
                 of_it,
                 number=series.pattern.format(prefix=series.prefix, number=invoice.number),
-                corrects="",
                 before=series.last_hash,
             )
         Invoice.objects.bulk_update(invoices, ["line_count", "previous_hash", "content_hash"], batch_size=200)
         last = invoices[-1].number
+
+
+def seal(invoice, lines, *, number, before):
+    """Return the seal as it was made when this migration landed: a copy, so that a later seal with more in it
+    changes nothing here.
+
+    Documents of that time have no issuer, correct no other document, and have no late usage.
+    """
+    content = {
+        "number": number,
+        "kind": invoice.kind,
+        "corrects": "",
+        "period": invoice.period,
+        "dni": invoice.customer_dni,
+        "name": invoice.customer_name,
+        "address": invoice.customer_address,
+        "phone_number": invoice.phone_number,
+        "language": invoice.language,
+        "amounts": [
+            _cents(amount) for amount in (invoice.subtotal, invoice.discount, invoice.tax, invoice.total)
+        ],
+        "tax_rate": f"{invoice.tax_rate:.4f}",
+        "issued_at": invoice.issued_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "due_on": invoice.due_on.isoformat(),
+        "rated_from": invoice.rated_from,
+        "lines": [_line(line) for line in lines],
+    }
+    if invoice.subscription:
+        content["sequence"] = invoice.subscription.sequence
+    written = msgspec.json.encode(content, order="sorted")
+    return hashlib.sha256(before.encode() + written).hexdigest()
+
+
+def _line(line):
+    return [
+        line.position,
+        line.description,
+        f"{line.quantity:.6f}",
+        line.unit,
+        f"{line.unit_price:.6f}",
+        _cents(line.amount),
+        _cents(line.discount),
+        _cents(line.tax),
+        line.credits,
+    ]
+
+
+def _cents(amount):
+    return f"{amount:.2f}"
 
 
 def start_credit_notes(apps, schema_editor):

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,6 +164,8 @@ def test_an_invoice_over_nothing_can_be_voided(seeded: None, now: datetime) -> N
     assert invoice.status == "PAID"
     note = credit_invoice(invoice=invoice, why="x", at=now)
     assert (note.status, note.total, now_of(invoice)[0]) == ("ISSUED", 0, "VOID")
+    call_command("verify_invoices")
+    assert [str(fault) for fault in find_faults()] == []
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", at=now)) == "already_void"
 
 

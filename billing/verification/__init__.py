@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from billing.verification.documents import document_faults, series_faults
+from billing.verification.documents import document_faults
 from billing.verification.faults import Fault
 from billing.verification.lines import line_faults
 from billing.verification.wallets import wallet_faults
@@ -16,6 +16,5 @@ def find_faults() -> Iterator[Fault]:
     stays the same however many there are."""
     yield from line_faults()
     yield from document_faults()
-    yield from series_faults()
     for fault in wallet_faults():
         yield Fault(f"wallet of {fault.phone_number}", fault.what)

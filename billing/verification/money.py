@@ -1,11 +1,11 @@
-"""Whether invoices are paid and taken back as they say, and the wallets got what was more than was owed."""
+"""Whether payments and credit notes fit together, and the wallets got what was more than was owed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from billing.models import InvoiceKind, InvoiceLine, InvoiceStatus, Payment, WalletEntry, standing_of
+from billing.models import InvoiceLine, Payment, WalletEntry
 from billing.settling.crediting import entry_of_note
 from billing.settling.paying import entry_of
 from telcox.common.database.bulk import chunks
@@ -18,10 +18,9 @@ _NOTHING: LineSums = (ZERO, ZERO, ZERO)
 
 @dataclass
 class MoneyMoved:
-    """What happened to the money of one document: paid, taken back of each of its lines, brought to the
-    wallet by its payments, and what the wallet's entries say of that."""
+    """What happened to the money of one document: taken back of each of its lines, brought to the wallet by
+    its payments, and what the wallet's entries say of that."""
 
-    paid: Decimal = ZERO
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
     # In the order in which they were made.
@@ -40,7 +39,6 @@ def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
         "pk", "invoice_id", "amount", "to_wallet", "reverses__amount", "reverses__to_wallet"
     )
     for pk, invoice, amount, to_wallet, *reversed_amounts in rows:
-        moved[invoice].paid += amount
         moved[invoice].to_wallet += to_wallet
         if reversed_amounts[0] is not None and [-amount, -to_wallet] != reversed_amounts:
             moved[invoice].wrong_reversals.append(f"reversal of {pk}")
@@ -75,31 +73,15 @@ def _read_entries(moved: Mapping[int, MoneyMoved], of_payment: Mapping[int, int]
                     moved[invoice].wrong_entries.append(f"{expected} is {reference} on the wallet")
 
 
-def money_faults(kind: str, status: str, lines: Sequence[LineSums], moved: MoneyMoved) -> Iterator[str]:
-    """Of a document with these lines, in the order of their positions."""
+def money_faults(moved: MoneyMoved, *, lines: Sequence[LineSums], overpaid: Decimal) -> Iterator[str]:
+    """Of a document with these lines, in the order of their positions, of which `overpaid` more was paid and
+    taken back than it is over (negative: less)."""
     for position, taken in moved.credited.items():
         line = lines[position - 1] if 0 < position <= len(lines) else _NOTHING
         if any(less > have for less, have in zip(taken, line, strict=True)):
             yield f"more was taken back of line {position} than it has"
     yield from (f"{reversal} is not what was reversed" for reversal in moved.wrong_reversals)
     yield from moved.wrong_entries
-    amount, total = sum((line[0] for line in lines), ZERO), _total(lines)
-    taken_back = list(moved.credited.values())
-    credited = _total(taken_back)
-    right: str = standing_of(
-        total=total,
-        credited=credited,
-        paid=moved.paid,
-        void=bool(moved.notes) and sum((taken[0] for taken in taken_back), ZERO) == amount,
-    )
-    if kind == InvoiceKind.CREDIT_NOTE or (status == InvoiceStatus.DRAFT and not moved.paid):
-        right = status if status in (InvoiceStatus.ISSUED, InvoiceStatus.DRAFT) else InvoiceStatus.ISSUED
-    if status != right or moved.paid < 0:
-        yield f"it is {status}, and {moved.paid} of {total} was paid, {credited} taken back"
-    over = moved.to_wallet + max(ZERO, moved.paid + credited - total)
+    over = moved.to_wallet + max(ZERO, overpaid)
     if moved.on_wallet != over:
         yield f"{over} of its money went to the wallet, by the wallet's entries {moved.on_wallet}"
-
-
-def _total(lines: Sequence[LineSums]) -> Decimal:
-    return sum((amount - discount + tax for amount, discount, tax in lines), ZERO)

@@ -25,6 +25,8 @@ class CustomerViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_customer_summary",
+        summary="Get a customer's summary",
+        description="Balance, spending limit and minutes, as the operator's BSS knows them.",
         tags=["customers"],
         parameters=[PHONE_NUMBER],
         responses={200: CustomerSummaryOutput, **problem_responses(404, 422, 502, 504)},
@@ -42,7 +44,13 @@ class PlanViewSet(ViewSet):
     """The catalogue."""
 
     @extend_schema(
-        operation_id="list_plans", tags=["plans"], responses={200: PlanListOutput, **problem_responses()}
+        operation_id="list_plans",
+        summary="List the plans on sale",
+        description=(
+            "Every plan that can be sold today, cheapest first within a product type. Prices are before tax."
+        ),
+        tags=["plans"],
+        responses={200: PlanListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
         """The plans on sale."""
@@ -54,7 +62,14 @@ class PackViewSet(ViewSet):
     """The catalogue's additions."""
 
     @extend_schema(
-        operation_id="list_packs", tags=["plans"], responses={200: PackListOutput, **problem_responses()}
+        operation_id="list_packs",
+        summary="List the packs on sale",
+        description=(
+            "Every pack that can be bought today: additional allowance for the current period. Prices are "
+            "before tax."
+        ),
+        tags=["plans"],
+        responses={200: PackListOutput, **problem_responses()},
     )
     def list(self, request: Request) -> Response:
         """The packs on sale."""

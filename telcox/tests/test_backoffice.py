@@ -3,15 +3,14 @@
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from billing.bank import import_statement
 from billing.invoicing.drafting import draft_invoice
@@ -27,6 +26,7 @@ from billing.models import (
     ParkedBill,
     ParkReason,
 )
+from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
@@ -34,6 +34,7 @@ from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
 from customers.services import resume_line, suspend_line
+from telcox.testing.rows import Contents
 from usage.ingestion.idempotency import answer_once
 from usage.ingestion.reports import UsageReport
 from usage.models import UsageDay, UsageEvent
@@ -48,10 +49,25 @@ MODELS = [
 NAMES = [model._meta.label for model in MODELS]
 
 
+@pytest.fixture(scope="module")
+def world(module_db: Contents, django_db_blocker: Any) -> None:
+    """A back-office where every list has a row, made once."""
+    with django_db_blocker.unblock():
+        module_db.insert_fixtures()
+        make_a_row_of_everything()
+        User.objects.create_superuser("jefa")
+
+
 @pytest.fixture
-def staff(seeded: None) -> Client:
-    """A superuser, in a back-office where every list has a row."""
-    call_command("renew_subscriptions")
+def staff(world: None) -> Client:
+    """A superuser in it."""
+    client = Client()
+    client.force_login(User.objects.get(username="jefa"))
+    return client
+
+
+def make_a_row_of_everything() -> None:
+    renew_subscriptions(at=NOW)
     report = UsageReport("0969786985", "SOCIAL", 2**35)
     take_usage(reported=[report, UsageReport("0999999999", "SMS", 1)], at=NOW)
     answer_once(owner="", key="k", request=b"", at=NOW, make=lambda: b"{}")
@@ -71,10 +87,7 @@ def staff(seeded: None) -> Client:
     plan = Plan.objects.get(code="movil-30")
     offer_otherwise(plan, 23)
     Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)
-    live(Line.objects.get(phone_number="0969786985"), "staff", at=max(NOW, timezone.now()))
-    client = Client()
-    client.force_login(User.objects.create_superuser("jefa"))
-    return client
+    live(Line.objects.get(phone_number="0969786985"), "staff", at=NOW)
 
 
 def offer_otherwise(plan: Plan, price: int) -> None:
@@ -308,7 +321,7 @@ def test_one_event_is_found_by_its_key(staff: Client) -> None:
     assert list(response.context["cl"].queryset) == [event]
 
 
-def test_nobody_but_staff_comes_in(seeded: None) -> None:
+def test_nobody_but_staff_comes_in(world: None) -> None:
     client = Client()
     client.force_login(User.objects.create_user("cliente"))
     for model in MODELS:

@@ -24,13 +24,13 @@ class UsageEventInput(InputSerializer):
     category = StrictChoiceField(choices=DATA_CATEGORIES)
     bytes = StrictIntegerField(min_value=1, max_value=QUANTITY_MAX)
     record_event = StrictBooleanField(
-        default=False, help_text="Kept for the original's clients: every event is recorded."
+        default=False, help_text="Has no effect: every event is recorded. Accepted for older clients."
     )
-    source = StrictStringField(default="dev", max_length=64)  # type: ignore[assignment]  # Field.source is elsewhere
+    source = StrictStringField(default=("dev"), max_length=64)  # type: ignore[assignment]  # Field.source is elsewhere
     event_id = StrictStringField(
         required=False,
         max_length=128,
-        help_text="With `source`, the event's key: sent again, it is not counted again.",
+        help_text="Idempotency key together with `source`: an event that is sent again is counted once.",
     )
 
     def validate_phone_number(self, value: str) -> str:
@@ -46,14 +46,15 @@ class UsageReportInput(serializers.Serializer[Any]):
     phone_number = serializers.CharField()
     category = serializers.ChoiceField(choices=CATEGORY_NAMES)
     quantity = serializers.IntegerField(
-        min_value=1, max_value=QUANTITY_MAX, help_text="In bytes; VOICE in seconds, SMS in messages."
+        min_value=1, max_value=QUANTITY_MAX, help_text="In bytes; for VOICE in seconds, for SMS in messages."
     )
     source = serializers.CharField(required=False, max_length=64, default=DEFAULT_SOURCE)  # type: ignore[assignment]
     event_id = serializers.CharField(
-        required=False, max_length=128, help_text="With `source`, the event's key: counted once."
+        required=False, max_length=128, help_text="Idempotency key together with `source`: counted once."
     )
     occurred_at = serializers.DateTimeField(
-        required=False, help_text="With its offset; now when absent. It decides to which period it belongs."
+        required=False,
+        help_text="Time of the usage, with its UTC offset; the present time if absent. Decides the period.",
     )
 
 
@@ -85,12 +86,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The same request with the same key is given the same answer, byte for byte.",
+    description=(
+        "1 to 200 printable characters. The same request with the same key gets the same answer, byte for "
+        "byte."
+    ),
 )
 
 
 class RejectionOutput(serializers.Serializer[Any]):
-    index = serializers.IntegerField(help_text="Its place in the batch, from 0.")
+    index = serializers.IntegerField(help_text="Position in the batch, from 0.")
     event_id = serializers.CharField(allow_null=True)
     reason = serializers.ChoiceField(choices=RejectionReason.values)
     detail = serializers.CharField()
@@ -101,7 +105,9 @@ class ReceiptOutput(serializers.Serializer[Any]):
 
     received = serializers.IntegerField()
     applied = serializers.IntegerField()
-    duplicates = serializers.IntegerField(help_text="Counted before, by the very same report.")
+    duplicates = serializers.IntegerField(
+        help_text="Already counted: an identical report was received before."
+    )
     rejected = serializers.IntegerField()
     rejections = RejectionOutput(many=True)
 
@@ -119,22 +125,28 @@ class SnapshotOutput(serializers.Serializer[Any]):
     type = serializers.CharField(help_text="Always `snapshot`.")
     phone_number = serializers.CharField()
     client_full_name = serializers.CharField()
-    plan_id = serializers.IntegerField(help_text="The validity period; another number after a renewal.")
-    limit_bytes = serializers.IntegerField()
+    plan_id = serializers.IntegerField(help_text="Identifies the current period; changes with each renewal.")
+    limit_bytes = serializers.IntegerField(help_text="Data allowance of the period, with packs and rollover.")
     expiration_at = serializers.DateTimeField()
     breakdown = BreakdownOutput()
-    total_bytes = serializers.IntegerField()
+    total_bytes = serializers.IntegerField(help_text="Sum of the breakdown.")
     percent = serializers.FloatField(
-        help_text="Of the allowance, without what is free; passes 100 with overage."
+        help_text=(
+            "Share of the data allowance that is used, without zero-rated data; more than 100 with overage."
+        )
     )
-    expired = serializers.BooleanField()
-    version = serializers.IntegerField(help_text="Only grows: drop a snapshot older than the one you have.")
+    expired = serializers.BooleanField(help_text="True: the period has ended and no other has started.")
+    version = serializers.IntegerField(
+        help_text="Increases with each change: ignore a snapshot with a lower version than the last one."
+    )
 
 
 class RecordedUsageOutput(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
     event_id = serializers.CharField()
-    duplicate = serializers.BooleanField(help_text="The event had been counted before.")
+    duplicate = serializers.BooleanField(
+        help_text="True: the event was already counted; nothing was counted now."
+    )
     snapshot = SnapshotOutput()
 
 
@@ -153,12 +165,14 @@ class CalendarDateField(serializers.DateField):
 
 
 class HistoryQuery(serializers.Serializer[Any]):
-    to = CalendarDateField(required=False, help_text="Its last day, included; today when absent.")
-    granularity = serializers.ChoiceField(choices=["day", "month"], default="day")
+    to = CalendarDateField(required=False, help_text="Last day, included; today if absent.")
+    granularity = serializers.ChoiceField(
+        choices=["day", "month"], default="day", help_text="Sums by day or by month."
+    )
 
     def get_fields(self) -> Any:
         # A field named by a word that Python keeps for itself.
-        first = CalendarDateField(required=False, help_text="Its first day.")
+        first = CalendarDateField(required=False, help_text="First day; 29 days before `to` if absent.")
         return {"from": first, **super().get_fields()}
 
 
@@ -168,7 +182,9 @@ class AmountsOutput(BreakdownOutput):
 
 
 class UsedOutput(AmountsOutput):
-    period = serializers.CharField(help_text="`2026-11-23`, or `2026-11`, of the operator's calendar.")
+    period = serializers.CharField(
+        help_text="Day (`2026-11-23`) or month (`2026-11`) in the operator's time zone."
+    )
     total_bytes = serializers.IntegerField()
 
 

@@ -49,6 +49,8 @@ class LineUsageViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_usage",
+        summary="Get the usage of the current period",
+        description="The snapshot of the line's current period, as the live feed (`/ws/usage`) sends it.",
         tags=["usage"],
         parameters=[PHONE_NUMBER],
         responses={200: SnapshotOutput, **problem_responses(404, 422)},
@@ -67,6 +69,11 @@ class LineUsageHistoryViewSet(LineViewSet):
 
     @extend_schema(
         operation_id="get_usage_history",
+        summary="Get the usage by day or month",
+        description=(
+            "Sums of the days, or months, in which the line was used, in the operator's time zone. At most "
+            "366 days, or 3660 days by month."
+        ),
         tags=["usage"],
         parameters=[PHONE_NUMBER, HistoryQuery],
         responses={200: HistoryOutput, **problem_responses(404, 422)},
@@ -128,6 +135,14 @@ class UsageEventsViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_events",
+        summary="Report a batch of usage events",
+        description=(
+            "Counts each report once and returns a receipt. The batch is durable when the answer arrives. A "
+            "report whose `source` and `event_id` are known is a duplicate and is not counted again, so a "
+            "batch without an answer can be sent again. A report that cannot be counted is rejected with a "
+            "reason and does not affect the others; if the reason can pass, the report is kept for a "
+            "redrive. Formats: JSON, NDJSON, CloudEvents (one, a batch, or binary mode)."
+        ),
         tags=["usage"],
         parameters=[IDEMPOTENCY_KEY],
         request=USAGE_BODIES,
@@ -188,6 +203,11 @@ class DevUsageEventViewSet(ViewSet):
 
     @extend_schema(
         operation_id="post_usage_event",
+        summary="Report one usage event",
+        description=(
+            "Counts one event and returns the line's snapshot after it. For development and older clients; "
+            "networks use `/api/usage/events`."
+        ),
         tags=["dev"],
         request=UsageEventInput,
         responses={202: RecordedUsageOutput, **problem_responses(404, 409, 413, 415, 422)},

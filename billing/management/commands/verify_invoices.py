@@ -47,8 +47,8 @@ class Command(BaseCommand):
         with Bars({each.prefix: each.last_number for each in chosen}) as bars:
             for each in chosen:
                 chain = Chain(each, noted=seals)
-                for done in chain.walk():
-                    bars.update(each.prefix, done)
+                for page in chain.walk():
+                    bars.update(each.prefix, page.documents)
                 wrong += chain.wrong
                 self._tell(chain)
         for number in seals:

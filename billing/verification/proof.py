@@ -1,0 +1,320 @@
+"""The proof of one document, an invoice or a credit note: each check stands here once.
+
+`verify_invoices` asks whether documents are the ones that were issued (ISSUED), `verify_billing` also whether
+they were rated and settled rightly (BILLED).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from billing.invoicing.sealing import seal_document
+from billing.models import (
+    Invoice,
+    InvoiceEvent,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceStatus,
+    Issuer,
+    Payment,
+    standing_of,
+)
+from billing.models.invoices import InvoiceQuerySet
+from billing.rating import RatingInputs
+from billing.verification.money import MoneyMoved, money_faults, money_moved
+
+ZERO = Decimal("0.00")
+
+# An invoice's sums, and what they add up of its lines.
+_SUMS = {"subtotal": "amount", "discount": "discount", "tax": "tax"}
+_READ = (
+    "kind",
+    "status",
+    "number",
+    "series",
+    "in_force",
+    "period",
+    "customer_dni",
+    "customer_name",
+    "customer_address",
+    "language",
+    "phone_number",
+    *_SUMS,
+    "tax_rate",
+    "total",
+    "rated_from",
+    "issued_at",
+    "due_on",
+    "line_count",
+    "content_hash",
+    "previous_hash",
+    "usage_version",
+    "issuer",
+    "customer__dni",
+    "customer__full_name",
+    "subscription__sequence",
+    "subscription__line__phone_number",
+    "subscription__line__customer",
+    "subscription__usage_counter__version",
+    "corrects__number",
+    "corrects__status",
+    "corrects__kind",
+    "corrects__series__prefix",
+    "corrects__series__pattern",
+)
+_JOINED = ("customer", "subscription__line", "subscription__usage_counter", "corrects__series")
+_LINES_READ = (
+    "invoice_id",
+    "position",
+    "description",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "discount",
+    "tax",
+    "credits",
+    "late_for__sequence",
+)
+# Of a line, what rating makes.
+_RATED = ("unit", "quantity", "unit_price", "amount", "discount", "tax")
+
+
+@dataclass
+class Settled:
+    """What was paid of a document, and what its credit notes took back."""
+
+    paid: Decimal = ZERO
+    notes: int = 0
+    credited: Decimal = ZERO
+    # Of `credited` what is before discount and tax.
+    credited_subtotal: Decimal = ZERO
+
+
+@dataclass
+class Evidence:
+    """A document, its lines in the order of their positions, the steps of its history (from, to), and what
+    became of its money."""
+
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    steps: Sequence[tuple[str, str]]
+    settled: Settled
+    moved: MoneyMoved = field(default_factory=MoneyMoved)
+
+
+def _read(invoices: InvoiceQuerySet) -> list[Evidence]:
+    """Read these documents, in their order, and what belongs to them: seven statements. The caller sees to it
+    that all are as of one moment (`consistent_read`)."""
+    found = list(invoices.select_related(*_JOINED).only(*_READ))
+    keys = [invoice.pk for invoice in found]
+    issuers = Issuer.objects.in_bulk({invoice.issuer_id for invoice in found})
+    lines, steps, settled = _lines(keys), _steps(keys), _settled(keys)
+    for invoice in found:
+        invoice.issuer = issuers.get(invoice.issuer_id)
+    return [Evidence(invoice, lines[invoice.pk], steps[invoice.pk], settled[invoice.pk]) for invoice in found]
+
+
+def _read_with_money(invoices: InvoiceQuerySet) -> list[Evidence]:
+    evidence = _read(invoices)
+    moved = money_moved([each.invoice.pk for each in evidence])
+    for each in evidence:
+        each.moved = moved[each.invoice.pk]
+    return evidence
+
+
+def _lines(invoices: Sequence[int]) -> Mapping[int, Sequence[InvoiceLine]]:
+    lines: defaultdict[int, list[InvoiceLine]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(invoice__in=invoices).select_related("late_for").only(*_LINES_READ)
+    for line in rows.order_by("invoice_id", "position"):
+        lines[line.invoice_id].append(line)
+    return lines
+
+
+def _steps(invoices: Sequence[int]) -> Mapping[int, Sequence[tuple[str, str]]]:
+    steps: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    events = InvoiceEvent.objects.filter(invoice__in=invoices).order_by("invoice_id", "pk")
+    for pk, before, after in events.values_list("invoice_id", "from_status", "to_status"):
+        steps[pk].append((before, after))
+    return steps
+
+
+def _settled(invoices: Sequence[int]) -> Mapping[int, Settled]:
+    """Added up here, because SQLite adds up binary fractions."""
+    settled: defaultdict[int, Settled] = defaultdict(Settled)
+    payments = Payment.objects.filter(invoice__in=invoices).order_by()
+    for pk, amount in payments.values_list("invoice_id", "amount"):
+        settled[pk].paid += amount
+    notes = Invoice.objects.filter(corrects__in=invoices).order_by()
+    for pk, total, subtotal in notes.values_list("corrects_id", "total", "subtotal"):
+        of_it = settled[pk]
+        of_it.notes, of_it.credited = of_it.notes + 1, of_it.credited + total
+        of_it.credited_subtotal += subtotal
+    return settled
+
+
+def written(invoice: Invoice) -> str:
+    """Return its number as it was printed; somehow, where a pattern was put into its series that writes
+    none."""
+    try:
+        return invoice.full_number or ""
+    except (ValueError, LookupError, AttributeError):
+        return f"{invoice.series} {invoice.number}"
+
+
+def _issued_faults(evidence: Evidence) -> Iterator[str]:
+    """Faults that a numbered document can have; of a draft, which is not sealed yet, the others."""
+    if evidence.invoice.number is not None:
+        yield from _seal_faults(evidence)
+        yield from _link_faults(evidence)
+    yield from _sum_faults(evidence)
+    yield from _standing_faults(evidence)
+
+
+def _billed_faults(evidence: Evidence) -> Iterator[str]:
+    yield from _issued_faults(evidence)
+    yield from _rating_faults(evidence)
+    yield from money_faults(
+        evidence.moved,
+        lines=[(line.amount, line.discount, line.tax) for line in evidence.lines],
+        overpaid=evidence.settled.paid + evidence.settled.credited - evidence.invoice.total,
+    )
+
+
+def _seal_faults(evidence: Evidence) -> Iterator[str]:
+    """Of its own seal; whether that belongs where it is, its series tells (chain.py)."""
+    invoice, lines = evidence.invoice, evidence.lines
+    if invoice.line_count != len(lines):
+        yield f"it has {len(lines)} lines, and had {invoice.line_count}"
+    if invoice.content_hash != seal_document(
+        invoice,
+        lines,
+        number=written(invoice),
+        corrects=written(invoice.corrects) if invoice.corrects else "",
+        before=invoice.previous_hash,
+    ):
+        yield "it is not what was sealed"
+
+
+def _sum_faults(evidence: Evidence) -> Iterator[str]:
+    invoice = evidence.invoice
+    sums = {
+        name: sum((getattr(line, of_line) for line in evidence.lines), ZERO)
+        for name, of_line in _SUMS.items()
+    }
+    sums["total"] = sums["subtotal"] - sums["discount"] + sums["tax"]
+    for name, of_lines in sums.items():
+        if (held := getattr(invoice, name)) != of_lines:
+            yield f"its {name} is {held}, by its lines {of_lines}"
+
+
+def _link_faults(evidence: Evidence) -> Iterator[str]:
+    """Rows have no part in a seal. Names, numbers and owners of lines may change, but not all at once."""
+    invoice, customer, period = evidence.invoice, evidence.invoice.customer, evidence.invoice.subscription
+    names = {invoice.customer_dni, invoice.customer_name}
+    if (
+        customer
+        and not names & {customer.dni, customer.full_name}
+        and not (period and period.line.customer_id == customer.pk)
+    ):
+        yield "it is another customer's"
+    if (
+        period
+        and period.line.phone_number != invoice.phone_number
+        and (customer is None or period.line.customer_id != customer.pk)
+    ):
+        yield "its period is another line's"
+    if period and not customer:
+        yield "it is nobody's"
+
+
+def _standing_faults(evidence: Evidence) -> Iterator[str]:
+    """What is no part of the document, but has to be as its history, payments and credit notes make it."""
+    invoice, steps, settled = evidence.invoice, evidence.steps, evidence.settled
+    # Histories are kept since issuers are. What was issued earlier has only the steps it has taken since.
+    first = steps[0][0] if steps and not invoice.issuer_id else InvoiceStatus.DRAFT
+    states = [first, *(after for _before, after in steps)]
+    if steps and ([before for before, _after in steps] != states[:-1] or states[-1] != invoice.status):
+        yield f"it is {invoice.status}, by its history {states[-1]}"
+    if settled.credited > invoice.total:
+        yield f"it is over {invoice.total}, and {settled.credited} of it was taken back"
+    if invoice.status != _right_status(invoice, settled) or settled.paid < 0:
+        yield (
+            f"it is {invoice.status}, and {settled.paid} of {invoice.total} was paid, "
+            f"{settled.credited} taken back"
+        )
+    if invoice.number is None:
+        return
+    is_note = invoice.kind == InvoiceKind.CREDIT_NOTE
+    if bool(invoice.in_force) == (is_note or invoice.status == InvoiceStatus.VOID):
+        yield "it is void and in force" if invoice.in_force else "it is not in force, and not void"
+    corrects = invoice.corrects
+    if is_note and (corrects is None or corrects.kind != InvoiceKind.INVOICE or corrects.is_draft):
+        yield "it takes back what is no issued invoice"
+    least, most = _rated_version(invoice.rated_from), 0 if is_note else _counted_version(invoice)
+    if not least <= invoice.usage_version <= most:
+        yield f"its period's use is billed up to {invoice.usage_version}, which is not {least} to {most}"
+
+
+def _right_status(invoice: Invoice, settled: Settled) -> InvoiceStatus:
+    if invoice.number is None and not settled.paid:
+        return InvoiceStatus.DRAFT
+    if invoice.kind == InvoiceKind.CREDIT_NOTE and not settled.paid and not settled.notes:
+        return InvoiceStatus.ISSUED  # also one over nothing: there is nothing that could be paid
+    return standing_of(
+        total=invoice.total,
+        credited=settled.credited,
+        paid=settled.paid,
+        void=settled.notes > 0 and settled.credited_subtotal == invoice.subtotal,
+    )
+
+
+def _rated_version(rated_from: Any) -> int:
+    """The version of the period's counter that the document was rated from."""
+    version = rated_from.get("usage_version", 0) if isinstance(rated_from, dict) else 0
+    return version if isinstance(version, int) else 0
+
+
+def _counted_version(invoice: Invoice) -> int:
+    """The version that the period's counter has now."""
+    counter = getattr(invoice.subscription, "usage_counter", None)
+    return counter.version if counter else 0
+
+
+def _rating_faults(evidence: Evidence) -> Iterator[str]:
+    """What differs when it is rated again from what it keeps; one that was taken over from a former system
+    keeps nothing."""
+    invoice, lines = evidence.invoice, evidence.lines
+    if invoice.rated_from is None:
+        return
+    try:
+        facts = msgspec.convert(invoice.rated_from, RatingInputs, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        yield f"what it was reckoned from cannot be read: {error}"
+        return
+    if facts.tax_rate != invoice.tax_rate:
+        yield f"its tax rate is {invoice.tax_rate}, and it was reckoned with {facts.tax_rate}"
+    again = facts.rate().lines
+    if len(again) != len(lines):
+        yield f"it has {len(lines)} lines, reckoned again {len(again)}"
+        return
+    for position, (held, rated) in enumerate(zip(lines, again, strict=True), start=1):
+        for name in _RATED:
+            if (value := getattr(held, name)) != getattr(rated, name):
+                yield f"line {position}: its {name} is {value}, reckoned again {getattr(rated, name)}"
+
+
+class Proof(NamedTuple):
+    """How some documents are read, what is wrong with one of them, and what it is called then."""
+
+    read: Callable[[InvoiceQuerySet], list[Evidence]]
+    faults: Callable[[Evidence], Iterator[str]]
+    called: str
+
+
+ISSUED = Proof(_read, _issued_faults, "{}")
+BILLED = Proof(_read_with_money, _billed_faults, "invoice {}")
