@@ -6,8 +6,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc pkg-config libmariadb-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY requirements.txt .
-RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir -r requirements.txt
+COPY requirements.lock .
+RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 
 FROM python:${PYTHON}-slim-bookworm
 RUN apt-get update \

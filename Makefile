@@ -2,7 +2,7 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly simulate endure endure-billing stack bench fmt lint migrations ci clean
+.PHONY: help run test nightly simulate endure endure-billing stack bench fmt lint lock migrations ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ fmt: ## Format the code and mend what can be mended
 
 lint: ## Format, lint and types, changing nothing
 	@bin/lint
+
+lock: ## Write the lock files for changed requirements (ARGS=--upgrade: newest versions of what those need)
+	@bin/lock $(ARGS)
 
 migrations: ## Write migrations for changed models (NAME=add_something)
 	@bin/venv

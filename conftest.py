@@ -24,7 +24,8 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 # Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
 if settings.REDIS_URL:
-    settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
+    layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
 
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)

@@ -17,8 +17,7 @@ env = environ.Env()
 
 # --- What kind of deployment is this? ---
 
-# On by default: the first look needs no configuration, and only answers this machine (ALLOWED_HOSTS below).
-# The image, compose file and `make stack` all set DEBUG=0.
+# On by default: the first look needs no configuration, and only answers this machine. The image sets DEBUG=0.
 DEBUG = env.bool("DEBUG", default=True)
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -206,8 +205,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # it as under way, and asks for no other.
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    # A worker that vanished with its machine is believed to be at work for so long, in seconds; a task that
-    # takes longer is begun beside itself.
+    # A task that takes longer, in seconds, is taken for lost and is begun again.
     "visibility_timeout": 6 * 60 * 60,
 }
 # Redis may be away for as long as it likes.
@@ -325,11 +323,8 @@ MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "TelcoX Self-Service API",
-    "DESCRIPTION": (
-        "Self-service for an operator's customers (summary, usage, subscription, invoices, wallet), usage "
-        "reports from its network, and payments and credit notes for its office. Amounts are in US dollars. "
-        "Errors are `application/problem+json` (RFC 9457)."
-    ),
+    "DESCRIPTION": "Self-service for customers, usage reports from the network, payments and credit notes for "
+    "the office. Amounts are in US dollars; errors are `application/problem+json` (RFC 9457).",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -285,7 +285,7 @@ def test_a_history_without_its_beginning_is_found(note: Invoice) -> None:
 
 
 def test_there_is_no_proof_of_a_series_that_is_not_there(db: None) -> None:
-    with pytest.raises(CommandError, match="no series 009-009"):
+    with pytest.raises(CommandError, match="unknown series: 009-009"):
         call_command("verify_invoices", "--series", "009-009")
 
 

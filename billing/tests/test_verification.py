@@ -273,7 +273,7 @@ def test_what_is_well_is_said_to_be(sold: None, capsys: pytest.CaptureFixture[st
     assert Invoice.objects.filter(rated_from__isnull=False).count() == 7
     assert list(find_faults()) == []
     call_command("verify_billing")
-    assert "as they have to be" in capsys.readouterr().out
+    assert "are consistent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 from django.conf import settings
 
-from telcox.testing.processes import ROOT
+from telcox.testing.processes import ROOT, free_port, port_answers, wait_until
+from telcox.testing.servers import program
 
 pytestmark = pytest.mark.once
 
@@ -55,8 +57,68 @@ def test_a_worker_gives_up_its_task_before_it_is_killed() -> None:
 def test_the_compose_file_holds_no_secret() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search("SECRET|PASSWORD", variable):
-                assert value.startswith("${"), f"{name}: {variable}"
+            if re.search("SECRET|PASSWORD|AUTH", variable):
+                assert not value or value.startswith("${"), f"{name}: {variable}"
+            # The password of a URL is written between : and @.
+            for password in re.findall(r"://[^/]*:([^/]*)@", re.sub(r":\?[^}]*}", "}", value)):
+                assert password.startswith("${"), f"{name}: {variable}"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_container_can_change_nothing_but_its_volumes(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_container_runs_as_root(name: str) -> None:
+    if name in OURS:
+        assert re.findall(r"^USER (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == ["telcox"]
+        assert "user" not in SERVICES[name]
+    else:
+        assert SERVICES[name]["user"] in ("nginx", "mysql", "redis")
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_our_containers_can_write_where_they_have_to(name: str) -> None:
+    service = OURS[name]
+    environment = service["environment"]
+    assert service["tmpfs"].startswith(f"{environment['TMPDIR']}:mode=1777,")
+    assert service["volumes"] == [f"documents:{environment['DOCUMENTS_ROOT']}"]
+
+
+def test_the_proxy_writes_in_its_volume_only() -> None:
+    proxy = SERVICES["proxy"]
+    folder = proxy["environment"]["RUN_FOLDER"]
+    assert f"proxy:{folder}" in proxy["volumes"]
+    assert proxy["environment"]["NGINX_ENVSUBST_OUTPUT_DIR"] == folder
+    assert f"{folder}/nginx.conf" in proxy["command"]
+
+
+@pytest.mark.redis
+def test_redis_lets_nobody_in_without_its_password(tmp_path: Path) -> None:
+    shell, option, script = SERVICES["redis"]["command"]
+    port, password = free_port(), "letters0and0digits"
+    redis_server = program("redis-server", "redis-server")
+    process = subprocess.Popen(
+        [shell, option, script.replace("$$", "$").replace(" - ", f" - --port {port} --bind 127.0.0.1 ", 1)],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(redis_server).parent}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: port_answers(port), 30, "redis-server answers")
+        assert redis.Redis(port=port, password=password).ping()
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
+        assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 def test_every_variable_without_a_default_is_explained_in_the_example() -> None:

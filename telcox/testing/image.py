@@ -1,0 +1,44 @@
+"""Which files of this project the image holds, by .dockerignore, without a Docker engine."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from telcox.testing.processes import ROOT
+
+
+def files_of_project() -> list[str]:
+    """Return the paths of all files that git knows or would add, relative to the project's folder."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for path in known.splitlines() if (ROOT / path).is_file()]
+
+
+def is_shipped(path: str) -> bool:
+    """Return whether `COPY . .` copies this path. The last pattern that matches it, or a folder above it,
+    decides: https://docs.docker.com/build/concepts/context/#dockerignore-files
+    """
+    shipped = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pattern = line.removeprefix("!")
+        if re.fullmatch(f"{_expression(pattern)}(/.*)?", path):
+            shipped = line.startswith("!")
+    return shipped
+
+
+def _expression(pattern: str) -> str:
+    """Return the regular expression of a pattern of `*`, which stays within a folder, and `**/`."""
+    parts = re.split(r"(\*\*/|\*)", pattern.strip("/"))
+    meaning = {"**/": "(?:.*/)?", "*": "[^/]*"}
+    return "".join(meaning.get(part, re.escape(part)) for part in parts)
+
+
+def copy_image(folder: Path) -> None:
+    """Copy what the image holds of this project into a folder."""
+    for path in filter(is_shipped, files_of_project()):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, target)
