@@ -1,9 +1,7 @@
 """What our server uses of daphne, autobahn and Twisted beyond their documented interfaces.
 
 `telcox/common/sockets/daphne.py` and `stopping.py` override methods and read attributes that the three
-libraries may change in any release. Each test here checks one such use: that the method is still called, or
-the attribute still means what our code assumes. The transport is Twisted's own, on a real connection; its
-reactor only records, so each test decides when data is read and written.
+libraries may change in any release. Each test here checks one such use, on a real connection.
 """
 
 import asyncio
