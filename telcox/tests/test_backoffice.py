@@ -59,7 +59,7 @@ def world(module_db: Contents, django_db_blocker: Any) -> None:
 
 
 @pytest.fixture
-def staff(world: None) -> Client:
+def staff(world: None, clock_at_now: None) -> Client:
     """A superuser in it."""
     client = Client()
     client.force_login(User.objects.get(username="jefa"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate, rows
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import find_differences
 
