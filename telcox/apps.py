@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class TelcoxConfig(AppConfig):
-    """What every process of ours has, whatever started it."""
+    """Set-up of every process, however it was started."""
 
     name = "telcox"
 

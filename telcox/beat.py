@@ -1,4 +1,4 @@
-"""The clock of `bin/beat`."""
+"""The scheduler of `bin/beat`."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ from telcox.common import heartbeat
 
 
 class Scheduler(beat.Scheduler):
-    """Sends each task when its time has come, and remembers nothing: the schedule is code, and what was not
-    sent while it was stopped is done by the same task an hour later. So it has no file, and there may be two.
-    """
+    """Sends each task when it is due, and stores nothing. The schedule is code, and a task that was not sent
+    while the scheduler was stopped is done by the same task an hour later. So it needs no file, and two may
+    run at once."""
 
     def tick(self, *args: Any, **options: Any) -> float:
-        """Called at the latest CELERY_BEAT_MAX_LOOP_INTERVAL seconds after the last time."""
+        """Send what is due. Called at the latest CELERY_BEAT_MAX_LOOP_INTERVAL seconds after the last
+        call."""
         seconds: float = super().tick(*args, **options)
         heartbeat.beat("beat")
         return seconds

@@ -1,4 +1,4 @@
-"""The Celery app: of `bin/worker`, of `bin/beat`, and of every process that sends a task."""
+"""The Celery app of `bin/worker`, of `bin/beat`, and of every process that sends a task."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_our_logging(**_: Any) -> None:
-    """Celery adds no handlers of its own, which would mask nothing, while somebody listens to this signal.
-    What its pool of processes says goes the way of everything else."""
+    """Keep our log handlers. While this signal has a receiver, Celery adds no handlers of its own, which
+    would not mask phone numbers. The output of its process pool is logged like everything else."""
     get_logger().propagate = True
 
 
@@ -34,7 +34,8 @@ def worker_begins(**_: Any) -> None:
 
 @heartbeat_sent.connect
 def worker_works(**_: Any) -> None:
-    """Every few seconds while it is connected to Redis (`bin/worker` says how many)."""
+    """Touch the heartbeat file, every few seconds while the worker is connected to Redis (`bin/worker` has
+    the interval)."""
     heartbeat.beat("worker")
 
 
@@ -45,8 +46,8 @@ def beat_begins(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def lose_patience(how: str, **_: Any) -> None:
-    """Asked to stop, Celery waits without end for the task under way. After WORKER_STOP_SECONDS it is cut off
-    here, and so goes back into the queue."""
+    """Limit the wait for a running task on stop. Celery waits without a limit; after WORKER_STOP_SECONDS the
+    task is killed here, and so goes back into the queue."""
     if how == "Warm":
         timer = threading.Timer(settings.WORKER_STOP_SECONDS, _kill_tasks)
         timer.daemon = True
@@ -54,7 +55,7 @@ def lose_patience(how: str, **_: Any) -> None:
 
 
 def _kill_tasks() -> None:
-    """By force: who waits for the database hears nothing milder."""
+    """Kill with SIGKILL: a process that waits for the database does not react to milder signals."""
     for process in active_children():
         if process.pid:
             os.kill(process.pid, signal.SIGKILL)

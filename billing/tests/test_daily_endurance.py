@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -76,12 +77,14 @@ def test_killed_again_and_again_it_comes_to_the_same(
     an_operator()
     command = ("run_day", "--date", "2026-12-09", "--ahead")
     chosen = random.Random(7)
+
+    def are_issued(enough: int) -> bool:
+        return Invoice.objects.count() >= enough
+
     killed = 0
     for _ in range(8):
         enough = Invoice.objects.count() + chosen.randint(1, 60)
-        killed += manage_and_kill(
-            database, *command, when=lambda enough=enough: Invoice.objects.count() >= enough
-        )
+        killed += manage_and_kill(database, *command, when=partial(are_issued, enough))
     assert killed
     with ThreadPoolExecutor() as both:
         list(both.map(lambda _: manage(database, *command), range(2)))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -182,9 +183,13 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
     with two_billed_lines(tmp_path) as env:
         command = ["purge_usage", f"--before={latest()}"]
         left = [24_005]
+
+        def are_left(enough: int) -> bool:
+            return events_in(env) <= enough
+
         for _ in range(5):
             enough = events_in(env) - chosen.randint(1, 2_000)
-            manage_and_kill(env, *command, "--chunk=10", when=lambda enough=enough: events_in(env) <= enough)
+            manage_and_kill(env, *command, "--chunk=10", when=partial(are_left, enough))
             left.append(int(manage(env, "shell", "--verbosity=0", "-c", LEFT).split()[0]))
             assert (
                 manage(env, "verify_usage")

@@ -10,7 +10,7 @@ class BackofficeConfig(AppConfig):
 
 
 class AdminConfig(admin_apps.AdminConfig):
-    """Django's admin, with our site in the place of its own."""
+    """Django's admin with our site instead of its own."""
 
     default = False
     default_site = "telcox.backoffice.site.BackofficeSite"

@@ -1,4 +1,4 @@
-"""What a first look needs: data to look at, and somebody to log in as."""
+"""Data and a login for a first look."""
 
 import secrets
 from datetime import datetime
@@ -26,9 +26,9 @@ class Login(NamedTuple):
 
 
 def seed_demo(*, at: datetime) -> bool:
-    """Loads the fixtures into a database without customers; tells whether it did.
+    """Load the fixtures into a database without customers. Return whether they were loaded.
 
-    A database with customers keeps what it has: loading again would set counters and wallets back.
+    A database with customers is left unchanged: loading again would set counters and wallets back.
     """
     if Customer.objects.exists():
         return False
@@ -39,7 +39,7 @@ def seed_demo(*, at: datetime) -> bool:
 
 
 def _use_again(at: datetime) -> None:
-    """Repeats the seed's usage in the present period: the fixtures' own has ended since they were written."""
+    """Repeat the fixtures' usage in the current period, since the fixtures' own period has ended since."""
     for event in UsageEvent.objects.filter(source="seed").select_related("subscription__line"):
         record_usage(
             phone_number=event.subscription.line.phone_number,
@@ -52,7 +52,8 @@ def _use_again(at: datetime) -> None:
 
 
 def make_login() -> Login:
-    """A superuser `demo`. The password is known only where nobody but this machine is answered (DEBUG)."""
+    """Create a superuser `demo`. The password is fixed only if the server answers this machine alone
+    (DEBUG)."""
     user, _ = User.objects.get_or_create(username=USERNAME, defaults={"is_staff": True, "is_superuser": True})
     password = USERNAME if settings.DEBUG else secrets.token_urlsafe(12)
     user.set_password(password)
@@ -61,6 +62,6 @@ def make_login() -> Login:
 
 
 def login_made_before() -> Login | None:
-    """The demo's login, in a database that was seeded for one."""
+    """Return the demo's login of a database that was seeded before."""
     token = Token.objects.filter(user__username=USERNAME).first()
     return Login(USERNAME, USERNAME if settings.DEBUG else None, token.key) if token else None

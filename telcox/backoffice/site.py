@@ -45,7 +45,7 @@ class BackofficeSite(admin.AdminSite):
 
 
 def figures_for(request: HttpRequest) -> list[Figure]:
-    """What there is to do, of what the user may see."""
+    """Return the figures of open work that the user may see."""
     figures = []
     if request.user.has_perm("billing.view_invoice"):
         overdue = Invoice.objects.overdue(local_date(timezone.now()))

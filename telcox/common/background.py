@@ -1,4 +1,4 @@
-"""Work that nobody waits for, whether there are workers or not."""
+"""Run a task in the background, with or without workers."""
 
 import logging
 from threading import Thread
@@ -12,8 +12,9 @@ logger = logging.getLogger(__name__)
 
 
 def in_background(task: Task, *arguments: Any) -> None:
-    """Has a task done by a worker; without a broker, by a thread of this process: an embedded server answers
-    meanwhile. The thread ends with the process, as a worker may, so the task must be safe to kill."""
+    """Run a task by a worker or, without a broker, by a thread of this process, so that an embedded server
+    can answer meanwhile. The thread ends with the process, as a worker may, so the task must be safe to
+    kill."""
     if not settings.CELERY_TASK_ALWAYS_EAGER:
         task.delay(*arguments)
         return

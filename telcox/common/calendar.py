@@ -1,4 +1,5 @@
-"""The operator's calendar: stored in UTC, reckoned in the local time zone."""
+"""The operator's calendar: moments are stored in UTC, days are calculated in the local time zone
+(TIME_ZONE)."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -6,7 +7,8 @@ from django.utils import timezone
 
 
 def add_days(moment: datetime, days: int) -> datetime:
-    """The same local time of day, `days` later: a day in which clocks change is still one day."""
+    """Return the same local time of day, `days` later, also across a change to or from daylight saving
+    time."""
     return _local(moment) + timedelta(days=days)
 
 
@@ -15,23 +17,23 @@ def local_date(moment: datetime) -> date:
 
 
 def midnight(day: date) -> datetime:
-    """When the day begins; what happened before it, by `local_date`, happened on an earlier day."""
+    """Return the start of the local day."""
     return datetime.combine(day, time.min, timezone.get_default_timezone())
 
 
 def local_iso(moment: datetime) -> str:
-    """ISO 8601 in local time with its offset, as answers carry it."""
+    """Return the moment in ISO 8601, in local time with its offset, as answers have it."""
     return _local(moment).isoformat()
 
 
 def _local(moment: datetime) -> datetime:
-    """In the operator's zone (TIME_ZONE), whatever zone is active: money depends on it."""
+    """Convert to the operator's zone (TIME_ZONE), whatever zone is active, since money depends on it."""
     return timezone.localtime(moment, timezone.get_default_timezone())
 
 
 class LocalDates:
-    """The local dates of many moments, each quarter of an hour reckoned once: no zone's day begins, and no
-    zone's clocks change, between two of them (IANA time zones, since 1972)."""
+    """Local dates of many moments, calculated once for each quarter of an hour. In no zone does a day begin,
+    or the offset change, within a quarter (IANA time zones, since 1972)."""
 
     def __init__(self) -> None:
         self._known: dict[int, date] = {}

@@ -1,10 +1,10 @@
-"""What a service says when it will not do what it was asked. `problems` turns these into HTTP answers."""
+"""Refusals by services. `telcox.common.web.problems` turns them into HTTP answers."""
 
 from typing import Any
 
 
 class DomainError(Exception):
-    """Refused: `detail` is a sentence for people, `reason` the same for machines."""
+    """A refused operation: `detail` is a sentence for people, `reason` a fixed code for programs."""
 
     status = 409
     reason = "refused"
@@ -16,7 +16,7 @@ class DomainError(Exception):
 
 
 class PaymentDeclined(DomainError):
-    """Whoever was to collect the money did not."""
+    """The payment gateway did not collect the money."""
 
     status = 402
     reason = "payment_declined"
@@ -28,15 +28,14 @@ class NotFound(DomainError):
 
 
 class Unprocessable(DomainError):
-    """Well-formed, but no such thing can be recorded."""
+    """Well-formed input that cannot be recorded."""
 
     status = 422
     reason = "unprocessable"
 
 
 class InvalidInput(Unprocessable):
-    """The request itself is wrong, at `loc` (as in the original: `("body", "bytes")`, `("path",
-    "phone_number")`)."""
+    """Invalid input at `loc` (as in the original: `("body", "bytes")`, `("path", "phone_number")`)."""
 
     reason = "invalid_input"
 
@@ -46,7 +45,7 @@ class InvalidInput(Unprocessable):
 
 
 class BadGateway(DomainError):
-    """A system behind us answered nonsense."""
+    """A system behind us gave an invalid answer."""
 
     status = 502
     reason = "bad_gateway"
@@ -60,7 +59,7 @@ class GatewayTimeout(DomainError):
 
 
 class TooBusy(DomainError):
-    """More is asked of us than we can do just now; nothing of this was done, and in a moment it may be."""
+    """Load shedding: the request is refused before anything was done, and can be sent again in a moment."""
 
     status = 503
     reason = "too_busy"

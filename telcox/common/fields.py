@@ -6,9 +6,9 @@ from django.db import models
 
 
 class KeyField(models.CharField):
-    """A key somebody else made: compared byte by byte on every database.
+    """A key that another system made, compared byte by byte on every database.
 
-    MySQL's and MariaDB's default collations hold `ABC` and `abc` for one key; SQLite's does not.
+    The default collations of MySQL and MariaDB treat `ABC` and `abc` as one key; SQLite's does not.
     """
 
     def db_parameters(self, connection: Any) -> dict[str, Any]:

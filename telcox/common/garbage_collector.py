@@ -1,15 +1,14 @@
-"""Python's garbage collector, set for a process that serves."""
+"""Python's garbage collector, tuned for a server process."""
 
 import gc
 
 
 def spare_the_server() -> None:
-    """Called once, when everything is loaded.
+    """Tune the collector; called once, when everything is loaded.
 
-    What is loaded stays as long as the process, so it is not looked through again. And a burst, such as a
-    frame to each of a thousand sockets, is over before it counts as growth. With Python's own settings, a
-    live process with 500 sockets looked through its whole memory every few seconds, and stood still for
-    150 ms each time.
+    Loaded objects live as long as the process, so they are not scanned again. A burst, such as a frame for
+    each of a thousand sockets, is over before it counts as growth. With Python's own settings, a live process
+    with 500 sockets scanned its whole memory every few seconds, and stopped for 150 ms each time.
     """
     gc.collect()
     gc.freeze()

@@ -1,5 +1,5 @@
-"""How a process without a port shows that it works: it touches a file every few seconds, and `bin/healthy`
-looks how long ago that was.
+"""Health check of processes without a port: they touch a file every few seconds, and `bin/healthy` reads its
+age.
 
 Standard library only: `bin/healthy` runs outside the virtual environment.
 """
@@ -18,17 +18,17 @@ def _file(kind: str, folder: Path | None) -> Path:
 
 
 def beat(kind: str) -> None:
-    """This process, a `worker` or `beat`, works."""
+    """Touch the file: this process, a `worker` or `beat`, works."""
     _file(kind, None).touch()
 
 
 def clear(kind: str, folder: Path | None = None) -> None:
-    """What an earlier process showed does not count."""
+    """Remove the file of an earlier process."""
     _file(kind, folder).unlink(missing_ok=True)
 
 
 def is_alive(kind: str, folder: Path | None = None) -> bool:
-    """Whether the process whose TMPDIR is `folder`, or ours, has shown lately that it works."""
+    """Return whether the process whose TMPDIR is `folder`, or this one, has touched its file recently."""
     try:
         return time.time() - _file(kind, folder).stat().st_mtime < SILENT_SECONDS
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One request to a system outside, whose answer is bounded in time and size."""
+"""One HTTP request to an external system, with an answer that is limited in time and size."""
 
 import time
 from typing import Any
@@ -17,10 +17,10 @@ class AnswerTooLong(HTTPError):
 def exchange(
     pool: urllib3.PoolManager, method: str, url: str, *, deadline: float, **request: Any
 ) -> tuple[int, bytes]:
-    """Status and body of the answer, all of which has to be there by `deadline` (of time.monotonic()).
+    """Return status and body of the answer, which must be complete by `deadline` (of time.monotonic()).
 
-    Asks once and follows nothing. The connection is kept if the answer was read to its end. Raises urllib3's
-    errors, AnswerTooLong among them.
+    Sends one request and follows no redirect. The connection is kept if the answer was read to its end. Raise
+    urllib3's errors, AnswerTooLong among them.
     """
     response = pool.request(
         method,

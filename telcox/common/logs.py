@@ -1,4 +1,4 @@
-"""Log lines: JSON with a request id in production, plain in development, and never a subscriber's number."""
+"""Log lines: JSON with a request id in production, plain text in development. Phone numbers are masked."""
 
 import logging
 import re
@@ -14,7 +14,8 @@ _PERSONAL_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9]{7,13}([0-9]{2})(?![0-
 
 
 def mask_numbers(text: str) -> str:
-    """`text` with every number long enough to be somebody's reduced to its last two digits."""
+    """Return `text` with each number that is long enough to be a phone number reduced to its last two
+    digits."""
     return _PERSONAL_NUMBER.sub(r"***\1", text)
 
 

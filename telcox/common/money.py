@@ -1,4 +1,4 @@
-"""Money is Decimal, in US dollars, and is rounded in this one way."""
+"""Money: Decimal, in US dollars, with one rule of rounding."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -12,13 +12,13 @@ MONEY_MAX = Decimal("9999999999.99")
 
 
 def cents(amount: Decimal) -> Decimal:
-    """`amount` in whole cents, halves away from zero, as an invoice shows it."""
+    """Return `amount` in whole cents, rounded half away from zero, as an invoice shows it."""
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 def amount_refusal(amount: Decimal) -> Unprocessable | None:
-    """Why this cannot be an amount in dollars, if it cannot: it is not more than nothing, more than a column
-    holds, or not in whole cents."""
+    """Return why this cannot be an amount in dollars, or None: it is not greater than zero, larger than a
+    column holds, or not in whole cents."""
     if not amount.is_finite() or amount <= 0:
         return Unprocessable(_("The amount must be greater than zero"), reason="amount_not_positive")
     if amount > MONEY_MAX:

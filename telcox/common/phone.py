@@ -1,4 +1,4 @@
-"""Phone numbers of the operator's country, as subscribers write them and as we store them."""
+"""Phone numbers of the operator's country, as subscribers write them and as they are stored."""
 
 import re
 
@@ -8,16 +8,16 @@ _NATIONAL = re.compile(r"[0-9]{5,15}")
 
 
 class InvalidPhoneNumber(ValueError):
-    """The text cannot be a phone number at all (a number nobody has is not this)."""
+    """The text cannot be a phone number. (A valid number without a line is not this error.)"""
 
 
 def national_number(text: str) -> str:
-    """`0969786985` from `0969786985`, `+593969786985` or `593969786985`.
+    """Return `0969786985` for `0969786985`, `+593969786985` or `593969786985`.
 
-    A number that is not in one of Ecuador's forms is kept as it is, if it is 5 to 15 digits (E.164's limit).
-    Surrounding blanks are dropped: an unescaped `+` in a query string arrives as one.
+    A number in none of Ecuador's forms is kept unchanged, if it has 5 to 15 digits (E.164's limit).
+    Surrounding blanks are dropped, because an unescaped `+` in a query string arrives as one.
 
-    Raises InvalidPhoneNumber.
+    Raise InvalidPhoneNumber.
     """
     text = text.strip()
     if match := _INTERNATIONAL.fullmatch(text):

@@ -8,8 +8,7 @@ from django.core.files.storage import FileSystemStorage
 
 
 class WholeFiles(FileSystemStorage):
-    """A file is there whole or not at all, also for who reads it while it is written, and whoever writes it
-    last has written it."""
+    """Files that are written atomically: a reader sees a complete file or none, and the last writer wins."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_overwrite=True, **options)

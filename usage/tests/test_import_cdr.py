@@ -5,6 +5,7 @@ import io
 import random
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +184,13 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
         def events() -> int:
             return int(rows(url, "SELECT COUNT(*) FROM usage_usageevent WHERE source = 'pgw-1'")[0][0])
 
+        def are_counted(enough: int) -> bool:
+            return events() >= enough
+
         killed = 0
         for _ in range(8):
             enough = events() + chosen.randint(1, 6_000)
-            killed += manage_and_kill(env, "import_cdr", file, when=lambda enough=enough: events() >= enough)
+            killed += manage_and_kill(env, "import_cdr", file, when=partial(are_counted, enough))
         assert killed >= 4
         assert f"60000 records: 0 counted, {known} already counted" in (
             manage(env, "import_cdr", file) and manage(env, "import_cdr", file)

@@ -42,7 +42,7 @@ def everything() -> dict[str, Rows]:
 def difference(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> dict[str, Any]:
     """Return the rows that are new, and the columns of the others that changed.
 
-    Raises ValueError for what a dump cannot say: that rows are gone, or changed where the key is two columns.
+    Raise ValueError for what a dump cannot say: rows are gone, or changed where the key has two columns.
     """
     tables, changes = {}, {}
     for label, rows in after.items():

@@ -22,7 +22,7 @@ CHUNK = 500
 
 
 class Share(NamedTuple):
-    """Of several processes that share a work, the lines of this one: no. `number` of `of`, from 0."""
+    """One process's share of the lines, if several processes share a task: no. `number` of `of`, from 0."""
 
     number: int = 0
     of: int = 1
@@ -39,8 +39,9 @@ ALL = Share()
 def in_pieces(
     work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
 ) -> Iterator[Result | None]:
-    """What `work`, a whole transaction, returns for all of these keys; or, where one of them is refused, for
-    each by itself, so that it keeps no other from being `done`. One that is refused is logged, and None."""
+    """Return what `work`, a whole transaction, returns for all of these keys. If it fails, run it for each
+    key by itself, so that a key that is refused does not keep the others from being `done`; it is logged, and
+    its result is None."""
     try:
         yield retry_lost_locks(partial(work, keys))
     except DomainError as refusal:

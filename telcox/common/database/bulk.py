@@ -1,4 +1,4 @@
-"""Statements over many rows: built from numbers, marks and plain text only, so that whatever else came from
+"""SQL statements over many rows, built from numbers, placeholders and plain text only. Any other text from
 outside is a parameter."""
 
 import json
@@ -25,7 +25,7 @@ def chunks(items: Sequence[Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequence
 
 @cache
 def placeholders(count: int) -> str:
-    """`(%s, %s, %s)`, to stand after IN."""
+    """Return `(%s, %s, %s)`, to stand after IN."""
     return f"({', '.join(['%s'] * count)})"
 
 
@@ -33,20 +33,20 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]*")
 
 
 def is_plain(texts: Iterable[str]) -> bool:
-    """Whether these can stand between quotes in a statement of any database as they are: there is nothing in
-    them that could end, or escape, anything."""
+    """Return whether these texts can be put in quotes in a statement of any database: they contain nothing
+    that could end or escape a literal."""
     return _PLAIN.fullmatch("".join(texts)) is not None
 
 
 def plain_literals(texts: Sequence[str]) -> str:
-    """`'0969786985','0923456789'`. Raises ValueError for any text that is not plain."""
+    """Return `'0969786985','0923456789'`. Raise ValueError for a text that is not plain."""
     if not is_plain(texts):
         raise ValueError("text that must be a parameter")
     return "'" + "','".join(texts) + "'"
 
 
 def moment_literal(moment: datetime) -> str:
-    """A moment as every database's column takes it, in UTC: digits and separators only, in quotes."""
+    """Return the moment as a quoted literal in UTC, as every database's column takes it."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return f"'{str(moment)[:-6]}'"  # without its +00:00
@@ -60,11 +60,11 @@ Rows = TypeVar("Rows", bound=models.Model)
 
 
 def bulk_insert(rows: Sequence[Rows]) -> Sequence[Rows]:
-    """Inserts unsaved rows of one model, and gives them their keys where the database tells them: MariaDB and
-    SQLite do, MySQL does not.
+    """Insert unsaved rows of one model, and set their keys if the database returns them: MariaDB and SQLite
+    do, MySQL does not.
 
-    As bulk_create, which spends five times as long on making SQL of each value: for the few tables that are
-    filled by hundreds of thousands of rows. Knows the types of field that those have.
+    Like bulk_create, which needs five times as long to make SQL of each value; for the few tables that are
+    filled with hundreds of thousands of rows. It supports the types of field that those have.
     """
     for some in chunks(rows, ROWS_AT_ONCE):
         _insert(some)

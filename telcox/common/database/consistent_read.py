@@ -1,4 +1,4 @@
-"""Reading several things as they were together."""
+"""Read several things as of one moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 @contextmanager
 def consistent_read() -> Iterator[None]:
-    """A transaction of which all statements see the database as it was when the first began."""
+    """Open a transaction in which all statements see the database as of the first one."""
     if connection.vendor == "mysql" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -1,4 +1,4 @@
-"""What would happen, told by the very code that does it."""
+"""Dry runs: run the real code in a transaction that is rolled back."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,10 +9,10 @@ Result = TypeVar("Result")
 
 
 def commit_unless_dry_run(work: Callable[[], Result], *, dry_run: bool) -> Result:
-    """What `work` returns: one transaction, which is rolled back if it is a dry run. Then nothing has
-    happened, and what was registered for after the commit does not happen either.
+    """Return what `work` returns, in one transaction, which is rolled back if it is a dry run. Then nothing
+    is changed, and what was registered for after the commit does not run either.
 
-    The result must not ask the database for anything later on.
+    The result must not need the database afterwards.
     """
     with transaction.atomic():
         result = work()

@@ -1,6 +1,6 @@
 """Rows that are written once: the ORM refuses to change or delete them, on every database.
 
-The database's own refusal (billing/guards) is for whoever comes past the ORM.
+The triggers of billing/guards refuse changes that bypass the ORM.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from django.db.models import Q
 
 
 class FrozenRow(IntegrityError):
-    """A row that is never changed would have been. As when the database refuses it."""
+    """An attempt to change or delete a frozen row. A subclass of the error that the database's triggers
+    raise."""
 
 
 class FrozenQuerySet(models.QuerySet[Any]):
-    """Refuses updates of what never changes, and deletes, as soon as a frozen row is among the rows."""
+    """Refuses updates of frozen fields, and deletes, if a frozen row is among the rows."""
 
     def frozen(self) -> FrozenQuerySet:
         return self.filter(self.model.FROZEN)
@@ -39,9 +40,9 @@ class FrozenQuerySet(models.QuerySet[Any]):
 
 
 class Frozen(models.Model):
-    """A model of which the rows in `FROZEN` stay as they are, but for the fields in `MUTABLE`.
+    """A model whose rows in `FROZEN` cannot be changed, except for the fields in `MUTABLE`.
 
-    Saving such a row as it is changes nothing, and is no error: fixtures may be loaded again.
+    Saving such a row without a change is allowed, so that fixtures can be loaded again.
     """
 
     FROZEN: ClassVar[Q] = Q(pk__isnull=False)
@@ -83,7 +84,7 @@ class Frozen(models.Model):
             raise FrozenRow(f"{self._meta.label} {self.pk} cannot be changed: {', '.join(changed)}")
 
     def _stored(self, using: str | None) -> Frozen | None:
-        """The row as it is in the database, if it is frozen there."""
+        """Return the row as it is in the database, if it is frozen there."""
         if self.pk is None:
             return None
         return FrozenQuerySet(type(self), using=using).frozen().filter(pk=self.pk).first()

@@ -25,8 +25,8 @@ class Page(NamedTuple, Generic[Item]):
 
 
 def page_of(found: Sequence[Place], limit: int) -> Page[Place]:
-    """Return the first `limit` of the places found. Whoever looks for them asks for one more than `limit`: by
-    that it is known whether there is a next page."""
+    """Return the first `limit` of the places found. The caller fetches one more than `limit`, which shows
+    whether there is a next page."""
     return Page(found[:limit], found[limit - 1] if len(found) > limit else None)
 
 

@@ -1,8 +1,8 @@
 """Queries written with the ORM, compiled once and run many times.
 
 Building and compiling a QuerySet costs more processor time than everything else in a short request together,
-and gives the same SQL each time. It is for the few queries that most requests consist of, and those that are
-asked for whatever is sold, renewed or billed.
+and gives the same SQL each time. Use it for the few queries that most requests consist of, and for those that
+every sale, renewal or bill makes.
 """
 
 import inspect
@@ -20,13 +20,13 @@ Row = dict[str, Any]
 
 
 class _Placeholder(NamedTuple):
-    """Stands among the compiled query's parameters for a value that is known at each call."""
+    """Stands among the compiled query's parameters for a value that is given at each call."""
 
     name: str
 
 
 class _Statement(NamedTuple):
-    """The SQL is cut where its parameters are."""
+    """The SQL, split at its parameters."""
 
     parts: tuple[str, ...]
     parameters: tuple[Any, ...]
@@ -47,12 +47,11 @@ class _Statement(NamedTuple):
 class PreparedQuery:
     """The rows of the `values()` QuerySet that `build` makes of its keyword parameters.
 
-    `build` is called with placeholders in place of values, so it may filter by them and must not look at
-    them. Values go to the driver always as parameters: text, integers or moments, of the type of the column
-    they are compared with. Several, for `__in`, are a collection; of an empty one there are no rows, and the
-    database is not asked.
+    `build` is called with placeholders in place of values, so it may filter by them and must not read them.
+    Values are always sent as parameters: text, integers or moments, of the type of the column they are
+    compared with. Several, for `__in`, are a collection; an empty one gives no rows, without a query.
 
-    As a prepared statement does, the SQL belongs to a connection, and a connection to one thread: nothing is
+    The SQL belongs to a connection, like a prepared statement, and a connection to one thread. So nothing is
     shared between threads, and no lock is needed.
     """
 
@@ -77,7 +76,7 @@ class PreparedQuery:
         return [dict(zip(statement.names, row, strict=True)) for row in rows]
 
     def first(self, **values: Any) -> Row | None:
-        """The first row; the QuerySet itself says `[:1]` where there may be more."""
+        """Return the first row. The QuerySet itself has `[:1]` if there may be more."""
         return next(iter(self(**values)), None)
 
     def _statement(self, connection: BaseDatabaseWrapper) -> _Statement:

@@ -1,4 +1,4 @@
-"""Transactions that lost their locks, begun anew."""
+"""Retry transactions after a deadlock or lock time-out."""
 
 import random
 import time
@@ -27,9 +27,10 @@ LONGEST_PAUSE = 0.5
 
 
 def retry_lost_locks(work: Callable[[], Result]) -> Result:
-    """What `work` returns: one whole transaction, begun anew as long as the database takes its locks away.
+    """Return what `work`, one whole transaction, returns. It is retried while the database aborts it by a
+    deadlock or lock time-out.
 
-    Within a transaction of the caller's, which is gone with it, `work` is tried once.
+    Within a transaction of the caller, which is aborted as well, `work` runs once.
     """
     until, pause = time.monotonic() + PATIENCE, 0.002
     while True:

@@ -2,9 +2,9 @@
 
 - A transaction begins with BEGIN, as Django itself does on SQLite, and not by switching autocommit off and
   on: one round trip instead of two.
-- A connection that answered a ping within the last second is not asked again. If the database went away in
-  that second, a transaction begins on a fresh connection (nothing was said in it yet); a query outside of one
-  is answered 503, and the error makes the next check a real one.
+- A connection that answered a ping within the last second is not pinged again. If the database went away in
+  that second, a transaction begins on a fresh connection (nothing was sent in it yet); a query outside of a
+  transaction is answered with 503, and the error makes the next check a real one.
 """
 
 from time import monotonic

@@ -1,1 +1,1 @@
-"""What the pages of the back-office share: admin classes, forms, previews."""
+"""Shared parts of the back-office: admin classes, forms, previews."""

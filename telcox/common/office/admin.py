@@ -1,8 +1,7 @@
-"""What the pages of the back-office have in common.
+"""Shared admin classes of the back-office.
 
-Django's admin shows rows and edits master data (customers, lines, plans). What the office *does* is a
-service: a `Step` is one that is taken with a row that is there, `MadeByService` is for rows that come from
-one.
+Django's admin shows rows and edits master data (customers, lines, plans). Operations are services: a `Step`
+calls one for an existing row, and `MadeByService` is for rows that a service creates.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +34,7 @@ REFUSALS_TOLD = 5
 
 
 class Search(AutocompleteSelect):
-    """A row that is searched for. What was sent, or named in the address, may be no row's key at all."""
+    """Search for a row. What was sent, or named in the address, may not be a row's key at all."""
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
@@ -43,11 +42,11 @@ class Search(AutocompleteSelect):
 
 @dataclass(frozen=True)
 class Step:
-    """Something the office does with one row: a button on its page, and an action on the list.
+    """An operation on one row: a button on its page, and an action on the list.
 
-    `run(obj, at, by)` calls the one service for whoever is logged in, and that raises DomainError to refuse;
-    it returns the row to show next, or None for the list. `done` tells what happened, `%s` being the row.
-    `when` says for which rows the button is there. The service decides, whatever the button said.
+    `run(obj, at, by)` calls one service for the user who is logged in; the service raises DomainError to
+    refuse. It returns the row to show next, or None for the list. `done` is the message of success, with `%s`
+    for the row. `when` says for which rows the button is shown; the service decides in any case.
     """
 
     name: str
@@ -79,7 +78,7 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number may be looked for in any of the forms it is written in."""
+        """Search; a phone number may be in any of its written forms."""
         return super().get_search_results(request, queryset, as_stored(search_term))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -113,7 +112,7 @@ class OfficeAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        """Where staff go from this row's page: (label, address)."""
+        """Return the links of this row's page: (label, address)."""
         return []
 
     def take_step(self, request: HttpRequest, object_id: str, step: str) -> HttpResponse:
@@ -149,7 +148,7 @@ class OfficeAdmin(admin.ModelAdmin):
 
 
 def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], None]:
-    """The step with each of the chosen rows, each for itself: one refused costs the others nothing."""
+    """Do the step with each selected row by itself: a refusal does not affect the others."""
 
     def action(model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         done, refusals = 0, []
@@ -172,7 +171,7 @@ def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySe
 
 
 class NeverChanged:
-    """Rows that stay as they were made."""
+    """Rows that cannot be changed."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -182,19 +181,19 @@ class NeverChanged:
 
 
 class NeverWritten(NeverChanged):
-    """Rows that only the system makes."""
+    """Rows that only the system creates."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class MadeByService(NeverChanged, OfficeAdmin):
-    """Rows that a service makes from what staff fill in (`asks`); afterwards they are only looked at."""
+    """Rows that a service creates from a form (`asks`); afterwards they are read-only."""
 
     asks: tuple[str, ...] = ()
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        """Calls the service with what was filled in, for whoever is logged in."""
+        """Call the service with the form's values, for the user who is logged in."""
         raise NotImplementedError
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -223,7 +222,7 @@ class MadeByService(NeverChanged, OfficeAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """A refusal is told above the form, which keeps what was filled in."""
+        """Show a refusal above the form, which keeps its values."""
         try:
             return super().changeform_view(request, object_id, *args, **kwargs)
         except DomainError as refusal:
@@ -235,11 +234,11 @@ class MadeByService(NeverChanged, OfficeAdmin):
 
 
 class ReadOnly(NeverWritten, OfficeAdmin):
-    """Pages to look at."""
+    """Read-only pages."""
 
 
 class LatestRows(BaseInlineFormSet):
-    """The first rows in the model's order: a page stays a page, however long the history is."""
+    """The first rows in the model's order, so that a page does not grow with the history."""
 
     ROWS = 24
 
@@ -250,7 +249,7 @@ class LatestRows(BaseInlineFormSet):
 
 
 class ReadOnlyInline(NeverWritten, admin.TabularInline):
-    """Rows shown on the page of what they belong to."""
+    """Read-only rows on the page of the row they belong to."""
 
     extra = 0
     can_delete = False
@@ -279,8 +278,7 @@ class RowsFilter(admin.SimpleListFilter):
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than MOST rows: nobody turns to page 2,000, and counting a table of events does not
-    get slower as it grows."""
+    """Counts at most MOST rows, so that counting a table of events does not get slower as it grows."""
 
     MOST = 10_000
 
@@ -290,7 +288,7 @@ class CappedPaginator(Paginator):
 
 
 def as_stored(search_term: str) -> str:
-    """A phone number in the form it is stored in; anything else as it is."""
+    """Return a phone number in the form in which it is stored, and any other text unchanged."""
     try:
         return national_number(search_term)
     except InvalidPhoneNumber:
@@ -298,18 +296,18 @@ def as_stored(search_term: str) -> str:
 
 
 def is_key(value: Any) -> bool:
-    """Whether it could be a row's: digits, and no more of them than a column holds."""
+    """Return whether the text could be a row's key: digits, and no more of them than a column holds."""
     return str(value).isdecimal() and len(str(value)) < 19
 
 
 def row_version(obj: Any) -> str:
-    """Which row a page shows, and of which version."""
+    """Return the row that a page shows, and its version."""
     return f"{obj.pk}-{obj.version}"
 
 
 def as_seen(obj: Any, told: str | None) -> None:
-    """Gives the row the version that it had on the page, so that a service can tell what happened since. A
-    page of another row, and one that does not say, tell nothing."""
+    """Set the row's version to the one on the page, so that a service can detect changes since. The page of
+    another row, and one without a version, are ignored."""
     key, _dash, version = (told or "").partition("-")
     if key == str(obj.pk) and is_key(version):
         obj.version = int(version)
@@ -320,13 +318,13 @@ def change_page_of(obj: Model) -> str:
 
 
 def list_page_of(model: type[Model], **filters: Any) -> str:
-    """The address of a model's list, filtered."""
+    """Return the address of a model's list, filtered."""
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{address}?{urlencode(filters)}" if filters else address
 
 
 def form_for(model: type[Model], **initial: Any) -> str:
-    """The address of the form for a new one, filled in."""
+    """Return the address of the form for a new row, filled in."""
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
     return f"{address}?{urlencode(initial)}"
 
@@ -336,6 +334,6 @@ def link_to(obj: Model | None) -> str:
 
 
 def share_used(used: int, limit: int, *, of_bytes: bool = False) -> str:
-    """A bar with the two amounts beside it."""
+    """Return a bar with the two amounts beside it."""
     amounts = f"{filesizeformat(used)} / {filesizeformat(limit)}" if of_bytes else f"{used} / {limit}"
     return format_html('<meter min="0" max="{}" value="{}"></meter> {}', max(limit, 1), used, amounts)

@@ -1,4 +1,4 @@
-"""Form fields for what staff write otherwise than we store it."""
+"""Form fields for values that staff write in another form than the stored one."""
 
 from decimal import Decimal
 from typing import Any
@@ -26,8 +26,8 @@ class PhoneNumberField(forms.CharField):
 
 
 class GigabytesField(forms.DecimalField):
-    """Bytes, written in GB (2**30 bytes). Ten decimals tell every single byte, so saving what was shown
-    changes nothing."""
+    """Bytes, written in GB (2**30 bytes). With ten decimals each byte is distinguished, so saving an
+    unchanged form changes nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_digits=18, decimal_places=10, min_value=0, **kwargs)

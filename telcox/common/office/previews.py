@@ -1,4 +1,4 @@
-"""Forms with a second button, which shows in a frame on the page what would come of them."""
+"""Forms with a second button, which shows the result in a frame on the page (dry run)."""
 
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from telcox.common.office.admin import MadeByService, OfficeAdmin
 
 
 class Invalid(Exception):
-    """What was filled in is not right: the forms say why."""
+    """The form's values are invalid; the forms have the messages."""
 
     def __init__(self, *forms: BaseForm) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Invalid(Exception):
 
 
 class Panel(NamedTuple):
-    """The part of the page with the button: where it sends the form, and fields of its own."""
+    """The part of the page with the button: the address to which it sends the form, and fields of its own."""
 
     title: Any
     address: str
@@ -36,8 +36,8 @@ class Panel(NamedTuple):
 
 
 class Previewed(OfficeAdmin):
-    """Nothing that a preview does is kept. It works without JavaScript: the button sends the whole form to
-    another address, and the answer is shown in a frame."""
+    """A page with a preview. Nothing that a preview does is kept. It works without JavaScript: the button
+    sends the whole form to another address, and the answer is shown in a frame."""
 
     preview_template = "admin/preview.html"
     preview_title: Any = ""
@@ -46,7 +46,7 @@ class Previewed(OfficeAdmin):
         raise NotImplementedError
 
     def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """What the frame shows. Raises Invalid, and DomainError to refuse."""
+        """Return what the frame shows. Raise Invalid, or DomainError to refuse."""
         raise NotImplementedError
 
     def preview_panel(self, address: str) -> Panel:
@@ -93,12 +93,12 @@ class Previewed(OfficeAdmin):
 
 
 class TriedOut(Previewed, MadeByService):
-    """Rows from a service, which is tried out first: its transaction is rolled back."""
+    """Rows that a service creates, with a preview by a dry run of the service."""
 
     preview_title = _("What it would cost")
 
     def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
-        """Calls the service as `make` does, and returns what the frame shows."""
+        """Call the service as `make` does, and return what the frame shows."""
         raise NotImplementedError
 
     def may_preview(self, request: HttpRequest, obj: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What daphne's WebSocket server does not do, and the contract and the live feed need."""
+"""Extensions of daphne's WebSocket server that the contract and the live feed need."""
 
 import asyncio
 import socket
@@ -134,7 +134,7 @@ class Socket(WebSocketProtocol):
             self.outlet.close(SERVICE_RESTART, retry_hint())
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        """What comes from an end that broke a rule is read, so that it can read in turn, and dropped."""
+        """Read and drop data from a peer that broke a rule, so that the peer can read our close frame."""
         if not self.failedByMe:
             super().dataReceived(data)
 

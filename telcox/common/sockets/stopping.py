@@ -1,6 +1,6 @@
-"""How a process with sockets ends: nobody is cut off in the middle of a sentence.
+"""Graceful stop of a process with sockets: no request or message is cut off in the middle.
 
-Stock daphne, asked to stop, cancels every request and drops every socket where they are.
+Stock daphne, asked to stop, cancels every request and drops every socket at once.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ CLOSED_AT_ONCE = 100
 
 
 def retry_hint() -> str:
-    """A close frame's reason, for programs: in how many seconds to come back. Drawn for each socket, so that
-    those who were closed together do not come back together."""
+    """Return a close frame's reason, for programs: the seconds after which to reconnect. Drawn at random for
+    each socket, so that clients do not all reconnect at once."""
     return json.dumps({"retry_after": round(random.uniform(1, settings.LIVE_RETRY_SECONDS), 1)})  # noqa: S311
 
 
@@ -58,7 +58,7 @@ class OrderlyServer(Server):
         return super().create_application(protocol, scope)
 
     def kill_all_applications(self) -> Any:
-        """What daphne does before Twisted's reactor ends, which waits for it."""
+        """Stop, as daphne does before Twisted's reactor ends; the reactor waits for it."""
         _let_the_next_signal_kill()
         return Deferred.fromFuture(asyncio.ensure_future(self._stop()))
 
@@ -84,7 +84,7 @@ class OrderlyServer(Server):
         await self._end_applications()
 
     def _open(self, wanted: Callable[[Any], bool]) -> list[Any]:
-        """The requests and sockets, of those daphne knows, that have not ended."""
+        """Return the requests and sockets that daphne knows and that have not ended."""
         return [
             protocol
             for protocol, details in self.connections.items()
@@ -92,7 +92,7 @@ class OrderlyServer(Server):
         ]
 
     def _make_last(self, request: Any) -> None:
-        """After this request its connection takes no other one."""
+        """Let the connection take no request after this one."""
         if request.channel is None:  # its client has gone
             return
         request.channel.persistent = False
@@ -104,7 +104,7 @@ class OrderlyServer(Server):
         return sending or len(self._open(lambda _: True))
 
     async def _end_applications(self) -> None:
-        """They have nobody left to talk to."""
+        """End the applications whose peer is gone."""
         running = [details.get("application_instance") for details in self.connections.values()]
         left = [application for application in running if application and not application.done()]
         for application in left:

@@ -1,9 +1,9 @@
-"""How much of something is let through: so much a second, and after a quiet time some of it at once."""
+"""Token bucket: limit a rate, and allow a burst after a quiet time."""
 
 
 class TokenBucket:
-    """Holds `burst` tokens at the most and gains `rate` of them a second. Moments are seconds of any clock
-    that does not go back."""
+    """Holds at most `burst` tokens and gains `rate` of them a second. Moments are seconds of any monotonic
+    clock."""
 
     __slots__ = ("_burst", "_rate", "_since", "_tokens")
 
@@ -12,7 +12,7 @@ class TokenBucket:
         self._tokens, self._since = burst, at
 
     def take(self, at: float) -> bool:
-        """Whether there was one."""
+        """Take a token. Return whether there was one."""
         self._tokens = min(self._burst, self._tokens + (at - self._since) * self._rate)
         self._since = at
         if self._tokens < 1:

@@ -1,4 +1,4 @@
-"""Who is at the other end of a WebSocket, and whether the page that opened it may."""
+"""Authentication of WebSockets, and the check of the page that opened them."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib import import_module
@@ -25,9 +25,9 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 class SameOriginValidator(OriginValidator):
-    """Lets in pages of our own hosts and of CORS_ALLOWED_ORIGINS, and programs, which have no origin.
+    """Lets in pages of our own hosts and of CORS_ALLOWED_ORIGINS, and programs, which send no origin.
 
-    A browser sends its cookies along with anybody's page; a program has none it was not given.
+    A browser sends its cookies along with any page; a program has only those it was given.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -42,10 +42,11 @@ class SameOriginValidator(OriginValidator):
 
 
 async def user_of(scope: Scope) -> Any:
-    """Whose token (`Authorization: Token …`, as on REST) or session this is; anonymous without either.
+    """Return the user of the token (`Authorization: Token …`, as on REST) or session; anonymous without
+    either.
 
-    Asked by the consumer and not in a middleware, so that a database that is away is the consumer's to
-    tell: in the handshake it would be a 500.
+    Called by the consumer and not in a middleware, so that the consumer can report that the database is away:
+    in the handshake that would be a 500.
     """
     scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
     if scheme.lower() == "token":
@@ -58,6 +59,6 @@ async def user_of(scope: Scope) -> Any:
 
 
 def of_own_pages(inner: Application) -> Any:
-    """Sockets that our own pages opened, or no page at all, with their cookies read."""
+    """Wrap an application for sockets that our own pages, or no page, opened, with their cookies read."""
     allowed = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
     return SameOriginValidator(CookieMiddleware(inner), allowed)

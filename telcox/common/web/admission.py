@@ -1,15 +1,16 @@
-"""How many requests of a process compute at once, and what becomes of those it has no time for.
+"""Admission: limit how many requests of a process compute at once, and shed the load that is beyond it
+(back-pressure).
 
-Python runs one thread at a time; many that want to are slower together than two (620 summaries a second with
-four, 815 with two). But a request that waits, for other requests to be committed with its own or for a slow
-BSS, needs no processor. So a process has many threads, two of which are inside at a time, and who waits for
-something else steps out meanwhile.
+Python runs one thread at a time; many busy threads are slower together than two (620 summaries a second with
+four, 815 with two). But a request that waits, for a group commit or for a slow BSS, needs no processor. So a
+process has many threads, of which two compute at a time, and a thread that waits for something else steps out
+meanwhile.
 
-When requests come faster than they are done, because the database is slow, the queue shall not grow until
-nobody gets an answer in time. A request waits for QUEUE_WAIT_SECONDS at most, what it waited at the proxy
-included. And once somebody has been kept waiting for QUEUE_BEHIND_SECONDS, whoever comes is refused at once:
-the threads are soon free again, so a queue of hundreds is told within a moment to come back later, and the
-operator's probes, which need no place, are answered. A refusal costs no database and no Django.
+If requests come faster than they are done, because the database is slow, the queue must not grow until no
+client gets an answer in time. A request waits for at most QUEUE_WAIT_SECONDS, including its wait at the
+proxy. And once a request has been waiting for QUEUE_BEHIND_SECONDS, every new one is refused at once: the
+threads are soon free again, a queue of hundreds is refused within a moment, and the operator's probes, which
+need no place, are answered. A refusal costs no database and no Django.
 """
 
 import json
@@ -42,8 +43,8 @@ _this_thread = threading.local()
 
 
 def too_busy(queue: str, why: str) -> TooBusy:
-    """To be raised before anything of the request was done. `why`: it `waited` in vain, or the others are so
-    far `behind` that it was not let in."""
+    """Return the error to raise before anything of the request was done. `why`: it `waited` too long, or the
+    others are so far `behind` that it was not let in."""
     REFUSED.labels(queue, why).inc()
     return TooBusy("Too many requests are waiting. Nothing was changed: try again later")
 
@@ -56,7 +57,8 @@ class _Turn:
 
 
 class _Places:
-    """Given in the order in which they were asked for, so that nobody waits for long while others pass by."""
+    """Places, given in the order in which they were asked for, so that no request waits long while others
+    pass."""
 
     def __init__(self, places: int) -> None:
         self._lock = threading.Lock()
@@ -66,7 +68,7 @@ class _Places:
         self._kept_waiting_since: float | None = None
 
     def take(self, seconds: float) -> bool:
-        """Whether there was a place within that time."""
+        """Wait for a place. Return whether there was one within that time."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -91,7 +93,8 @@ class _Places:
             self._kept_waiting_since = self._waiting[0].asked_at if self._waiting else None
 
     def behind(self) -> float:
-        """For how many seconds somebody has been kept waiting; who gave up counts until a place is given."""
+        """Return for how many seconds the first request has been waiting. One that gave up counts until a
+        place is given."""
         since = self._kept_waiting_since
         return monotonic() - since if since else 0.0
 
@@ -101,7 +104,8 @@ _places = _Places(PLACES)
 
 @contextmanager
 def admitted(*, waited: float = 0.0) -> Iterator[None]:
-    """Raises TooBusy. `waited`: for how many seconds the request had been waiting when it came to us."""
+    """Hold a place for the block. Raise TooBusy. `waited` is for how many seconds the request had been
+    waiting when it arrived."""
     if _places.behind() > settings.QUEUE_BEHIND_SECONDS:
         raise too_busy("gate", "behind")
     if not _places.take(settings.QUEUE_WAIT_SECONDS - waited):
@@ -115,10 +119,11 @@ def admitted(*, waited: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def stepped_out() -> Iterator[None]:
-    """Lets somebody else in meanwhile. Nothing to do for a thread that is not inside: commands, `live`.
+    """Give the place to another request for the block. Does nothing in a thread without a place: commands,
+    `live`.
 
-    Who comes back is never refused, because something was done for it. If no place becomes free soon, it goes
-    on without one: those who are inside wait for something, too, and it has little left to compute.
+    A request that returns is never refused, because work was done for it. If no place becomes free soon, it
+    continues without one: the requests inside wait for something, too, and it has little left to compute.
     """
     if not getattr(_this_thread, "inside", False):
         yield
@@ -137,8 +142,8 @@ def _leave() -> None:
 
 
 def with_admission(application: Callable[..., Any]) -> Callable[..., Any]:
-    """The WSGI application, with a limit to how many of its requests compute at once, and to how long one
-    waits for that: then it is answered 503, with Retry-After."""
+    """Wrap a WSGI application with a limit on how many of its requests compute at once, and on how long a
+    request waits for that; then it is answered with 503 and Retry-After."""
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ.get("PATH_INFO") in PROBES:
@@ -153,7 +158,7 @@ def with_admission(application: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _waited(environ: dict[str, Any]) -> float:
-    """Since the proxy passed it on (`X-Request-Start: t=1764000000.123`), in seconds."""
+    """Return the seconds since the proxy passed the request on (`X-Request-Start: t=1764000000.123`)."""
     try:
         waited = time() - float(environ.get("HTTP_X_REQUEST_START", "").removeprefix("t="))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whose token a request carries; REST and the live feed ask the same."""
+"""Authentication by token, for REST and the live feed."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def _users(key: Any) -> QuerySet[Token, Row]:
 
 
 def user_of_token(key: str) -> Any:
-    """The active user who has this token, or None."""
+    """Return the active user who has this token, or None."""
     row = _users.first(key=key)
     if row is None:
         return None
@@ -28,7 +28,7 @@ def user_of_token(key: str) -> Any:
 
 
 class PreparedTokenAuthentication(TokenAuthentication):
-    """DRF's, asking by a prepared query: it is part of every request."""
+    """DRF's token authentication with a prepared query, since it is part of every request."""
 
     def authenticate_credentials(self, key: str) -> tuple[Any, str]:
         user = user_of_token(key)

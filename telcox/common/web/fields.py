@@ -10,7 +10,7 @@ from telcox.common.money import MONEY_MAX, cents
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """An integer that was sent as one: no `"5"`, no `1.5`, no `true`."""
+    """An integer that was sent as one: not `"5"`, `1.5` or `true`."""
 
     default_error_messages = {
         "int_type": "Input should be a valid integer",
@@ -68,7 +68,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class StrictMoneyField(serializers.DecimalField):
-    """Dollars that were sent as a JSON number, in whole cents and more than nothing: no `"5"`, no `1.005`."""
+    """Dollars that were sent as a JSON number, in whole cents and greater than zero: not `"5"` or `1.005`."""
 
     default_error_messages = {
         "number_type": "Input should be a valid number",

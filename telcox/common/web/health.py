@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: for the operator's machinery, not for people."""
+"""Health checks and metrics: `/healthz`, `/readyz`, `/metrics`."""
 
 import os
 
@@ -17,15 +17,15 @@ _migrations_applied = False
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """This process answers."""
+    """Answer 200: this process responds."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """This process can do its work: 503 without database or with migrations to apply.
+    """Answer whether this process can work: 503 without database or with migrations to apply.
 
-    Without Redis it is degraded and still ready: usage is taken all the same, and to send nobody here for
-    the lack of a live feed would turn half an outage into a whole one.
+    Without Redis it is degraded and still ready: usage is counted all the same. To take it out of service
+    because the live feed is missing would turn a partial outage into a complete one.
     """
     database, migrations = _database_state()
     checks = {"database": database, "migrations": migrations, "redis": _redis_state()}
@@ -61,7 +61,8 @@ def _redis_state() -> str:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text; of all the processes that share this address, where there are several (`bin/web`)."""
+    """Answer with metrics as Prometheus text, of all processes that share this address, if there are several
+    (`bin/web`)."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

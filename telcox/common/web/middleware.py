@@ -3,7 +3,7 @@ from django.http import HttpRequest
 
 
 class PageMessageMiddleware(MessageMiddleware):
-    """Messages are for pages: for a request of the API their storage is not set up."""
+    """Sets up the storage of messages for pages only, not for requests of the API."""
 
     def process_request(self, request: HttpRequest) -> None:
         if not request.path_info.startswith("/api/"):

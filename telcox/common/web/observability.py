@@ -1,4 +1,4 @@
-"""What the operator's machinery can know of a request: its id, its route, its outcome, how long it took."""
+"""Request id, access log and metrics of requests."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ _PROBES = frozenset({"healthz", "readyz", "metrics"})
 class ObservabilityMiddleware:
     """Gives each request an id (or takes the proxy's), counts and times it, and logs it by route.
 
-    By route and not by path: a path names a subscriber's line.
+    By route and not by path, since a path contains a phone number.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -76,10 +76,11 @@ class PreparedTokenScheme(TokenScheme):
 
 
 def problem_responses(*statuses: int) -> dict[Any, OpenApiResponse]:
-    """The error answers of an endpoint, beside those that any may give (401, 403, 503)."""
+    """Return the error answers of an endpoint, with those that every endpoint may give (401, 403, 503)."""
     return {(status, CONTENT_TYPE): OpenApiResponse(Problem) for status in (*statuses, 401, 403, 503)}
 
 
 def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """Both forms of a path work; the document names the one the original has."""
+    """Remove the trailing slash from the document's paths. Both forms work; the original documents this
+    one."""
     return [(path.rstrip("/"), regex, method, callback) for path, regex, method, callback in endpoints]

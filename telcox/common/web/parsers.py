@@ -1,4 +1,4 @@
-"""Reading a body without believing anything about it."""
+"""Parse request bodies strictly and within limits."""
 
 import json
 import zlib
@@ -36,7 +36,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _exactly(text: str) -> Decimal:
-    """A number with a point or an exponent as it was written: 10.10 is no binary fraction."""
+    """Return a number with a point or an exponent as Decimal, since 10.10 is not a binary fraction."""
     try:
         return Decimal(text)
     except InvalidOperation as error:  # an exponent of twenty digits
@@ -44,8 +44,8 @@ def _exactly(text: str) -> Decimal:
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
-    """At most `limit` bytes; one more raises BodyTooLarge, and an endless body costs no more memory than
-    that."""
+    """Return at most `limit` bytes. Raise BodyTooLarge for one more; an endless body needs no more memory
+    than that."""
     body, left = BytesIO(), limit + 1
     while left > 0 and (piece := stream.read(min(left, PIECE))):
         left -= body.write(piece)
@@ -56,15 +56,16 @@ def read_limited(stream: IO[bytes], limit: int) -> bytes:
 
 
 def drain_body(stream: IO[bytes]) -> None:
-    """Reads on for a while: most clients look for an answer only after they sent everything."""
+    """Read the rest of the body for a while: most clients read the answer only after they have sent
+    everything."""
     left = DRAINED_MAX
     while left > 0 and (piece := stream.read(PIECE)):
         left -= len(piece)
 
 
 def _require_whole(body: bytes, parser_context: Mapping[str, Any] | None) -> None:
-    """A connection that was cut looks to WSGI like the end of the body, and what came may well be whole
-    JSON."""
+    """Raise for an incomplete body. WSGI reports a closed connection as the end of the body, and the part
+    that arrived may be valid JSON."""
     if parser_context is None:
         return
     declared = parser_context["request"].META.get("CONTENT_LENGTH")
@@ -73,9 +74,9 @@ def _require_whole(body: bytes, parser_context: Mapping[str, Any] | None) -> Non
 
 
 class RawParser(BaseParser):
-    """The body as bytes, inflated if it came gzipped, whatever its type: for doors that read several forms.
+    """The body as bytes, decompressed if it is gzip, whatever its type: for endpoints with several formats.
 
-    A view says with `body_bytes` how many bytes it takes, before and after inflating.
+    The view's `body_bytes` limits the size, before and after decompression.
     """
 
     media_type = "*/*"
@@ -100,7 +101,7 @@ class RawParser(BaseParser):
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    """One gzip member after the other; a bomb goes off after `limit` bytes."""
+    """Decompress one gzip member after the other, up to `limit` bytes."""
     inflated = b""
     while body:
         inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -117,8 +118,8 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx naming the
-    place. Numbers that are not whole come as Decimal."""
+    """JSON by RFC 8259 (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx that names the place.
+    Numbers that are not whole become Decimal."""
 
     media_type = "application/json"
 

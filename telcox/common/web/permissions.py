@@ -1,4 +1,4 @@
-"""Who may see what (design: "Open and closed")."""
+"""Permissions of the API: open (API_OPEN) or closed."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from rest_framework.request import Request
 
 
 def sees_everything(user: Any) -> bool:
-    """Staff, or anyone at all while the API is open."""
+    """Return whether the user may see every line: staff, or any user while the API is open."""
     return bool(settings.API_OPEN or (user and user.is_staff))
 
 
 class OpenOrAuthenticated(BasePermission):
-    """Anyone while the API is open, else anyone who said who they are."""
+    """Any client while the API is open, otherwise any authenticated user."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(settings.API_OPEN or (request.user and request.user.is_authenticated))
 
 
 class MayDo(BasePermission):
-    """Anyone while the API is open, else those staff gave the permission for it."""
+    """Any client while the API is open, otherwise staff with the permission."""
 
     permission = ""
 

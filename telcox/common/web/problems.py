@@ -1,6 +1,6 @@
-"""Every error answer: `application/problem+json` (RFC 9457).
+"""Error answers: `application/problem+json` (RFC 9457).
 
-`detail` is the sentence the original program puts there. A validation error is 422 and adds `errors`, each
+`detail` has the sentence that the original program gives. A validation error is 422 and adds `errors`, each
 with the `type`, `loc` and `msg` that the original gives.
 """
 
@@ -33,13 +33,13 @@ _ERROR_TYPES = {
 
 
 def problem_document(status: int, detail: str | None = None, **members: Any) -> dict[str, Any]:
-    """The document itself; `detail` falls back to the status's own phrase."""
+    """Return the document; `detail` defaults to the phrase of the status."""
     phrase = HTTPStatus(status).phrase
     return {"type": "about:blank", "title": phrase, "status": status, "detail": detail or phrase, **members}
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """DRF's hook: what a view raised, as a problem; None lets it become a 500 and be logged as one.
+    """Return a view's exception as a problem (a hook of DRF), or None: then it becomes a 500 and is logged.
 
     The answer is JSON whatever the view itself renders: the pages of the API document are HTML.
     """
@@ -75,7 +75,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 
 def _flatten(details: Any, loc: tuple[str | int, ...]) -> Iterator[dict[str, Any]]:
-    """DRF nests errors as the data nests; the original lists them flat, each with its place."""
+    """Yield the errors as a flat list, each with its place, as the original does; DRF nests them like the
+    data."""
     if (
         isinstance(details, Mapping)
         and {"message", "code"} == set(details)
@@ -115,7 +116,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonR
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Django calls this while the exception is being handled: one from the database's absence is a 503."""
+    """Answer 500. Django calls this while the exception is handled: if the database is away, the answer is
+    503."""
     if isinstance(sys.exception(), DATABASE_UNAVAILABLE):
         return _answer(503, "The database is not reachable", **{"Retry-After": RETRY_AFTER_SECONDS})
     return _answer(500)

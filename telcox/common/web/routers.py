@@ -2,7 +2,7 @@ from rest_framework.routers import SimpleRouter
 
 
 class Router(SimpleRouter):
-    """Paths work with a trailing slash and without one."""
+    """Paths work with and without a trailing slash."""
 
     def __init__(self) -> None:
         super().__init__()
