@@ -17,7 +17,7 @@ from billing.daily import DayRun, day_run, run_day, work_due
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
-from billing.tests.conftest import moment
+from billing.tests.builders import fresh, moment
 from billing.tests.outcome import outcome
 from billing.wallets import adjust_wallet
 from customers.catalogue import revise_plan
@@ -30,10 +30,6 @@ D = Decimal
 MakePlan = Callable[..., Plan]
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(line: Line) -> Line:
-    return Line.objects.get(pk=line.pk)
 
 
 def periods(line: Line) -> list[Subscription]:
