@@ -2,7 +2,7 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly simulate endure endure-billing stack bench fmt lint lock migrations ci clean
+.PHONY: help run test test-ahead nightly simulate endure endure-billing stack bench fmt lint lock migrations ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ run: ## Try it: everything on SQLite, with demo data, at http://127.0.0.1:8000 (
 
 test: ## The whole suite: on SQLite, then on a MariaDB and Redis of its own (ARGS= for pytest)
 	@bin/test $(ARGS)
+
+test-ahead: ## The in-process half of the suite on another day, in another time zone (CLOCK=, ARGS= for pytest)
+	@bin/test-ahead $(ARGS)
 
 nightly: ## The property tests of money at 10,000 examples each (ARGS= for pytest)
 	@bin/venv dev

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
@@ -106,8 +107,16 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def seeded(db: Any, django_db_setup: Contents) -> None:
-    """The original's customers, lines and invoices, and the catalogue."""
+def clock_at_now() -> Iterator[None]:
+    """Set the clock to `NOW`, and let it run on: for pages and commands that read the clock themselves."""
+    with time_machine.travel(NOW, tick=True):
+        yield
+
+
+@pytest.fixture
+def seeded(clock_at_now: None, db: Any, django_db_setup: Contents) -> None:
+    """The original's customers, lines and invoices, and the catalogue, on a day of their first period: the
+    fixtures have fixed dates, which a page or command compares with the clock."""
     django_db_setup.insert_fixtures()
 
 
@@ -128,7 +137,7 @@ def closed_api(settings: Any) -> None:
 
 
 @pytest.fixture
-def committed(transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
+def committed(clock_at_now: None, transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
     """As `seeded`, really committed: for tests in which other threads must see it."""
     django_db_setup.insert_fixtures()
     yield

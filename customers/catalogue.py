@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from customers.models import TERMS, Plan, PlanRevision
+from telcox.common.database.locking import lock_row
 from telcox.common.database.prepared import PreparedQuery
 
 # What a subscription copies from a plan: name, terms and validity.
@@ -18,7 +19,7 @@ OFFERED = ("name", "validity_days", *TERMS)
 def revise_plan(*, plan: Plan, at: datetime, by: str = "") -> Plan:
     """Save an edited plan, and keep its former terms as a PlanRevision. Periods already sold do not
     change."""
-    before = Plan.objects.select_for_update().get(pk=plan.pk)
+    before = lock_row(Plan, plan.pk)
     offered = {field: getattr(before, field) for field in OFFERED}
     if any(getattr(plan, field) != value for field, value in offered.items()):
         PlanRevision.objects.create(plan=plan, replaced_at=at, replaced_by=by, **offered)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription
+from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 
 _ACTIVE, _SUSPENDED, _TERMINATED = LineStatus.ACTIVE, LineStatus.SUSPENDED, LineStatus.TERMINATED
@@ -41,7 +42,7 @@ _REFUSALS = {
 
 def lock_line(line: Line) -> Line:
     """Return the line, locked (SELECT … FOR UPDATE) until the transaction ends."""
-    return Line.objects.select_for_update().get(pk=line.pk)
+    return lock_row(Line, line.pk)
 
 
 def lock_for(*, line: Line, step: LineStep) -> Line:

@@ -18,6 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from customers.models import Subscription
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.bulk import KEYS_AT_ONCE, chunks
+from telcox.common.database.locking import lock_keys
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from usage.ingestion.reports import YEARS
@@ -185,7 +186,7 @@ def _purge_some(period: Subscription, of: QuerySet[Subscription], before: date, 
     if plan is None:
         return 0
     counters = UsageCounter.objects.filter(pk__in=plan.refusing)
-    list(counters.select_for_update().order_by("pk").values_list("pk"))
+    lock_keys(counters)
     counters.filter(Q(purged_before=None) | Q(purged_before__lt=before)).update(purged_before=before)
     old = _events_of(period).filter(occurred_at__lt=plan.until).order_by("occurred_at")
     deleted = _delete(UsageEvent.objects.all(), list(old.values_list("pk", flat=True)[:chunk]))

@@ -15,6 +15,7 @@ from billing.models.invoices import OPEN
 from billing.settling.paying import receive_payment
 from customers.models import Customer
 from telcox.common.calendar import midnight
+from telcox.common.database.locking import lock_row, lock_rows
 from telcox.common.errors import DomainError
 
 
@@ -71,7 +72,7 @@ def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, b
 
     Raises DomainError if it is a payment already, or the payment is refused.
     """
-    transfer = BankTransfer.objects.select_for_update().get(pk=transfer.pk)
+    transfer = lock_row(BankTransfer, transfer.pk)
     if transfer.payment_id:
         raise DomainError(_("The transfer is already recorded as a payment"), reason="already_assigned")
     transfer.payment = _pay(transfer, invoice, at, by)
@@ -119,7 +120,7 @@ def _named(clues: Clues) -> Iterable[Invoice]:
     for series, number in clues.documents:
         documents |= Q(series=series, number=number)
     # Without joins: what is joined would be locked as well.
-    return Invoice.objects.bills().filter(documents).select_for_update().order_by("pk") if documents else ()
+    return lock_rows(Invoice.objects.bills().filter(documents)) if documents else ()
 
 
 def _open_of(clues: Clues) -> Iterable[Invoice]:
@@ -128,7 +129,7 @@ def _open_of(clues: Clues) -> Iterable[Invoice]:
     if not (clues.phone_numbers or known):
         return ()
     theirs = Q(phone_number__in=clues.phone_numbers) | Q(customer__in=known)
-    return Invoice.objects.bills().filter(theirs, status__in=OPEN).select_for_update().order_by("pk")
+    return lock_rows(Invoice.objects.bills().filter(theirs, status__in=OPEN))
 
 
 def _owed(invoices: Iterable[Invoice]) -> list[Owed]:

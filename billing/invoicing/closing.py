@@ -20,6 +20,7 @@ from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from customers.models import Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.database.batches import ALL, Share, in_chunks
+from telcox.common.database.locking import lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 
 ZERO = Decimal(0)
@@ -81,7 +82,7 @@ def bill_periods(
 
 def _locked(keys: Sequence[int]) -> list[Subscription]:
     """Whoever sets one aside, or bills it, has it locked: what is read after that stays true."""
-    periods = list(Subscription.objects.select_for_update().to_bill().filter(pk__in=keys).order_by("pk"))
+    periods = lock_rows(Subscription.objects.to_bill().filter(pk__in=keys))
     waiting = ParkedBill.objects.waiting().filter(subscription__in=[period.pk for period in periods])
     aside = set(waiting.values_list("subscription_id", flat=True))
     return [period for period in periods if period.pk not in aside]

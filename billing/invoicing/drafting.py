@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.invoicing.late_use import Earlier, note_late_use, release_late_use
+from billing.invoicing.late_use import Earlier, lock_with_earlier, note_late_use, release_late_use
 from billing.models import (
     Invoice,
     InvoiceLine,
@@ -19,6 +19,7 @@ from billing.rating import RatedLine, Span
 from billing.rating.facts import PricedPeriod, price_periods
 from customers.models import Customer, Language, Line, Subscription
 from telcox.common.calendar import local_date
+from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
 
@@ -113,7 +114,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
 
     Raises DomainError if the period has an invoice in force already, or no tax rate is known for the day.
     """
-    subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
+    subscription = lock_row(Subscription, subscription.pk)
     if not subscription.unbilled:
         raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     [bill] = price_periods([subscription], at=at)
@@ -140,7 +141,7 @@ def save_draft(draft: Document) -> None:
 @transaction.atomic
 def discard_draft(*, invoice: Invoice) -> None:
     """Deletes a draft and its lines. Raises DomainError if it is a document already."""
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    invoice = lock_with_earlier(invoice)
     if not invoice.is_draft:
         raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:

@@ -35,6 +35,7 @@ from billing.sales.prepaid import PaidInAdvance, paid_by_wallet, settle_prepaid
 from customers.models import Plan
 from telcox.common.calendar import local_date
 from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.locking import lock_row, lock_rows
 from telcox.common.errors import DomainError
 
 ZERO = Decimal(0)
@@ -118,9 +119,10 @@ def _due_days(invoice: Invoice, days_of_plans: Mapping[int, int]) -> int:
 
 
 def _number_and_seal(documents: Sequence[Document], prefix: str) -> None:
-    series = InvoiceSeries.objects.select_for_update().filter(prefix=prefix).first()
-    if series is None:
+    found = lock_rows(InvoiceSeries.objects.filter(prefix=prefix))
+    if not found:
         raise DomainError(_("The invoice series does not exist"), reason="no_series")
+    [series] = found
     # Read under the lock: no document bears an issuer older than that of the document before it.
     issuer = Issuer.objects.present()
     for invoice, lines in documents:
@@ -194,7 +196,7 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     stays locked until the transaction ends: numbers are given one after the other, and one whose transaction
     is rolled back is given to the next. Raises DomainError if it is no draft, or a wallet is short.
     """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    invoice = lock_row(Invoice, invoice.pk)
     if not invoice.is_draft:
         raise refused_transition(invoice.status, InvoiceStatus.ISSUED)
     period = invoice.subscription

@@ -12,6 +12,7 @@ from billing.rating import Rated, RatingInputs
 from billing.rating.kept import inputs_from
 from billing.rating.late_use import billed_periods
 from customers.models import Subscription
+from telcox.common.database.locking import lock_rows
 from telcox.common.errors import DomainError
 
 # Keys of periods, by their line and their number there.
@@ -38,6 +39,25 @@ def late_periods(bill: tuple[Subscription, RatingInputs, Rated]) -> Earlier:
     """The periods that late use in this bill is of; nothing is noted."""
     period, facts, _rated = bill
     return _periods({(period.line_id, late.sequence) for late in facts.changes.late})
+
+
+def lock_with_earlier(invoice: Invoice) -> Invoice:
+    """Lock an invoice that may go out of force, and those of earlier periods whose late use it charges:
+    `release_late_use` changes them when lines, wallets and a series are locked already. Return the invoice.
+
+    What it charges is frozen with it, so the caller may have read it at any time.
+    """
+    period, earlier = invoice.subscription, []
+    if period and invoice.rated_from is not None:
+        late = inputs_from(invoice.rated_from).changes.late
+        periods = _periods({(period.line_id, each.sequence) for each in late})
+        if periods:
+            of_these = billed_periods().filter(subscription__in=periods.values())
+            earlier = list(of_these.values_list("pk", flat=True))
+    locked = {row.pk: row for row in lock_rows(Invoice.objects.filter(pk__in={invoice.pk, *earlier}))}
+    if invoice.pk not in locked:
+        raise Invoice.DoesNotExist
+    return locked[invoice.pk]
 
 
 def release_late_use(invoice: Invoice) -> None:

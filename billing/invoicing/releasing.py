@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from billing.invoicing.closing import bill_periods
 from billing.models import Invoice, ParkedBill
 from customers.models import Subscription
+from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 
 
@@ -15,8 +16,8 @@ from telcox.common.errors import DomainError
 def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> ParkedBill:
     """Lets the period be billed with the next run or day; if it is `approved`, however large its bill is.
     Raises DomainError if somebody has released it."""
-    Subscription.objects.select_for_update().get(pk=parked.subscription_id)
-    parked = ParkedBill.objects.select_for_update().get(pk=parked.pk)
+    lock_row(Subscription, parked.subscription_id)
+    parked = lock_row(ParkedBill, parked.pk)
     if not parked.is_open:
         raise DomainError(_("The bill was already released"), reason="already_released")
     parked.is_open, parked.released_at, parked.released_by, parked.approved = None, at, by, approved

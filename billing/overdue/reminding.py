@@ -15,6 +15,7 @@ from billing.overdue.ladder import Rung
 from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share, in_chunks
 from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.locking import lock_keys, lock_row
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 
@@ -63,9 +64,8 @@ def _remind(keys: Sequence[int], rung: Rung, due: QuerySet[Invoice], at: datetim
 
 
 def lock_invoices(keys: Collection[int]) -> None:
-    """Nobody pays these invoices, or writes notices of them, until the transaction ends. What is to be known
-    of them is asked after this: a statement that waited for a lock sees other tables as of before."""
-    list(Invoice.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    """Nobody pays these invoices, or writes notices of them, until the transaction ends."""
+    lock_keys(Invoice.objects.filter(pk__in=keys))
 
 
 @transaction.atomic
@@ -74,7 +74,7 @@ def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notic
 
     Raises DomainError if the invoice is not overdue, or was reminded of today by the same channel.
     """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    invoice = lock_row(Invoice, invoice.pk)
     today = local_date(at)
     if not Invoice.objects.overdue(today).filter(pk=invoice.pk).exists():
         raise DomainError(_("The invoice is not overdue"), reason="not_overdue")

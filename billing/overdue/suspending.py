@@ -26,6 +26,7 @@ from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from customers.services import resume_line, suspend_line
 from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
+from telcox.common.database.locking import lock_rows
 
 # Suspended in one transaction: each takes some statements of its own.
 LINES_AT_ONCE = 50
@@ -84,7 +85,7 @@ def _suspend(line_ids: Sequence[int], at: datetime) -> int:
     due = invoices_to_suspend_for(on).filter(subscription__line__in=line_ids)
     keys = list(due.values_list("pk", flat=True))
     lock_invoices(keys)
-    lines = Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")
+    lines = lock_rows(Line.objects.filter(pk__in=line_ids))
     found: dict[int, list[Invoice]] = {line.pk: [] for line in lines}
     for invoice in (
         due.filter(pk__in=keys).annotate(line_id=F("subscription__line_id")).order_by("due_on", "pk")
@@ -127,8 +128,8 @@ def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
     """Resumes the invoice's line if it was suspended because it was not paid, and nothing is owed on it any
     more that has reached the limit, or that it was suspended for.
 
-    To be called when something was paid or credited, in the same transaction and before a wallet is locked:
-    lines are locked before wallets.
+    To be called when something was paid or credited, in the same transaction and before a wallet is locked
+    (telcox/common/database/locking.py).
     """
     unpaid = {"suspensions__is_open": True, "suspensions__reason": SuspensionReason.NON_PAYMENT}
     held = Line.objects.filter(subscriptions__invoices=invoice.pk, **unpaid).first()

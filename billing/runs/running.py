@@ -1,8 +1,4 @@
-"""A run's course: it is started, billed chunk by chunk, stopped, resumed, and done.
-
-Locks are taken in this order: the run, its chunks, periods, wallets, the series. Whoever bills a chunk does
-not lock the run, which all of them would wait for.
-"""
+"""A run's course: it is started, billed chunk by chunk, stopped, resumed, and done."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -23,6 +19,7 @@ from billing.runs.figures import figures_of
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import local_date, midnight
 from telcox.common.database.batches import in_chunks
+from telcox.common.database.locking import lock_row, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
 
@@ -96,7 +93,7 @@ def start_if_due(*, at: datetime) -> BillingRun | None:
 def _start(period: str, at: datetime, by: str) -> BillingRun:
     periods = periods_of(period, at=at)
     BillingRun.objects.get_or_create(period=period)
-    run = BillingRun.objects.select_for_update().get(period=period)
+    [run] = lock_rows(BillingRun.objects.filter(period=period))
     if is_under_way(run):
         raise _under_way(run)
     return _set_going(run, periods, at, by)
@@ -151,11 +148,10 @@ def bill_chunk(*, chunk_id: int) -> BillingChunk | None:
 
 @transaction.atomic
 def _bill(chunk_id: int) -> BillingChunk | None:
-    # Their usual order is by run, whose row would be locked as well.
-    free = BillingChunk.objects.order_by("pk").select_for_update(skip_locked=True)
-    chunk = free.filter(pk=chunk_id, done_at=None).first()
-    if chunk is None:
+    free = lock_rows(BillingChunk.objects.filter(pk=chunk_id, done_at=None), skip_locked=True)
+    if not free:
         return None
+    [chunk] = free
     run = BillingRun.objects.get(pk=chunk.run_id)
     if run.state != RunState.RUNNING:
         return None
@@ -184,10 +180,10 @@ def _set_going(run: BillingRun, periods: SubscriptionQuerySet, at: datetime, by:
 
 
 def _locked(period: str) -> BillingRun:
-    run = BillingRun.objects.select_for_update().filter(period=period).first()
-    if run is None or run.state == RunState.NEW:
+    found = lock_rows(BillingRun.objects.filter(period=period))
+    if not found or found[0].state == RunState.NEW:
         raise DomainError(_("The billing run was never started"), reason="run_not_started")
-    return run
+    return found[0]
 
 
 def _come_forward(run_id: int) -> None:
@@ -202,7 +198,7 @@ def _finish(run_id: int) -> None:
     if of_it.exists():
         return
     with transaction.atomic():
-        run = BillingRun.objects.select_for_update().get(pk=run_id)
+        run = lock_row(BillingRun, run_id)
         if run.state == RunState.RUNNING and not of_it.exists():
             run.state, run.finished_at = RunState.DONE, timezone.now()
             run.save(update_fields=["state", "finished_at"])

@@ -21,6 +21,7 @@ from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.database.bulk import bulk_insert
+from telcox.common.database.locking import lock_keys, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from usage import broadcast
@@ -98,7 +99,7 @@ def lines_ending(at: datetime) -> QuerySet[Subscription]:
 
 
 def _lock(line_ids: Sequence[int]) -> dict[int, Line]:
-    return {line.pk: line for line in Line.objects.select_for_update().filter(pk__in=line_ids).order_by("pk")}
+    return {line.pk: line for line in lock_rows(Line.objects.filter(pk__in=line_ids))}
 
 
 @transaction.atomic
@@ -201,8 +202,10 @@ def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[
     it was noted now. From here on the wallets are locked."""
     if not bills:
         return set(), []
-    wallets = Wallet.objects.select_for_update().filter(line__in=[bill.period.line_id for bill in bills])
-    money = dict(wallets.order_by("pk").values_list("line_id", "balance_usd"))
+    # A period that is being billed may be about to get something back from its wallet.
+    lock_keys(Subscription.objects.filter(pk__in=[bill.period.renewed_from_id for bill in bills]))
+    wallets = lock_rows(Wallet.objects.filter(line__in=[bill.period.line_id for bill in bills]))
+    money = {wallet.line_id: wallet.balance_usd for wallet in wallets}
     short = [bill.period for bill in bills if bill.rated.total > money.get(bill.period.line_id, 0)]
     ended = [period.renewed_from for period in short if period.renewed_from]
     noted = _lapsed(ended)

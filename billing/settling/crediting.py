@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document, save_draft
 from billing.invoicing.issuing import issue_documents
-from billing.invoicing.late_use import release_late_use
+from billing.invoicing.late_use import lock_with_earlier, release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
@@ -95,7 +95,7 @@ def credit_invoice(
     lines and amounts that cannot be; DomainError if the document is a draft, a credit note or void, if less
     is left of a line, if a part is to be billed again, or if there is no wallet for what was paid.
     """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    invoice = lock_with_earlier(invoice)
     _require_creditable(invoice)
     if invoice.subscription:
         lock_line(invoice.subscription.line)  # before its wallet: the line may be resumed in the end

@@ -11,6 +11,7 @@ from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
+from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 from telcox.common.money import amount_refusal
 
@@ -42,7 +43,7 @@ def receive_payment(
     amount that cannot be; DomainError if the reference names another payment, nothing is owed, or there is
     more than is owed and no wallet for the rest.
     """
-    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    invoice = lock_row(Invoice, invoice.pk)
     if refusal := amount_refusal(amount):
         raise refusal
     if before := Payment.objects.filter(reference=reference).first():
@@ -94,7 +95,7 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
     Raises DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
     that back), or if the wallet is short.
     """
-    invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
+    invoice = lock_row(Invoice, payment.invoice_id)
     if payment.reverses_id:
         raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
     if payment.is_wallets:

@@ -132,7 +132,7 @@ class TestRunning:
     def test_each_transaction_is_a_step_and_their_sum_is_the_run(self, sold: Line) -> None:
         due = work_due(at=moment("2026-12-01"))
         steps = list(day_run(at=moment("2026-12-01")))
-        assert steps == [DayRun(begun=1), DayRun(invoices=1, total=D("23.00"))]
+        assert steps == [DayRun(begun=1), DayRun(invoices=1, total=D("34.50"))]
         assert sum(steps, DayRun()).done() == due
 
     def test_run_twice_it_does_nothing_more(self, sold: Line) -> None:

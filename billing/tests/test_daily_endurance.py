@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ from customers.models import Customer, Line, LineEvent, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
 from telcox.testing.databases import manage, manage_and_kill
+from telcox.testing.rows import Contents
 from telcox.testing.threads import in_threads
 
 LINES = 200
 BEGIN, AT = moment("2026-09-01 12:00"), moment("2026-12-10")
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 
 @transaction.atomic
@@ -65,15 +67,24 @@ def assert_numbers_have_no_gap() -> None:
     assert InvoiceSeries.objects.get(prefix="001-001").last_number == len(numbers)
 
 
-def test_killed_again_and_again_it_comes_to_the_same(database: dict[str, str]) -> None:
+def test_killed_again_and_again_it_comes_to_the_same(
+    database: dict[str, str], django_db_setup: Contents
+) -> None:
     an_operator()
     run_day(at=AT)
     undisturbed = outcome()
-    call_command("flush", interactive=False, verbosity=0)
+    django_db_setup.flush()
     an_operator()
     command = ("run_day", "--date", "2026-12-09", "--ahead")
     chosen = random.Random(7)
-    killed = sum(manage_and_kill(database, *command, after=1 + 2 * chosen.random()) for _ in range(8))
+
+    def are_issued(enough: int) -> bool:
+        return Invoice.objects.count() >= enough
+
+    killed = 0
+    for _ in range(8):
+        enough = Invoice.objects.count() + chosen.randint(1, 60)
+        killed += manage_and_kill(database, *command, when=partial(are_issued, enough))
     assert killed
     with ThreadPoolExecutor() as both:
         list(both.map(lambda _: manage(database, *command), range(2)))

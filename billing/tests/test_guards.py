@@ -136,6 +136,7 @@ def test_triggers_of_another_version_are_replaced_and_others_left_alone() -> Non
             cursor.execute("DROP TRIGGER frozen_billing_payment_delete_0")
 
 
+@pytest.mark.processes
 def test_tables_are_altered_to_and_fro_and_the_triggers_are_there_again(
     tmp_path: Path, django_db_blocker: Any
 ) -> None:
@@ -162,6 +163,7 @@ def without_triggers(transactional_db: Any, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.mariadb
+@pytest.mark.processes
 def test_where_the_server_refuses_triggers_migrate_says_so_and_goes_on(without_triggers: str) -> None:
     def run(*arguments: str) -> str:
         done = subprocess.run(

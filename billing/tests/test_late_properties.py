@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from billing.rating import LateCharge, LateUse, RatedLine, RatingInputs, Used
 from billing.rating.late_charges import charged_late, price_difference
 from billing.tests.late import billed_by, with_use
-from billing.tests.test_rating_properties import bills, both, limited, unlimited, uses
+from billing.tests.test_rating_properties import OVERAGE, amounts, bills, both, limited, unlimited, uses
 from telcox.common.money import cents
 
 pytestmark = pytest.mark.once
@@ -81,10 +81,18 @@ def test_of_two_periods_on_the_next_bill(
 def test_at_the_spend_limit_too_nothing_is_given_back_or_charged_beyond_it(
     bill: RatingInputs, later: list[Used]
 ) -> None:
-    for turn in charged_in_turn(bill, later)[1:]:
+    _on_time, *turns = charged_in_turn(bill, later)
+    for turn in turns:
         for charge in turn:
             assert 0 <= charge.discount <= charge.amount == cents(charge.amount)
             assert charge.quantity >= 0
+    # Packs and overage together, late or not, cost no more than the limit.
+    billed = bill.rate()
+    room = max((bill.changes.spend_limit or Decimal(0)) - amounts(billed, "PACK"), Decimal(0))
+    overage = amounts(billed, *OVERAGE) + sum(
+        charge.amount for turn in turns for charge in turn if charge.unit in OVERAGE
+    )
+    assert overage <= room
     again = all_used(bill, later).rate()
     first = charged_late(again, billed_by(bill.rate().lines))
     assert net([*first]) <= max(Decimal(0), price_difference(again, billed_by(bill.rate().lines)))

@@ -14,11 +14,11 @@ from billing.invoicing import parking
 from billing.invoicing.closing import bill_periods
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
-from billing.invoicing.late_use import release_late_use
 from billing.models import Invoice, InvoiceLine, Wallet
 from billing.rating.late_use import late_use
 from billing.sales.renewal import renew_due_lines
 from billing.sales.services import activate_subscription, change_plan, terminate_line
+from billing.settling.crediting import credit_invoice
 from billing.tests.conftest import moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
@@ -235,10 +235,8 @@ def test_a_draft_that_is_discarded_leaves_it_to_the_next(sold: Line) -> None:
 
 
 def take_back(invoice: Invoice) -> None:
-    """As a credit note over all of it does."""
-    Invoice.objects.filter(pk=invoice.pk).update(in_force=None)
-    Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
-    release_late_use(invoice)
+    """All of it, and its period is billed anew."""
+    credit_invoice(invoice=invoice, why="Wrong", at=SECOND, bill_again=True)
 
 
 def test_an_invoice_that_is_taken_back_leaves_it_to_the_next(sold: Line) -> None:
@@ -246,7 +244,7 @@ def test_an_invoice_that_is_taken_back_leaves_it_to_the_next(sold: Line) -> None
     use(sold, 31, of=NOVEMBER, at=DECEMBER)
     run_day(at=SECOND)
     first, second = (Invoice.objects.get(subscription=period(sold, sequence)) for sequence in (1, 2))
-    assert refusal(lambda: release_late_use(first)) == "late_use_charged"
+    assert refusal(lambda: take_back(first)) == "late_use_charged"
     take_back(second)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
@@ -349,7 +347,7 @@ def test_two_periods_billed_at_the_same_time_have_it_once(committed: None, line:
         use(each, 31, of=NOVEMBER, at=DECEMBER)
     for _ in renew_due_lines(at=THIRD):
         pass
-    start = Barrier(2, timeout=20)
+    start = Barrier(2, timeout=60)
 
     def bill(sequence: int) -> None:
         waiting = Subscription.objects.to_bill().ended(THIRD).filter(sequence=sequence)

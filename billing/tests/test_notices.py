@@ -247,7 +247,7 @@ def test_without_the_claim_a_notice_is_sent_twice(
 
     def unclaimed(channel: Channel, until: float) -> Iterator[Notice]:
         if waiting := list(Notice.objects.filter(state=NoticeState.WAITING, channel=channel)):
-            together.wait(timeout=10)
+            together.wait(timeout=60)
             with guard:
                 yield from waiting
 

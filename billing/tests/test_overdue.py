@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from billing.daily import DayRun, run_day, work_due
-from billing.invoicing.steps import record_step
 from billing.models import Channel, Invoice, InvoiceStatus, Notice, NoticeKind, NoticeState
 from billing.overdue import suspending
 from billing.overdue.ladder import parse_ladder
 from billing.overdue.reminding import make_reminders, remind_by_hand
-from billing.overdue.suspending import resume_if_paid_up, suspend_overdue_lines
+from billing.overdue.suspending import suspend_overdue_lines
 from billing.sales.services import activate_subscription
+from billing.settling.crediting import credit_invoice
+from billing.settling.paying import reverse_payment
 from billing.tests.conftest import fresh, moment, refusal
 from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
@@ -218,15 +219,13 @@ class TestSuspending:
         assert young.outstanding == Decimal("115.00")
 
     def test_a_credit_note_over_all_of_it_resumes_it(self, suspended: Line, invoice: Invoice) -> None:
-        Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.VOID)
-        resume_if_paid_up(invoice=invoice, at=days_later(33), by="ana")
+        credit_invoice(invoice=invoice, why="Wrong plan", at=days_later(33), by="ana")
         assert fresh(suspended).status == LineStatus.ACTIVE
 
     def test_a_payment_that_is_taken_back_suspends_it_again(self, suspended: Line, invoice: Invoice) -> None:
-        pay(invoice, days_later(31))
-        invoice.status = InvoiceStatus.ISSUED
-        invoice.save(update_fields=["status"])
-        record_step(invoice, InvoiceStatus.PAID, at=days_later(32))
+        payment = pay(invoice, days_later(31))
+        assert fresh(suspended).status == LineStatus.ACTIVE
+        reverse_payment(payment=payment, why="No funds", at=days_later(32))
         assert run_day(at=days_later(32)).suspended == 1
         assert run_day(at=days_later(33)).suspended == 0
 

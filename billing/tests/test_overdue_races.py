@@ -34,7 +34,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets two who call a function both have come that far, before either does it."""
 
     def arrange(module: Any, name: str, done: Callable[..., Any]) -> None:
-        both = Barrier(2, timeout=20)
+        both = Barrier(2, timeout=60)
 
         def wait(*given: Any, **named: Any) -> Any:
             both.wait()
@@ -57,10 +57,12 @@ def test_two_days_runs_at_once_remind_once(line: Line, together: Callable[..., N
 
 
 def test_without_the_lock_only_the_constraint_would_keep_them_from_it(
-    line: Line, together: Callable[..., None]
+    line: Line, together: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill(line)
-    together(reminding, "lock_invoices", lambda keys: None)
+    monkeypatch.setattr(reminding, "lock_invoices", lambda keys: None)
+    # Both have read of which invoices nothing was said, before either says it.
+    together(reminding, "bulk_insert", reminding.bulk_insert)
     with pytest.raises(IntegrityError):
         twice_at_once(10)
     assert Notice.objects.count() == 2
@@ -102,7 +104,7 @@ class TestTheLastTwoInvoices:
     def test_without_the_lines_lock_each_would_see_the_other_unpaid(
         self, both: list[Invoice], line: Line, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        look, both_have_looked = suspending._still_owed, Barrier(2, timeout=20)
+        look, both_have_looked = suspending._still_owed, Barrier(2, timeout=60)
 
         def look_together(*given: Any) -> bool:
             owed = look(*given)

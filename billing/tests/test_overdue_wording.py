@@ -105,6 +105,7 @@ class TestSettings:
         with pytest.raises(ImproperlyConfigured, match="SUSPEND_AFTER_DAYS"):
             suspension_limit(days)
 
+    @pytest.mark.processes
     def test_they_come_from_the_environment(self) -> None:
         code = "from django.conf import settings as s; print(s.REMINDER_LADDER[0].days, s.SUSPEND_AFTER_DAYS)"
         env = {"REMINDER_LADDER": "7:sms", "SUSPEND_AFTER_DAYS": "45"}

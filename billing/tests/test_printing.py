@@ -217,6 +217,7 @@ class TestKeeping:
         typesetting._compiler.cache_clear()
         assert document_pdf(invoice) == first
 
+    @pytest.mark.processes
     def test_it_is_the_same_in_another_process(self, printed: Printed) -> None:
         page = printed_page(printed())
         code = (

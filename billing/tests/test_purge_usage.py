@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice
 from customers.models import Subscription
 from telcox.common.calendar import local_date
-from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate, rows
 from usage.ingestion.reports import UsageReport
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
@@ -168,17 +169,27 @@ def two_billed_lines(folder: Path) -> Iterator[dict[str, str]]:
         yield env
 
 
+def events_in(env: dict[str, str]) -> int:
+    return int(rows(env["DATABASE_URL"], "SELECT COUNT(*) FROM usage_usageevent")[0][0])
+
+
 @pytest.mark.mariadb
 @pytest.mark.django_db
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
+@pytest.mark.processes
 def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: Path) -> None:
     """kill -9 in the middle of its work, again and again; then once undisturbed."""
     chosen = random.Random(4)
     with two_billed_lines(tmp_path) as env:
         command = ["purge_usage", f"--before={latest()}"]
         left = [24_005]
+
+        def are_left(enough: int) -> bool:
+            return events_in(env) <= enough
+
         for _ in range(5):
-            manage_and_kill(env, *command, "--chunk=10", after=1.2 + chosen.random())
+            enough = events_in(env) - chosen.randint(1, 2_000)
+            manage_and_kill(env, *command, "--chunk=10", when=partial(are_left, enough))
             left.append(int(manage(env, "shell", "--verbosity=0", "-c", LEFT).split()[0]))
             assert (
                 manage(env, "verify_usage")

@@ -146,6 +146,7 @@ sys.stdout.buffer.write(json.encode([bill.rate() for bill in bills]))
 
 
 @pytest.mark.parametrize("zone", ["America/Guayaquil", "Pacific/Kiritimati", "Pacific/Midway"])
+@pytest.mark.processes
 def test_the_machines_time_zone_does_not_matter(zone: str) -> None:
     bills = [case.inputs for case in CASES]
     elsewhere = subprocess.run(

@@ -35,7 +35,12 @@ MONTHS = 2 + ROUNDS // 2
 # More than a run takes on a busy machine.
 PATIENCE = 180.0
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(600 + 60 * ROUNDS)]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.mariadb,
+    pytest.mark.redis,
+    pytest.mark.timeout(600 + 60 * ROUNDS),
+]
 
 AN_OPERATOR = "from billing.tests.months import an_operator; an_operator(lines={lines}, months_each={months})"
 UNDISTURBED = "from billing.tests.months import bill_undisturbed; bill_undisturbed({months})"

@@ -82,6 +82,7 @@ def test_billed_in_eight_places_at_once_each_period_has_one_invoice(lines: None)
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.processes
 def test_of_two_commands_at_once_one_runs_and_the_other_is_told() -> None:
     an_operator(lines=50, months_each=1)
     Subscription.objects.update(discounts=[])  # none is broken

@@ -127,6 +127,7 @@ class TestRenewing:
             call_command("loaddata", "catalogue", "customers", "groups", "invoices", verbosity=0)
         assert list(Subscription.objects.order_by("pk").values()) == before
 
+    @pytest.mark.usefixtures("clock_at_now")
     def test_the_command_renews_as_of_now(self, seeded: None, capsys: pytest.CaptureFixture[str]) -> None:
         now = timezone.now()
         Subscription.objects.update(

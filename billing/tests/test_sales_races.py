@@ -41,7 +41,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """Sends orders at once; each has read the line before any is carried out."""
 
     def send(*orders: tuple[str, dict[str, Any]]) -> list[Any]:
-        all_have_read = Barrier(len(orders), timeout=20)
+        all_have_read = Barrier(len(orders), timeout=60)
 
         def held_back(order: Callable[..., Any]) -> Callable[..., Any]:
             def wait(**given: Any) -> Any:

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
+from billing.rating.facts import TaxRates
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
@@ -80,9 +81,7 @@ class TestDrafting:
         ("day", "rate"), [(date(2024, 3, 31), "0.12"), (date(2024, 4, 1), "0.15"), (date(2026, 1, 1), "0.15")]
     )
     def test_iva_is_15_percent_from_april_2024(self, seeded: None, day: date, rate: str) -> None:
-        tax_rate = TaxRate.objects.valid_on(day).first()
-        assert tax_rate is not None
-        assert tax_rate.rate == D(rate)
+        assert TaxRates().on(day) == D(rate)
 
 
 @pytest.mark.django_db

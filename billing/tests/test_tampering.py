@@ -270,6 +270,20 @@ def test_the_first_that_is_wrong_is_named_and_the_others_counted(
     assert "HIST: 3 documents proved" in told
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_history_without_its_beginning_is_found(note: Invoice) -> None:
+    """Only documents without an issuer may have one: they can be older than histories."""
+    invoice = note.corrects
+    assert invoice
+    assert invoice.issuer_id
+    steps = InvoiceEvent.objects.filter(invoice=invoice).order_by("pk")
+    assert len(steps) > 1
+    with tampering():
+        steps[0].delete()
+    [fault] = faults()
+    assert fault.endswith(f"it is {invoice.status}, by its history {invoice.status}")
+
+
 def test_there_is_no_proof_of_a_series_that_is_not_there(db: None) -> None:
     with pytest.raises(CommandError, match="unknown series: 009-009"):
         call_command("verify_invoices", "--series", "009-009")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from billing.models import EntryKind, Wallet, WalletEntry
 from customers.models import Line
 from telcox.common.database.bulk import chunks
+from telcox.common.database.locking import lock_keys, lock_rows
 from telcox.common.database.prepared import PreparedQuery
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, NotFound
@@ -144,7 +145,7 @@ def _locked_accounts(line_ids: set[int]) -> dict[int, _Account]:
     last = WalletEntry.objects.filter(wallet=OuterRef("pk")).newest_first()
     for chunk in chunks(sorted(wallet_ids.values())):
         of_these = Wallet.objects.filter(pk__in=chunk)
-        wallets = {wallet.pk: wallet for wallet in of_these.select_for_update().order_by("pk")}
+        wallets = {wallet.pk: wallet for wallet in lock_rows(of_these)}
         rows = of_these.order_by().values_list(
             "pk",
             "line__prepaid",
@@ -179,11 +180,9 @@ def _make_wallets(line_ids: Sequence[int]) -> None:
     """Under the lines' locks, which whoever else makes one of these wallets waits for: its row refers to the
     line's."""
     for chunk in chunks(line_ids):
-        there = set(
-            Line.objects.select_for_update().filter(pk__in=chunk).order_by("pk").values_list("pk", flat=True)
-        )
+        there = lock_keys(Line.objects.filter(pk__in=chunk))
         Wallet.objects.bulk_create(
-            Wallet(line_id=line_id) for line_id in sorted(there - _wallet_ids(there).keys())
+            Wallet(line_id=line_id) for line_id in sorted(set(there) - _wallet_ids(there).keys())
         )
 
 

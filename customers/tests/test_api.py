@@ -163,6 +163,7 @@ def test_what_is_no_phone_number_is_said_to_be_none(
     assert answer.json()["errors"][0]["loc"] == ["path", "phone_number"]
 
 
+@pytest.mark.processes
 def test_the_standin_runs_as_a_command_and_stops_when_told() -> None:
     port = free_port()
     command = [str(ROOT / ".venv/bin/python"), "manage.py", "run_bss_standin", "--port", str(port)]

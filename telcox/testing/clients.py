@@ -5,11 +5,12 @@ import json
 import os
 import socket
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from websockets.sync.client import ClientConnection, connect
 
-from telcox.testing.processes import LOOPBACK
+from telcox.testing.processes import LOOPBACK, wait_until
 
 
 class Answer(NamedTuple):
@@ -26,7 +27,7 @@ def ask(
     *,
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
-    seconds: float = 30,
+    seconds: float = 60,
 ) -> Answer:
     connection = HTTPConnection(LOOPBACK, port, timeout=seconds)
     try:
@@ -50,10 +51,30 @@ def post_json(port: int, path: str, document: Any, **headers: str) -> Answer:
     )
 
 
+def wait_until_read(connection: socket.socket) -> None:
+    """Until the process at the other end, on this machine, has accepted the connection and read all that was
+    sent: for what it is to have before something else happens."""
+    wait_until(lambda: _is_read(connection), 60, "what was sent is read")
+
+
+def _is_read(connection: socket.socket) -> bool:
+    """By the kernel's table of connections: the other end's belongs to a process, and nothing waits in it."""
+    here, there = (f"{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername()))
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _state, queues, *_others = fields = line.split()
+        if (local.partition(":")[2], remote.partition(":")[2]) == (there, here):
+            return fields[9] != "0" and queues.endswith(":00000000")
+    return False
+
+
 def watch(port: int, query: str, *, path: str = "/ws/usage", **headers: str) -> ClientConnection:
     """An open socket of the live feed; `recv()` reads its next frame."""
     return connect(
-        f"ws://{LOOPBACK}:{port}{path}?{query}", additional_headers=headers, open_timeout=20, proxy=None
+        f"ws://{LOOPBACK}:{port}{path}?{query}",
+        additional_headers=headers,
+        open_timeout=60,
+        ping_interval=None,  # a server that is slow to answer is no failure
+        proxy=None,
     )
 
 
@@ -62,10 +83,16 @@ def watch_with_small_buffer(port: int, query: str) -> ClientConnection:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect((LOOPBACK, port))
-    return connect(f"ws://{LOOPBACK}:{port}/ws/usage?{query}", sock=connection, max_queue=1, proxy=None)
+    return connect(
+        f"ws://{LOOPBACK}:{port}/ws/usage?{query}",
+        sock=connection,
+        max_queue=1,
+        ping_interval=None,
+        proxy=None,
+    )
 
 
-def next_frame(connection: ClientConnection, seconds: float = 20) -> Any:
+def next_frame(connection: ClientConnection, seconds: float = 60) -> Any:
     return json.loads(connection.recv(timeout=seconds))
 
 
@@ -74,7 +101,7 @@ class RawSocket:
     frames it is told, broken ones too."""
 
     def __init__(self, port: int, query: str, *, connection: socket.socket | None = None) -> None:
-        self.connection = connection or socket.create_connection((LOOPBACK, port), timeout=20)
+        self.connection = connection or socket.create_connection((LOOPBACK, port), timeout=60)
         key = base64.b64encode(os.urandom(16)).decode()
         self.connection.sendall(
             f"GET /ws/usage?{query} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nUpgrade: websocket\r\n"

@@ -190,8 +190,8 @@ def manage(env: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def manage_and_kill(env: Mapping[str, str], *arguments: str, after: float) -> bool:
-    """`kill -9` of `manage.py` so many seconds after it was started; whether it was still running then."""
+def manage_and_kill(env: Mapping[str, str], *arguments: str, when: Callable[[], object]) -> bool:
+    """`kill -9` of `manage.py` as soon as `when` is true; whether it was still running then."""
     run = subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -199,7 +199,8 @@ def manage_and_kill(env: Mapping[str, str], *arguments: str, after: float) -> bo
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(after)
+    while run.poll() is None and not when():
+        time.sleep(0.01)
     running = run.poll() is None
     run.kill()
     run.wait()

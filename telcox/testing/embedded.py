@@ -83,7 +83,7 @@ def serve(folder: Path, **settings: str) -> Iterator[Embedded]:
         yield it
 
 
-def frames_of(connection: ClientConnection, seconds: float) -> Iterator[Any]:
+def frames_until_quiet(connection: ClientConnection, seconds: float) -> Iterator[Any]:
     """What comes until nothing came for so long."""
     while True:
         try:

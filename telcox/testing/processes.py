@@ -6,6 +6,7 @@ Standard library only: `bin/with-servers` uses it before there is a virtual envi
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -42,11 +43,17 @@ def interrupt_on_signals() -> None:
         signal.signal(each, interrupt)
 
 
+# Where Linux takes none from for connections of its own: nobody else gets the port before we listen on it.
+_PORTS = range(10_000, 32_768)
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on just now."""
-    with socket.socket() as sock:
-        sock.bind((LOOPBACK, 0))
-        return int(sock.getsockname()[1])
+    while True:
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind((LOOPBACK, port))
+            return port
 
 
 def port_answers(port: int) -> bool:
@@ -64,7 +71,7 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.02)
 
 
-def wait_for_port(port: int, seconds: float = 20) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     wait_until(lambda: port_answers(port), seconds, f"An answer on port {port}")
 
 
@@ -151,7 +158,7 @@ class Process:
         """Overridden: does it answer?"""
         return True
 
-    def _wait_until_ready(self, seconds: float = 60) -> None:
+    def _wait_until_ready(self, seconds: float = 180) -> None:
         wait_until(lambda: not self.running or self.is_ready(), seconds, f"{self.name} ready")
         if not self.running:
             raise ProcessFailed(

@@ -19,6 +19,8 @@ from telcox.testing.processes import ROOT, wait_until
 from telcox.testing.servers import Redis
 from telcox.testing.stack import Background, production_env
 
+pytestmark = pytest.mark.processes
+
 with_servers = [pytest.mark.mariadb, pytest.mark.redis]
 
 # More than any of this takes on a busy machine.

@@ -41,7 +41,7 @@ from usage.models import UsageDay, UsageEvent
 from usage.services import record_usage, take_usage
 from usage.vocabulary import Category
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock_at_now")]
 
 MODELS = [
     model for model in admin.site._registry if model._meta.app_label in ("customers", "usage", "billing")

@@ -17,6 +17,8 @@ from telcox.testing.databases import fill_demo, fresh_database, manage
 from telcox.testing.processes import LOOPBACK
 from telcox.testing.stack import Served, production_env
 
+pytestmark = pytest.mark.processes
+
 JESUS = "0969786985"
 EVENT = {"phone_number": JESUS, "category": "SOCIAL", "bytes": 1}
 PATH = "/api/dev/usage-event"

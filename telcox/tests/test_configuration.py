@@ -15,6 +15,8 @@ import yaml
 from telcox.testing.image import is_shipped
 from telcox.testing.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}

@@ -14,6 +14,8 @@ import pytest
 from telcox.testing.image import files_of_project, is_shipped
 from telcox.testing.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 OURS = {"telcox", "customers", "usage", "billing", "benchmarks", "conftest"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 

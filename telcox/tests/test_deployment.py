@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import yaml
 from django.conf import settings
 
-from telcox.testing.processes import ROOT, free_port, port_answers, wait_until
-from telcox.testing.servers import program
+from telcox.testing.processes import ROOT
 
 pytestmark = pytest.mark.once
 
@@ -99,28 +97,6 @@ def test_the_proxy_writes_in_its_volume_only() -> None:
     assert f"{folder}/nginx.conf" in proxy["command"]
 
 
-@pytest.mark.redis
-def test_redis_lets_nobody_in_without_its_password(tmp_path: Path) -> None:
-    shell, option, script = SERVICES["redis"]["command"]
-    port, password = free_port(), "letters0and0digits"
-    redis_server = program("redis-server", "redis-server")
-    process = subprocess.Popen(
-        [shell, option, script.replace("$$", "$").replace(" - ", f" - --port {port} --bind 127.0.0.1 ", 1)],
-        cwd=tmp_path,
-        env={"PATH": f"{Path(redis_server).parent}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: port_answers(port), 30, "redis-server answers")
-        assert redis.Redis(port=port, password=password).ping()
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=port).ping()
-        assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
-
-
 def test_every_variable_without_a_default_is_explained_in_the_example() -> None:
     needed = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
     explained = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -132,6 +108,7 @@ def test_the_proxy_is_given_every_name_its_template_asks_for() -> None:
     assert asked - set(SERVICES["proxy"]["environment"]) == set()
 
 
+@pytest.mark.processes
 def test_every_target_of_the_makefile_is_in_its_help() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets
@@ -144,6 +121,7 @@ def test_every_target_of_the_makefile_is_in_its_help() -> None:
 @pytest.mark.parametrize(
     "script", [*sorted((ROOT / "bin").iterdir()), ROOT / ".ci" / "run"], ids=lambda path: path.name
 )
+@pytest.mark.processes
 def test_every_script_can_be_run(script: Path) -> None:
     assert is_executable(script)
     if script.read_text().startswith("#!/usr/bin/env bash"):

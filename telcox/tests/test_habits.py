@@ -8,6 +8,8 @@ from django.apps import apps
 from django.core import serializers
 from django.core.management import call_command, get_commands
 
+from telcox.testing.rows import all_rows
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -44,10 +46,15 @@ def test_every_command_of_ours_is_in_this_list() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("seeded")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs_twice(command: str) -> None:
+def test_every_command_runs_twice_and_the_second_time_changes_nothing(command: str) -> None:
     call_command(command, *COMMANDS[command])
+    before = all_rows()
     call_command(command, *COMMANDS[command])
+    # A billing run says when it was last at work.
+    changed = {name for name, table in all_rows().items() if table != before[name]}
+    assert changed <= ({"billing_billingrun"} if command == "bill_period" else set())
 
 
 @pytest.mark.django_db

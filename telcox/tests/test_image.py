@@ -13,6 +13,8 @@ import yaml
 from telcox.testing.image import copy_image, files_of_project, is_shipped
 from telcox.testing.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 SHIPPED = set(filter(is_shipped, files_of_project()))
 PACKAGES = ("telcox", "customers", "usage", "billing", "benchmarks")
 

@@ -18,7 +18,7 @@ from telcox.testing.network import Network, Source, network_stack
 from telcox.testing.servers import MariaDB
 from telcox.testing.stack import Stack
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300)]
 
 MIB = 1024 * 1024
 # What docs/performance.md says a `web` process takes at most.
@@ -131,7 +131,7 @@ def test_while_a_transaction_holds_every_counter_senders_are_refused_and_then_se
         crowd.run(8, watch.look)
     assert crowd.answers.keys() == {200, 503}
     assert watch.answers["healthz"] == watch.answers["readyz"] == {200}
-    assert crowd.slowest < 20
+    assert crowd.slowest < 60
     running.batches_are_counted_once(crowd)
 
 

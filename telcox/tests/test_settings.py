@@ -20,6 +20,7 @@ def setting(name: str, **env: str) -> str:
     return manage(env, "shell", "--verbosity=0", "-c", code).strip()
 
 
+@pytest.mark.processes
 def test_production_does_not_start_without_a_secret_key() -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],
@@ -34,6 +35,7 @@ def test_production_does_not_start_without_a_secret_key() -> None:
 
 
 @pytest.mark.parametrize(("env", "is_open"), [({}, "True"), (PRODUCTION, "False")])
+@pytest.mark.processes
 def test_the_api_is_open_in_development_and_closed_in_production(env: dict[str, str], is_open: str) -> None:
     assert setting("API_OPEN", **env) == is_open
 
@@ -45,6 +47,7 @@ def test_the_api_is_open_in_development_and_closed_in_production(env: dict[str, 
         ("redis://127.0.0.1:1/0", "sqlite3", "RedisPubSubChannelLayer"),
     ],
 )
+@pytest.mark.processes
 def test_database_and_channel_layer_follow_their_urls(url: str, engine: str, layer: str) -> None:
     env = {"DATABASE_URL": "sqlite:///x.sqlite3", "REDIS_URL": url}
     assert setting("DATABASES['default']['ENGINE']", **env).endswith(engine)
@@ -59,6 +62,7 @@ def test_database_and_channel_layer_follow_their_urls(url: str, engine: str, lay
         ({"REDIS_URL": "redis://one:1/0", "CELERY_BROKER_URL": "redis://other:3/1"}, "redis://other:3/1"),
     ],
 )
+@pytest.mark.processes
 def test_tasks_go_through_the_first_redis_or_are_done_in_place(env: dict[str, str], broker: str) -> None:
     assert setting("CELERY_BROKER_URL", **env) == broker
     assert setting("CELERY_TASK_ALWAYS_EAGER", **env) == str(not broker)

@@ -9,7 +9,7 @@ import pytest
 from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis]
+pytestmark = [pytest.mark.processes, pytest.mark.mariadb, pytest.mark.redis]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -15,14 +14,17 @@ from typing import Any, Literal
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from telcox.testing.clients import RawSocket, ask, closing, next_frame, watch
+from telcox.testing.clients import RawSocket, ask, closing, next_frame, wait_until_read, watch
 from telcox.testing.databases import manage
 from telcox.testing.embedded import JESUS, demo_env
 from telcox.testing.processes import LOOPBACK, port_answers, wait_until
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.processes
+
 CLOSE, SERVICE_RESTART = 8, 1012
-PROMPT = 3.0
+# Whatever ends within a minute has not waited for what would take it STOP seconds; else it hangs.
+PROMPT, STOP = 60.0, 300.0
 
 Start = Callable[..., Served]
 
@@ -40,7 +42,7 @@ def start(env: dict[str, str]) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(kind: Literal["web", "live"] = "live", **settings: str) -> Served:
-            return stack.enter_context(Served(kind, {**env, **settings}))
+            return stack.enter_context(Served(kind, {**env, "LIVE_STOP_SECONDS": str(STOP), **settings}))
 
         yield start
 
@@ -65,6 +67,10 @@ class Upload:
     def finish(self) -> None:
         self.connection.send(self._end)
 
+    def wait_until_read(self) -> None:
+        """Until the server has taken in what was sent."""
+        wait_until_read(self.connection.sock)
+
     def answer(self) -> tuple[int, dict[str, Any]]:
         response = self.connection.getresponse()
         return response.status, json.loads(response.read())
@@ -87,10 +93,10 @@ def test_a_batch_on_its_way_is_counted_and_answered_and_nothing_new_is_let_in(
     server = start(kind)
     source = f"{kind} {sent}"
     upload = Upload(server, 10_000, source)
-    time.sleep(0.3)  # the server has read what was sent
+    upload.wait_until_read()
     if sent == "all":
         upload.finish()
-        time.sleep(0.1)
+        upload.wait_until_read()
     stop(server)
     wait_until(lambda: not port_answers(server.port), PROMPT, "nobody is let in any more")
     if sent == "nearly all":
@@ -109,7 +115,7 @@ def test_every_socket_is_told_to_come_back_and_the_process_ends_promptly(start: 
         next_frame(one)
         stop(server, number)
         with pytest.raises(ConnectionClosed) as closed:
-            one.recv(timeout=10)
+            one.recv(timeout=PROMPT)
         assert closed.value.rcvd
         assert closed.value.rcvd.code == SERVICE_RESTART
         assert 1 <= json.loads(closed.value.rcvd.reason)["retry_after"] <= 15
@@ -128,28 +134,25 @@ def test_thousands_of_sockets_are_told_and_spread_though_none_answers(start: Sta
         ]
         for each in opened:
             each.next_frame()
-        begun = time.monotonic()
         stop(server)
         last = [each.last_frames()[-1] for each in opened]
-        assert server.wait(10) == 0
-        took = time.monotonic() - begun
+        assert server.wait(PROMPT) == 0
     assert {(opcode, closing(payload)[0]) for opcode, payload in last} == {(CLOSE, SERVICE_RESTART)}
     hints = [json.loads(closing(payload)[1])["retry_after"] for _, payload in last]
     busiest = max(hints.count(hint) for hint in set(hints))
     assert busiest < sockets / 50
-    assert took < 8
 
 
 @pytest.mark.once
 def test_who_had_connected_before_is_served_once_more_or_told_to_come_back(start: Start) -> None:
     server = start()
-    kept = HTTPConnection(LOOPBACK, server.port, timeout=20)
+    kept = HTTPConnection(LOOPBACK, server.port, timeout=60)
     kept.request("GET", "/healthz")
     kept.getresponse().read()
-    late = socket.create_connection((LOOPBACK, server.port), timeout=20)
-    time.sleep(0.3)
+    late = socket.create_connection((LOOPBACK, server.port), timeout=60)
+    wait_until_read(late)
     upload = Upload(server, 10, "late")  # keeps it from ending
-    time.sleep(0.3)
+    upload.wait_until_read()
     stop(server)
     wait_until(lambda: not port_answers(server.port), PROMPT, "nobody is let in any more")
     with RawSocket(server.port, f"phone_number={JESUS}", connection=late) as told:
@@ -177,9 +180,9 @@ def test_an_idle_connection_keeps_nobody_waiting(start: Start) -> None:
 def test_what_does_not_end_in_time_is_cut_off_and_the_exit_code_says_so(start: Start) -> None:
     server = start(LIVE_STOP_SECONDS="1")
     unfinished = Upload(server, 10, "never")
-    time.sleep(0.3)
+    unfinished.wait_until_read()
     stop(server)
-    assert server.wait(PROMPT + 1) == 1
+    assert server.wait(PROMPT) == 1
     unfinished.connection.close()
 
 
@@ -188,11 +191,11 @@ def test_what_does_not_end_in_time_is_cut_off_and_the_exit_code_says_so(start: S
 def test_a_second_signal_ends_it_at_once(start: Start, number: int) -> None:
     server = start()
     unfinished = Upload(server, 10, "never")
-    time.sleep(0.3)
+    unfinished.wait_until_read()
     stop(server)
     wait_until(lambda: not port_answers(server.port), PROMPT, "it is stopping")
     stop(server, number)
-    assert server.wait(1) == -number
+    assert server.wait(PROMPT) == -number
     unfinished.connection.close()
 
 
@@ -200,7 +203,5 @@ def test_a_second_signal_ends_it_at_once(start: Start, number: int) -> None:
 def test_a_process_with_nothing_to_do_ends_at_once(start: Start) -> None:
     server = start()
     assert ask(server.port, "GET", "/healthz").status == 200
-    begun = time.monotonic()
     stop(server, signal.SIGINT)
     assert server.wait(PROMPT) == 0
-    assert time.monotonic() - begun < 1.5

@@ -30,7 +30,12 @@ ROUNDS = int(os.environ.get("ENDURE_ROUNDS", 5))
 SECONDS = float(os.environ.get("ENDURE_SECONDS", 5))
 SEED = int(os.environ.get("ENDURE_SEED", 0)) or secrets.randbelow(10**9)
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.redis, pytest.mark.timeout(300 + 10 * ROUNDS + 5 * SECONDS)]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.mariadb,
+    pytest.mark.redis,
+    pytest.mark.timeout(300 + 10 * ROUNDS + 5 * SECONDS),
+]
 
 
 class Running:

@@ -5,13 +5,14 @@ import io
 import random
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate
+from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate, rows
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import find_differences
 
@@ -159,11 +160,12 @@ def test_options_are_checked(tmp_path: Path, option: list[str]) -> None:
 
 
 @pytest.mark.mariadb
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
+@pytest.mark.processes
 def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: Path) -> None:
     """kill -9 in the middle of its work, again and again; then once undisturbed."""
     chosen = random.Random(3)
-    rows = [
+    records = [
         record(
             number,
             phone_number=chosen.choice(["0969786985", "0923456789", "0934567890", "0999999999"]),
@@ -172,13 +174,23 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path: 
         )
         for number in range(60_000)
     ]
-    known = sum("0999999999" not in row for row in rows)
-    file = write(tmp_path / "cdr.csv", HEADING, *rows)
+    known = sum("0999999999" not in row for row in records)
+    file = write(tmp_path / "cdr.csv", HEADING, *records)
     with fresh_database(tmp_path) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
         migrate(env)
         manage(env, "loaddata", "--verbosity=0", "catalogue", "customers")
-        killed = sum(manage_and_kill(env, "import_cdr", file, after=1.2 + chosen.random()) for _ in range(8))
+
+        def events() -> int:
+            return int(rows(url, "SELECT COUNT(*) FROM usage_usageevent WHERE source = 'pgw-1'")[0][0])
+
+        def are_counted(enough: int) -> bool:
+            return events() >= enough
+
+        killed = 0
+        for _ in range(8):
+            enough = events() + chosen.randint(1, 6_000)
+            killed += manage_and_kill(env, "import_cdr", file, when=partial(are_counted, enough))
         assert killed >= 4
         assert f"60000 records: 0 counted, {known} already counted" in (
             manage(env, "import_cdr", file) and manage(env, "import_cdr", file)

@@ -12,13 +12,15 @@ from telcox.testing.clients import ask, next_frame, watch, watch_with_small_buff
 from telcox.testing.embedded import BRUNO, CARLA, JESUS, Embedded, serve
 from telcox.testing.processes import wait_until
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def embedded(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: Any, django_db_blocker: Any
 ) -> Iterator[Embedded]:
     with django_db_blocker.unblock():
-        yield from serve(tmp_path_factory.mktemp("live"))
+        yield from serve(tmp_path_factory.mktemp("live"), LIVE_STALLED_SECONDS="300")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_a_reader_that_takes_nothing_is_cut_off(impatient: Embedded) -> None:
         next_frame(stuck)
         for _ in range(400):
             impatient.report()
-        wait_until(lambda: impatient.sockets() == 0, 20, "the stuck reader is cut off")
+        wait_until(lambda: impatient.sockets() == 0, 60, "the stuck reader is cut off")
         with pytest.raises(ConnectionClosedError):  # what was under way, and then no closing handshake
             list(stuck)
     with impatient.watch() as another:
@@ -183,7 +185,7 @@ def test_a_query_that_names_no_line_gets_an_error_frame_and_is_closed(embedded: 
     with watch(embedded.port, query) as socket:
         assert next_frame(socket)["type"] == "error"
         with pytest.raises(ConnectionClosed) as closed_by:
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)
         assert closed_by.value.rcvd is not None
         assert closed_by.value.rcvd.code == 1008
 

@@ -15,7 +15,7 @@ from telcox.testing.clients import RawSocket, client_frame, closing, next_frame
 from telcox.testing.embedded import BRUNO, CARLA, JESUS, Embedded, serve
 from telcox.testing.processes import wait_until
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MESSAGE_MAX = 16 * 1024
@@ -51,7 +51,7 @@ def refusal(socket: ClientConnection) -> tuple[str, int, str]:
     error = next_frame(socket)
     assert error["type"] == "error"
     with pytest.raises(ConnectionClosed) as closed:
-        socket.recv(timeout=10)
+        socket.recv(timeout=60)
     assert closed.value.rcvd
     return error["message"], closed.value.rcvd.code, closed.value.rcvd.reason
 
@@ -71,7 +71,7 @@ def test_one_socket_too_many_on_a_line_is_told_so_and_to_come_back(narrow: Embed
 def test_one_socket_too_many_in_the_process_is_refused_and_one_that_leaves_makes_room(
     narrow: Embedded,
 ) -> None:
-    wait_until(lambda: narrow.sockets() == 0, 10, "the sockets of other tests have gone")
+    wait_until(lambda: narrow.sockets() == 0, 60, "the sockets of other tests have gone")
     with narrow.watch(JESUS) as one, narrow.watch(BRUNO) as other:
         with narrow.watch(CARLA) as third:
             next_frame(one), next_frame(other), next_frame(third)
@@ -79,7 +79,7 @@ def test_one_socket_too_many_in_the_process_is_refused_and_one_that_leaves_makes
                 with narrow.watch(CARLA) as fourth:
                     assert refusal(fourth)[1] == 1013
             assert narrow.sockets() == 3
-        wait_until(lambda: narrow.sockets() == 2, 10, "the one that left is not counted")
+        wait_until(lambda: narrow.sockets() == 2, 60, "the one that left is not counted")
         with narrow.watch(CARLA) as again:
             assert next_frame(again)["type"] == "snapshot"
 
@@ -138,7 +138,7 @@ def test_a_flood_that_reads_nothing_fills_no_memory_and_disturbs_nobody(embedded
         before = memory(pid)
         for _ in range(5):
             with RawSocket(embedded.port, f"phone_number={JESUS}") as socket:
-                socket.connection.settimeout(2)
+                socket.connection.settimeout(5)
                 try:
                     for _ in range(400):
                         socket.connection.sendall(flooding(b"hola", TEXT))
@@ -146,7 +146,7 @@ def test_a_flood_that_reads_nothing_fills_no_memory_and_disturbs_nobody(embedded
                     pass
                 assert embedded.report(CARLA) == next_frame(other)
         assert memory(pid) - before < 8 * 2**20
-        wait_until(lambda: embedded.sockets() == 1, 10, "those that flooded are gone")
+        wait_until(lambda: embedded.sockets() == 1, 60, "those that flooded are gone")
 
 
 @pytest.mark.parametrize(
@@ -177,24 +177,23 @@ def test_a_message_that_is_too_large_is_closed_with_1009_and_not_read(
 
 
 def test_a_socket_that_answers_no_ping_is_noticed_and_the_others_stay(served: Serve) -> None:
-    server = served(LIVE_PING_SECONDS="1", LIVE_PING_TIMEOUT_SECONDS="2")
+    server = served(LIVE_PING_SECONDS="1", LIVE_PING_TIMEOUT_SECONDS="5")
     with server.watch() as alive, RawSocket(server.port, f"phone_number={JESUS}") as silent:
         next_frame(alive)
-        begun = time.monotonic()
-        assert [opcode for opcode, _ in silent.last_frames()][:2] == [TEXT, PING]  # swallowed, all of it
-        assert time.monotonic() - begun < 8
-        wait_until(lambda: server.sockets() == 1, 5, "the silent one is not counted")
+        # Ends when it is cut off, or fails because nothing comes for a minute. Swallowed, all of it.
+        assert [opcode for opcode, _ in silent.last_frames()][:2] == [TEXT, PING]
+        wait_until(lambda: server.sockets() == 1, 60, "the silent one is not counted")
         time.sleep(3)
         assert server.report() == next_frame(alive)
 
 
 def test_a_slow_answer_to_a_ping_counts_though_another_ping_was_due(served: Serve) -> None:
-    server = served(LIVE_PING_SECONDS="1", LIVE_PING_TIMEOUT_SECONDS="4")
+    server = served(LIVE_PING_SECONDS="1", LIVE_PING_TIMEOUT_SECONDS="8")
     with RawSocket(server.port, f"phone_number={JESUS}") as slow:
         slow.next_frame()
         opcode, payload = slow.next_frame()
         assert opcode == PING
         time.sleep(3)  # the next one would have been sent after two
         slow.send(payload, PONG)
-        time.sleep(2)
+        time.sleep(5.5)  # by now it would have been cut off
         assert server.sockets() == 1

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -21,9 +20,8 @@ from django.utils import timezone
 
 from customers.models import Line, LineStatus
 from telcox.testing.databases import manage
-from telcox.testing.embedded import demo_env
+from telcox.testing.embedded import Embedded, serve
 from telcox.testing.processes import ROOT, free_port, wait_until
-from telcox.testing.stack import Served
 
 pytestmark = pytest.mark.once
 
@@ -34,15 +32,10 @@ print(Token.objects.get(user__username="demo").key)
 EVENTS = "from usage.models import *; print(UsageEvent.objects.filter(source__startswith='sim-').count())"
 
 
-def serve(folder: Path, **settings: str) -> Iterator[Served]:
-    with demo_env(folder, **settings) as env, Served("live", env) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def server(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: Any, django_db_blocker: Any
-) -> Iterator[Served]:
+) -> Iterator[Embedded]:
     with django_db_blocker.unblock():
         yield from serve(tmp_path_factory.mktemp("simulated"))
 
@@ -50,17 +43,17 @@ def server(
 @pytest.fixture(scope="module")
 def closed(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: Any, django_db_blocker: Any
-) -> Iterator[Served]:
+) -> Iterator[Embedded]:
     with django_db_blocker.unblock():
         yield from serve(tmp_path_factory.mktemp("closed"), API_OPEN="0")
 
 
-def of_server(server: Served, *arguments: str) -> str:
+def of_server(server: Embedded, *arguments: str) -> str:
     return manage(server.env, *arguments)
 
 
-def events_in(server: Served) -> int:
-    return int(of_server(server, "shell", "--verbosity=0", "-c", EVENTS))
+def events_in(server: Embedded) -> int:
+    return int(server.shell(EVENTS))
 
 
 def numbers(said: str) -> dict[str, int]:
@@ -71,11 +64,12 @@ def numbers(said: str) -> dict[str, int]:
     return found | {reason: int(number) for reason, number in re.findall(r"(\w+_\w+|invalid) (\d+)", said)}
 
 
+@pytest.mark.processes
 class TestAgainstAServer:
-    def test_receipts_add_up_and_everything_applied_is_there(self, server: Served) -> None:
+    def test_receipts_add_up_and_everything_applied_is_there(self, server: Embedded) -> None:
         before = events_in(server)
         said = of_server(
-            server, "simulate_usage", f"--url={server.url}/", "--rate=0", "--duration=3", "--batch=50",
+            server, "simulate_usage", f"--url={server.server.url}/", "--rate=0", "--duration=3", "--batch=50",
             "--duplicates=0.2", "--bad=0.1", "--late=0.3", "--seed=5", "--connections=3", "--lines=2",
             "--mix=SOCIAL=3,VOICE=1",
         )  # fmt: skip
@@ -86,23 +80,23 @@ class TestAgainstAServer:
         assert "events/s; a request took" in said
         assert of_server(server, "verify_usage")
 
-    def test_a_rate_is_kept(self, server: Served) -> None:
+    def test_a_rate_is_kept(self, server: Embedded) -> None:
         begun = time.monotonic()
         said = of_server(
-            server, "simulate_usage", f"--url={server.url}", "--rate=40", "--duration=2", "--batch=15"
+            server, "simulate_usage", f"--url={server.server.url}", "--rate=40", "--duration=2", "--batch=15"
         )
         assert numbers(said)["items"] == 80
         assert time.monotonic() - begun > 2
 
-    def test_ctrl_c_ends_it_with_the_summary(self, server: Served) -> None:
+    def test_ctrl_c_ends_it_with_the_summary(self, server: Embedded) -> None:
         before = events_in(server)
         run = subprocess.Popen(
             [
                 sys.executable,
                 "manage.py",
                 "simulate_usage",
-                f"--url={server.url}",
-                "--duration=100",
+                f"--url={server.server.url}",
+                "--duration=1000",
                 "--batch=5",
             ],
             cwd=ROOT,
@@ -112,25 +106,27 @@ class TestAgainstAServer:
             text=True,
         )
         try:
-            wait_until(lambda: events_in(server) > before, 30, "events arrive")
+            wait_until(lambda: events_in(server) > before, 60, "events arrive")
             run.send_signal(signal.SIGINT)
-            said, errors = run.communicate(timeout=30)
+            said, errors = run.communicate(timeout=60)
         finally:
             run.kill()
         assert run.returncode == 0, errors
         assert ", interrupted: " in said
         assert numbers(said)["applied"] == events_in(server) - before, said
 
-    def test_a_closed_api_asks_for_a_token(self, closed: Served) -> None:
-        command = ["simulate_usage", f"--url={closed.url}", "--rate=10", "--duration=1"]
+    def test_a_closed_api_asks_for_a_token(self, closed: Embedded) -> None:
+        command = ["simulate_usage", f"--url={closed.server.url}", "--rate=10", "--duration=1"]
         failed = subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT, env={**os.environ, **closed.env}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert failed.returncode == 1
-        assert f"CommandError: {closed.url}/api/usage/events answers 401, Unauthorized" in failed.stderr
+        assert (
+            f"CommandError: {closed.server.url}/api/usage/events answers 401, Unauthorized" in failed.stderr
+        )
         assert "Traceback" not in failed.stderr
-        token = of_server(closed, "shell", "--verbosity=0", "-c", TOKEN).strip()
+        token = closed.shell(TOKEN).strip()
         assert "10 applied" in of_server(closed, *command, f"--token={token}")
         assert "10 applied" in manage({**closed.env, "TELCOX_TOKEN": token}, *command)
 

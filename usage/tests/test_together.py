@@ -21,7 +21,7 @@ AT = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def until(condition: Callable[..., object]) -> None:
-    wait_until(condition, 10, "what was waited for")
+    wait_until(condition, 60, "what was waited for")
 
 
 class Books:
@@ -37,7 +37,7 @@ class Books:
     def apply_usage(self, *, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
         names = [report.event_id for report in reports]
         self.transactions.append(names)
-        self.let_go.wait(10)
+        self.let_go.wait(60)
         time.sleep(self.seconds)
         if self.away:
             raise OperationalError(2006, "gone")
@@ -81,8 +81,14 @@ class Senders:
 
     def join(self) -> None:
         for thread in self.threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def patient(settings: Any) -> None:
+    """Nobody is refused because this machine is slow."""
+    settings.QUEUE_WAIT_SECONDS = settings.QUEUE_BEHIND_SECONDS = 600.0
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def send_while_one_is_under_way(books: Books, senders: Senders, *names: str) -> 
     until(lambda: bool(books.transactions))
     for number, name in enumerate(names, start=1):
         senders.send(name, f"{name}-2")
-        until(lambda number=number: senders.waiting() == number)
+        until(lambda number=number: senders.waiting() + len(senders.answers) == number)
 
 
 def test_what_comes_while_one_is_under_way_goes_into_the_next(books: Books, senders: Senders) -> None:
@@ -154,8 +160,8 @@ def test_many_threads_each_get_their_own(books: Books, senders: Senders) -> None
 
 
 @pytest.fixture
-def impatient(settings: Any) -> None:
-    settings.QUEUE_WAIT_SECONDS, settings.QUEUE_BEHIND_SECONDS = 0.3, 60.0
+def impatient(patient: None, settings: Any) -> None:
+    settings.QUEUE_WAIT_SECONDS = 0.3
 
 
 def test_what_is_not_taken_in_time_is_withdrawn_and_what_was_taken_waits_on(
@@ -196,11 +202,12 @@ def test_a_transaction_never_holds_all_threads(settings: Any, books: Books, send
 
 
 def test_who_is_called_to_lead_just_when_it_would_withdraw_leads(
-    impatient: None, books: Books, senders: Senders
+    settings: Any, books: Books, senders: Senders
 ) -> None:
+    settings.QUEUE_WAIT_SECONDS = 2.0
     send_while_one_is_under_way(books, senders, "a")
     with senders.together._lock:
-        time.sleep(0.5)  # it has waited for long enough, and waits for this lock
+        time.sleep(2.2)  # it has waited for long enough, and waits for this lock
         senders.together._waiting[0].called.set()
     books.let_go.set()
     senders.join()
@@ -217,9 +224,19 @@ def test_what_is_withdrawn_is_not_counted_and_all_else_is(
         senders.send(f"n{number}")
         time.sleep(0.001)
     senders.join()
+    # However fast or slow that was: some are withdrawn for certain, because nothing ends meanwhile.
+    books.let_go.clear()
+    known = len(books.transactions)
+    senders.send("under way")
+    until(lambda: len(books.transactions) > known)
+    for number in range(300, 310):
+        senders.send(f"n{number}")
+    until(lambda: len(senders.answers) == 310)
+    books.let_go.set()
+    senders.join()
     counted = {name for names in books.transactions for name in names}
     assert counted == {name for name, answer in senders.answers.items() if answer == [name]}
     withdrawn = senders.answers.keys() - counted
     assert withdrawn
     assert all(isinstance(senders.answers[name], TooBusy) for name in withdrawn)
-    assert len(senders.answers) == 300
+    assert len(senders.answers) == 311
