@@ -250,7 +250,14 @@ class TestTheCommand:
             call_command("run_day", "--date=2126-11-30")
         call_command("run_day", "--date=2126-11-30", "--ahead")
 
-    @pytest.mark.parametrize("text", ["2126-02-30", "tomorrow", "0001-01-01"])
-    def test_what_is_no_day_is_refused(self, db: Any, text: str) -> None:
-        with pytest.raises(CommandError, match="is not a date"):
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("2126-02-30", "is not a date"),
+            ("tomorrow", "is not a date"),
+            ("0001-01-01", "is outside the supported years"),
+        ],
+    )
+    def test_what_is_no_day_is_refused(self, db: Any, text: str, why: str) -> None:
+        with pytest.raises(CommandError, match=f"{text} {why}"):
             call_command("run_day", f"--date={text}")
