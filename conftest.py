@@ -1,9 +1,9 @@
-"""Fixtures of the whole suite. Plain builders of objects are in telcox/testing/builders.py."""
+"""Fixtures of the whole suite. Plain builders of objects are in telcox/testing and in the apps' tests."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,10 +13,9 @@ from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from hypothesis import settings as hypothesis_settings
 
+from telcox.testing.builders import FIXTURES, NOW
 from telcox.testing.databases import remember_migrated
 from telcox.testing.rows import Contents
-
-FIXTURES = ("catalogue", "customers", "groups", "invoices")
 
 # How often a property is tried that does not say so itself. No deadlines: machines are shared.
 hypothesis_settings.register_profile("default", max_examples=100, deadline=None)
@@ -27,9 +26,6 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 if settings.REDIS_URL:
     layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
     layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
-
-# A moment within the first period of the fixtures' lines.
-NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 
 
 # Files that take longest, so that no worker is left with one of them at the end.

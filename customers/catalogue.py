@@ -65,7 +65,7 @@ class OfferedTerms:
     """What some plans offered at any moment. Makes one query for the plans and one for their revisions."""
 
     def __init__(self, plan_ids: Iterable[int]) -> None:
-        self._plans = {row["id"]: Plan(**row) for row in _plans(plans=set(plan_ids))}
+        self._plans = Plan.objects.order_by().in_bulk(set(plan_ids))
         self._past: dict[int, list[PlanRevision]] = {}
         for row in _revisions(plans=self._plans.keys()):
             self._past.setdefault(row["plan_id"], []).append(PlanRevision(**row))
@@ -75,11 +75,6 @@ class OfferedTerms:
             if at < revision.replaced_at:
                 return revision
         return self._plans[plan_id]
-
-
-@PreparedQuery
-def _plans(plans: Any) -> QuerySet[Plan, Any]:
-    return Plan.objects.filter(pk__in=plans).order_by().values()
 
 
 @PreparedQuery

@@ -109,7 +109,7 @@ def _tax_day(period: Subscription, at: datetime) -> date:
 
 class TaxRates:
     def __init__(self) -> None:
-        self._rates = [tuple(row.values()) for row in _tax_rates()]
+        self._rates = list(TaxRate.objects.order_by("-valid_from").values_list("valid_from", "rate"))
 
     def on(self, day: date) -> Decimal:
         """Raises DomainError if none is known for the day."""
@@ -135,9 +135,14 @@ def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
 def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
     """What the next period got of this one's allowance and packs, it has less of."""
     ended = [period.pk for period in periods if period.pk and not period.is_last]
+    if not ended:
+        return {}
     out: defaultdict[int, Allowance] = defaultdict(Allowance)
+    carried = Subscription.objects.filter(renewed_from__in=ended).order_by()
+    left_of_packs = SoldPack.objects.filter(carried_from__in=ended).order_by()
     for period, *amounts in (
-        row.values() for row in (*_carried(periods=ended), *_left_of_packs(periods=ended))
+        *carried.values_list("renewed_from", "carried_in_bytes", "carried_in_minutes", "carried_in_sms"),
+        *left_of_packs.values_list("carried_from", "data_bytes", "voice_minutes", "sms"),
     ):
         out[period] += Allowance(*amounts)
     return out
@@ -166,26 +171,9 @@ def _discount(sold: dict[str, str]) -> Discount:
 
 
 @PreparedQuery
-def _tax_rates() -> QuerySet[TaxRate, Any]:
-    return TaxRate.objects.order_by("-valid_from").values("valid_from", "rate")
-
-
-@PreparedQuery
 def _sold_packs(periods: Any) -> QuerySet[SoldPack, Any]:
     sold = SoldPack.objects.filter(subscription__in=periods)
     return sold.values("subscription", "name", "price", "data_bytes", "voice_minutes", "sms")
-
-
-@PreparedQuery
-def _carried(periods: Any) -> QuerySet[Subscription, Any]:
-    following = Subscription.objects.filter(renewed_from__in=periods).order_by()
-    return following.values("renewed_from", "carried_in_bytes", "carried_in_minutes", "carried_in_sms")
-
-
-@PreparedQuery
-def _left_of_packs(periods: Any) -> QuerySet[SoldPack, Any]:
-    left = SoldPack.objects.filter(carried_from__in=periods).order_by()
-    return left.values("carried_from", "data_bytes", "voice_minutes", "sms")
 
 
 @PreparedQuery

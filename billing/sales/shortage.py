@@ -4,16 +4,14 @@ them, and every run comes by them all."""
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from billing.rating.facts import price_periods
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
-from telcox.common.database.prepared import PreparedQuery
 from telcox.common.errors import DomainError
 
 
@@ -25,7 +23,8 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
     alone: one of each is rated, and not each line's. Nothing is locked, it is as if they had been tried a
     moment earlier. None if it cannot be known: then each is looked at by itself.
     """
-    lapsed = _lapsed(lines=line_ids)
+    periods_noted = not_renewed().current().filter(line__in=line_ids, line__prepaid=True)
+    lapsed = list(periods_noted.values("line", "line__customer", "line__wallet__balance_usd", "plan"))
     if not lapsed:
         return set()
     waiting = PlanChange.objects.pending().filter(line__in=[row["line"] for row in lapsed])
@@ -58,9 +57,3 @@ def not_renewed() -> SubscriptionQuerySet:
         line=OuterRef("line"), step=LineStep.RENEWAL_REFUSED, subscription=OuterRef("pk")
     )
     return Subscription.objects.filter(Exists(noted))
-
-
-@PreparedQuery
-def _lapsed(lines: Any) -> QuerySet[Subscription, Any]:
-    periods = not_renewed().current().filter(line__in=lines, line__prepaid=True)
-    return periods.values("line", "line__customer", "line__wallet__balance_usd", "plan")

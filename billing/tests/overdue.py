@@ -8,7 +8,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, Payment
 from billing.sales.services import activate_subscription
 from billing.settling.paying import receive_payment
-from billing.tests.conftest import fresh, moment
+from billing.tests.builders import fresh, moment
 from customers.models import Customer, Line, Plan
 
 # When the first is issued. Due on the same day, it is so many days overdue so many days later.

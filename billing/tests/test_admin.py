@@ -7,8 +7,8 @@ from django.urls import reverse
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, Issuer, Payment
-from conftest import NOW
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.testing.builders import NOW
 from telcox.testing.office import new, rows, somebody_of, superuser, take, told, url
 from usage.models import UsageEvent
 

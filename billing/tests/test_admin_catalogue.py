@@ -11,8 +11,8 @@ from billing.models import Discount
 from billing.rating import Used, rate_period
 from billing.sales.examples import example_of
 from billing.sales.services import activate_subscription
-from conftest import NOW
 from customers.models import Customer, Line, Pack, Plan, PlanRevision, Subscription
+from telcox.testing.builders import NOW
 from telcox.testing.office import as_shown, new, preview_of_new, rows, somebody_of, superuser, url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]

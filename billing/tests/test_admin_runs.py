@@ -12,7 +12,7 @@ from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.running import bill_open_chunks, start_run
 from billing.sales.services import activate_subscription
 from billing.tasks import bill_run
-from billing.tests.conftest import MakePlan, moment, use
+from billing.tests.builders import MakePlan, moment, use
 from customers.models import Line, Subscription
 from telcox.testing.office import new, rows, somebody_of, take, told, url
 

@@ -8,8 +8,8 @@ from django.test import Client
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import CreditNote, Invoice, Payment, Reversal
-from conftest import NOW
 from customers.models import Subscription
+from telcox.testing.builders import NOW
 from telcox.testing.office import new, preview_of_new, rows, somebody_of, told, url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]

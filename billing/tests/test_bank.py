@@ -17,7 +17,7 @@ from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
 from billing.settling.paying import receive_payment
-from billing.tests.conftest import moment, refusal
+from billing.tests.builders import moment, refusal
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
 

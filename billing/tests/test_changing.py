@@ -15,7 +15,7 @@ from billing.sales.services import (
     change_plan,
     schedule_plan_change,
 )
-from billing.tests.conftest import MakePack, MakePlan, fresh, moment, periods, refusal, use
+from billing.tests.builders import MakePack, MakePlan, fresh, moment, periods, refusal, use
 from customers.models import Line, LineEvent, Plan, PlanChange
 from usage.reading import line_snapshot
 from usage.services import record_usage

@@ -14,7 +14,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
 from billing.settling.crediting import LineAmounts, credit_invoice
 from billing.settling.paying import receive_payment
-from billing.tests.conftest import balance, refusal
+from billing.tests.builders import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import find_faults
 from customers.models import Customer, Line, Plan, Subscription

@@ -17,7 +17,7 @@ from billing.daily import DayRun, day_run, run_day, work_due
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
-from billing.tests.conftest import moment
+from billing.tests.builders import fresh, moment
 from billing.tests.outcome import outcome
 from billing.wallets import adjust_wallet
 from customers.catalogue import revise_plan
@@ -30,10 +30,6 @@ D = Decimal
 MakePlan = Callable[..., Plan]
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(line: Line) -> Line:
-    return Line.objects.get(pk=line.pk)
 
 
 def periods(line: Line) -> list[Subscription]:
@@ -254,7 +250,14 @@ class TestTheCommand:
             call_command("run_day", "--date=2126-11-30")
         call_command("run_day", "--date=2126-11-30", "--ahead")
 
-    @pytest.mark.parametrize("text", ["2126-02-30", "tomorrow", "0001-01-01"])
-    def test_what_is_no_day_is_refused(self, db: Any, text: str) -> None:
-        with pytest.raises(CommandError, match="is not a date"):
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("2126-02-30", "is not a date"),
+            ("tomorrow", "is not a date"),
+            ("0001-01-01", "is outside the supported years"),
+        ],
+    )
+    def test_what_is_no_day_is_refused(self, db: Any, text: str, why: str) -> None:
+        with pytest.raises(CommandError, match=f"{text} {why}"):
             call_command("run_day", f"--date={text}")

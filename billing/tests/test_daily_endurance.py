@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from billing.daily import run_day
 from billing.models import Invoice, InvoiceSeries
 from billing.sales.services import activate_subscription, change_plan
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.tests.outcome import outcome
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, LineEvent, Plan, Subscription

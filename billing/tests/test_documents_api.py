@@ -17,7 +17,7 @@ from billing.invoicing.issuing import issue_documents
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
 from billing.sales.services import activate_subscription, buy_pack, change_plan
 from billing.settling.paying import receive_payment
-from billing.tests.conftest import moment
+from billing.tests.builders import fresh, moment
 from customers.models import Customer, Line, Plan
 from usage.models import UsageCounter
 from usage.purging import purge_events
@@ -55,10 +55,6 @@ def sold(line: Line, make_plan: Make, make_pack: Make) -> Line:
     use("ENTERTAINMENT", 2, "2026-11-30 12:00", at="2026-12-20")
     run_day(at=SECOND)
     return line
-
-
-def fresh(line: Line) -> Line:
-    return Line.objects.get(pk=line.pk)
 
 
 def use(category: Any, gigabytes: int, of: str, at: str = "") -> None:

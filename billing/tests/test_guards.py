@@ -18,9 +18,9 @@ from billing.guards.upkeep import check_guards
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceLine, InvoiceSeries, InvoiceStatus, Issuer, Payment
-from conftest import FIXTURES, NOW
 from customers.models import Subscription
 from telcox.common.database.frozen import FrozenRow
+from telcox.testing.builders import FIXTURES, NOW
 from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.guards import tampering
 from telcox.testing.processes import ROOT

@@ -19,7 +19,7 @@ from billing.rating.late_use import late_use
 from billing.sales.renewal import renew_due_lines
 from billing.sales.services import activate_subscription, change_plan, terminate_line
 from billing.settling.crediting import credit_invoice
-from billing.tests.conftest import moment, refusal
+from billing.tests.builders import moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
 from billing.verification import Fault, find_faults

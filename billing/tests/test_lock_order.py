@@ -24,7 +24,7 @@ from billing.sales.services import activate_subscription, change_plan
 from billing.settling import crediting
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
-from billing.tests.conftest import MakePlan, moment
+from billing.tests.builders import MakePlan, moment
 from billing.wallets import adjust_wallet
 from customers.models import Line, Plan, Subscription
 from telcox.common.database import locking, retrying

@@ -19,7 +19,7 @@ from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, 
 from billing.notices import Sent, send_again, send_notices
 from billing.notices.carriers import CONSOLE
 from billing.settling.paying import receive_payment
-from billing.tests.conftest import refusal
+from billing.tests.builders import refusal
 from customers.models import Customer, Subscription
 from telcox.common.calendar import add_days
 from telcox.testing.office import superuser, take, told

@@ -15,7 +15,7 @@ from billing.overdue.suspending import suspend_overdue_lines
 from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import reverse_payment
-from billing.tests.conftest import fresh, moment, refusal
+from billing.tests.builders import fresh, moment, refusal
 from billing.tests.overdue import bill, day_plan, days_later, new_line, pay
 from customers.models import Customer, Line, LineEvent, LineStatus, Plan, Subscription, Suspension
 from customers.services import resume_line, suspend_line

@@ -8,7 +8,7 @@ from django.test import Client
 
 from billing.daily import run_day
 from billing.models import Invoice, Notice, NoticeState
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.tests.overdue import bill, days_later, new_line, pay
 from customers.models import Subscription
 from telcox.testing.office import rows, somebody_of, superuser, take, told

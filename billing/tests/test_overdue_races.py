@@ -11,7 +11,7 @@ from billing.daily import run_day
 from billing.models import Invoice, InvoiceSeries, Notice
 from billing.overdue import reminding, suspending
 from billing.overdue.ladder import parse_ladder
-from billing.tests.conftest import fresh
+from billing.tests.builders import fresh
 from billing.tests.overdue import bill, days_later, new_line, pay
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
 from telcox.testing.threads import in_threads

@@ -23,7 +23,7 @@ from billing.models import (
 from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
-from billing.tests.conftest import refusal
+from billing.tests.builders import refusal
 from billing.verification import find_faults
 from billing.verification.documents import document_faults
 from billing.verification.wallets import wallet_faults

@@ -120,7 +120,7 @@ class TestPurging:
         )  # fmt: skip
         for said in (purged("--dry-run"), purged()):
             assert "44 events of 1 periods" in said[0]
-            assert said[2].startswith("1 events kept: they happened after their period had run out")
+            assert said[2].startswith("1 events kept: they happened after their period had expired")
         assert events_of(JESUS) == 1
 
     def test_answers_and_settled_rejections_go_too(self) -> None:
@@ -142,7 +142,7 @@ class TestPurging:
     @pytest.mark.parametrize("days_ago", [30, 0, -1])
     def test_a_day_too_recent_is_refused_by_name_of_the_latest_there_is(self, days_ago: int) -> None:
         invoice()
-        with pytest.raises(CommandError, match=f"{latest()} is the latest day"):
+        with pytest.raises(CommandError, match=f"the latest day that can be given is {latest()}"):
             purged(before=local_date(timezone.now()) - timedelta(days=days_ago))
         assert events_of(JESUS) == 44
 

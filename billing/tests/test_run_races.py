@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from billing.models import BillingRun, Invoice, ParkedBill, RunState
 from billing.runs.figures import figures_of
 from billing.runs.running import bill_open_chunks, is_under_way, start_run
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.tests.months import an_operator
 from customers.models import Subscription
 from telcox.common.database import retrying

@@ -27,7 +27,7 @@ from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Oddity, Rehearsal, rehearse_period, rehearse_run, stored_rehearsal
 from billing.runs.running import bill_chunk, bill_open_chunks, resume_run, start_if_due, start_run, stop_run
 from billing.sales.services import activate_subscription
-from billing.tests.conftest import MakePlan, moment, refusal, use
+from billing.tests.builders import MakePlan, moment, refusal, use
 from customers.models import Line, Subscription
 from telcox.common.database.batches import in_chunks
 

@@ -18,7 +18,7 @@ from billing.sales.services import (
     schedule_plan_change,
     terminate_line,
 )
-from billing.tests.conftest import MakePack, MakePlan, balance, fresh, moment, periods, refusal, use
+from billing.tests.builders import MakePack, MakePlan, balance, fresh, moment, periods, refusal, use
 from billing.wallets import adjust_wallet
 from customers.models import Line, LineEvent, LineStatus, Pack, PlanChange, SoldPack, Subscription
 from customers.services import resume_line, suspend_line

@@ -12,7 +12,7 @@ from billing.models import Discount, TaxRate, Wallet
 from billing.sales.renewal import renew_due_lines, renew_line
 from billing.sales.services import activate_subscription, schedule_plan_change
 from billing.sales.shortage import still_short
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.wallets import adjust_wallet
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, LineEvent, Plan, Subscription

@@ -16,7 +16,7 @@ from billing.models import EntryKind, Invoice, InvoiceLine, PaymentMethod, Walle
 from billing.sales.services import activate_subscription, buy_pack, schedule_end
 from billing.simulation.days import Setup, Tally, simulate_operator
 from billing.simulation.outcome import operator_digest
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.verification import find_faults
 from billing.wallets import post_entries, top_up
 from billing.wallets.posting import Posting

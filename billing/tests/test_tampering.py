@@ -22,8 +22,8 @@ from billing.models import (
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
 from billing.verification.chain import Chain
-from conftest import NOW
 from customers.models import Subscription
+from telcox.testing.builders import NOW
 from telcox.testing.guards import tampering
 from usage.services import record_usage
 from usage.vocabulary import Category

@@ -20,7 +20,7 @@ from billing.models import (
     WalletEntry,
 )
 from billing.sales.services import activate_subscription, buy_pack
-from billing.tests.conftest import moment
+from billing.tests.builders import moment
 from billing.verification import find_faults
 from billing.wallets import top_up
 from customers.models import Line, LineEvent, Pack, Plan, SoldPack, Subscription, Suspension

@@ -13,9 +13,9 @@ from django.test import Client
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.wallets import Posting, post_entries, top_up
 from billing.wallets.gateway import Collected
-from conftest import NOW
 from customers.models import Customer, Line
 from telcox.common.errors import DomainError, GatewayTimeout, PaymentDeclined
+from telcox.testing.builders import NOW
 
 D = Decimal
 JESUS, BRUNO = "0969786985", "0923456789"

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from billing.models import EntryKind, Wallet, WalletEntry
 from billing.verification.wallets import wallet_faults
 from billing.wallets import Posted, Posting, adjust_wallet, post_entries, refund_wallet
-from conftest import NOW
 from customers.models import Line, Subscription
 from telcox.common.errors import DomainError
+from telcox.testing.builders import NOW
 from telcox.testing.guards import tampering
 
 D = Decimal

@@ -62,7 +62,9 @@ def port_answers(port: int) -> bool:
         return sock.connect_ex((LOOPBACK, port)) == 0
 
 
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+def wait_until(
+    condition: Callable[..., object], seconds: float = 60, what: str = "What was waited for"
+) -> None:
     """Raises ProcessFailed when `condition` is still false after that time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -30,10 +30,10 @@ from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
-from conftest import NOW
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
 from customers.services import resume_line, suspend_line
+from telcox.testing.builders import NOW
 from telcox.testing.rows import Contents
 from usage.ingestion.idempotency import answer_once
 from usage.ingestion.reports import UsageReport
@@ -59,7 +59,7 @@ def world(module_db: Contents, django_db_blocker: Any) -> None:
 
 
 @pytest.fixture
-def staff(world: None) -> Client:
+def staff(world: None, clock_at_now: None) -> Client:
     """A superuser in it."""
     client = Client()
     client.force_login(User.objects.get(username="jefa"))

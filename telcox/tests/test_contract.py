@@ -38,8 +38,6 @@ BEGIN_TODAY = """
 from datetime import timedelta
 from django.utils import timezone
 from customers.models import Subscription
-
-pytestmark = pytest.mark.processes
 now = timezone.now()
 end = now + timedelta(days=30)
 Subscription.objects.update(start_at=now, expiration_at=end, cycle_start_at=now, cycle_end_at=end)

@@ -34,10 +34,8 @@ from telcox.testing.processes import LOOPBACK
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 PING_TIMEOUT = 30
 
-Scenario = Callable[..., Coroutine[Any, Any, None]]
 
-
-def in_loop(scenario: Scenario) -> Callable[..., None]:
+def in_loop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     @functools.wraps(scenario)
     def run(*args: Any, **kwargs: Any) -> None:
         asyncio.run(scenario(*args, **kwargs))

@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,10 +20,6 @@ pytestmark = pytest.mark.once
 
 # More than any machine takes for what takes no time, in seconds; less than admission.OLDEST.
 LONG = 50.0
-
-
-def until(condition: Callable[..., object]) -> None:
-    wait_until(condition, 60, "what was waited for")
 
 
 class Crowd:
@@ -56,11 +52,11 @@ def test_there_are_so_many_places_and_they_are_given_in_order() -> None:
     crowd = Crowd()
     for number in range(PLACES + 3):
         crowd.come(number)
-        until(lambda number=number: len(crowd.inside) + len(admission._places._waiting) == number + 1)
+        wait_until(lambda number=number: len(crowd.inside) + len(admission._places._waiting) == number + 1)
     seen = [sorted(crowd.inside)]
     for number in range(3):
         crowd.let_go[number].set()
-        until(lambda number=number: number not in crowd.inside and len(crowd.inside) == PLACES)
+        wait_until(lambda number=number: number not in crowd.inside and len(crowd.inside) == PLACES)
         seen.append(sorted(crowd.inside))
     crowd.leave()
     assert seen == [[n + i for i in range(PLACES)] for n in range(4)]
@@ -72,9 +68,9 @@ def test_who_steps_out_lets_another_in_and_comes_back() -> None:
     with admitted():
         for number in range(PLACES):
             crowd.come(number)
-        until(lambda: len(crowd.inside) == PLACES - 1)
+        wait_until(lambda: len(crowd.inside) == PLACES - 1)
         with stepped_out():
-            until(lambda: len(crowd.inside) == PLACES)
+            wait_until(lambda: len(crowd.inside) == PLACES)
             crowd.leave()
     assert admission._places._free == PLACES
 
@@ -125,7 +121,7 @@ def full_house(settings: Any) -> Iterator[Crowd]:
     crowd = Crowd()
     for number in range(PLACES):
         crowd.come(number)
-    until(lambda: len(crowd.inside) == PLACES)
+    wait_until(lambda: len(crowd.inside) == PLACES)
     yield crowd
     crowd.leave()
     assert admission._places._free == PLACES
@@ -167,9 +163,9 @@ def test_when_a_place_was_given_who_comes_may_wait_again(full_house: Crowd, sett
     seconds_until_refused()
     settings.QUEUE_WAIT_SECONDS = LONG
     full_house.let_go[0].set()
-    until(lambda: len(full_house.inside) == PLACES - 1)
+    wait_until(lambda: len(full_house.inside) == PLACES - 1)
     full_house.come(PLACES)
-    until(lambda: len(full_house.inside) == PLACES)
+    wait_until(lambda: len(full_house.inside) == PLACES)
     full_house.let_go[PLACES].set()
     with admitted():
         pass
@@ -180,7 +176,7 @@ def test_who_comes_back_is_never_refused(patient: Crowd) -> None:
     with admitted():
         with stepped_out():
             patient.come(PLACES)
-            until(lambda: patient.inside == list(range(1, PLACES + 1)))
+            wait_until(lambda: patient.inside == list(range(1, PLACES + 1)))
         with stepped_out():  # it has no place to give
             pass
     assert len(patient.inside) == PLACES

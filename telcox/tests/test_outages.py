@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -60,10 +60,6 @@ def running() -> Iterator[Running]:
         with Stack(env) as stack:
             token = manage(stack.env, "shell", "--verbosity=0", "-c", DEMO_TOKEN).strip()
             yield Running(mariadb, redis, stack, token)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    wait_until(condition, 60, "what was to come true")
 
 
 def sockets_of(port: int) -> float:
@@ -175,7 +171,7 @@ def test_without_the_database_requests_fail_cleanly_and_work_again_without_a_res
         running.mariadb.start()
         for process in web:
             # The very first request may meet a connection that died with the server, the next ones may not.
-            eventually(partial(running.answers, process.port))
+            wait_until(partial(running.answers, process.port))
             assert [running.usage(process.port).status for _ in range(20)] == [200] * 20
         answered = running.report(web[0].port).body["snapshot"]
         assert frames_until(socket, answered["version"])[-1] == answered
@@ -189,7 +185,7 @@ def test_an_acknowledged_event_survives_the_database_being_killed(running: Runni
     acknowledged = [running.report(web, event_id=f"kill-{number}") for number in range(20)]
     running.mariadb.kill()
     running.mariadb.start()
-    eventually(partial(running.answers, web))
+    wait_until(partial(running.answers, web))
     again = [running.report(web, event_id=f"kill-{number}") for number in range(20)]
     assert [answer.status for answer in acknowledged + again] == [202] * 40
     assert all(answer.body["duplicate"] for answer in again)
@@ -213,7 +209,7 @@ def test_a_database_that_hangs_keeps_no_thread_and_what_is_sent_again_counts_onc
         assert ask(web, "GET", "/healthz").status == 200
     finally:
         os.kill(running.mariadb.pid, signal.SIGCONT)
-    eventually(partial(running.answers, web))
+    wait_until(partial(running.answers, web))
     again = [running.report(web, event_id=name) for name in names]
     assert [answer.status for answer in again] == [202] * len(names)
     assert running.usage(web).body["total_bytes"] == before + len(names)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +18,6 @@ from usage.ingestion.reports import Outcome, Result, UsageReport
 pytestmark = pytest.mark.once
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def until(condition: Callable[..., object]) -> None:
-    wait_until(condition, 60, "what was waited for")
 
 
 class Books:
@@ -98,10 +94,10 @@ def senders() -> Senders:
 
 def send_while_one_is_under_way(books: Books, senders: Senders, *names: str) -> None:
     senders.send("first")
-    until(lambda: bool(books.transactions))
+    wait_until(lambda: bool(books.transactions))
     for number, name in enumerate(names, start=1):
         senders.send(name, f"{name}-2")
-        until(lambda number=number: senders.waiting() + len(senders.answers) == number)
+        wait_until(lambda number=number: senders.waiting() + len(senders.answers) == number)
 
 
 def test_what_comes_while_one_is_under_way_goes_into_the_next(books: Books, senders: Senders) -> None:
@@ -117,7 +113,7 @@ def test_a_transaction_is_bounded(books: Books, senders: Senders) -> None:
     send_while_one_is_under_way(books, senders)
     for name in "abc":
         senders.send(*(f"{name}{number}" for number in range(MOST // 2)))
-    until(lambda: senders.waiting() == 3)
+    wait_until(lambda: senders.waiting() == 3)
     books.let_go.set()
     senders.join()
     assert [len(names) for names in books.transactions] == [1, MOST, MOST // 2]
@@ -168,7 +164,7 @@ def test_what_is_not_taken_in_time_is_withdrawn_and_what_was_taken_waits_on(
     impatient: None, books: Books, senders: Senders
 ) -> None:
     send_while_one_is_under_way(books, senders, "a", "b")
-    until(lambda: len(senders.answers) == 2)
+    wait_until(lambda: len(senders.answers) == 2)
     assert all(isinstance(senders.answers[name], TooBusy) for name in "ab")
     books.let_go.set()
     senders.join()
@@ -186,7 +182,7 @@ def test_while_a_transaction_takes_long_nothing_more_is_let_in(
     send_while_one_is_under_way(books, senders, "a")
     time.sleep(0.3)
     senders.send("b")
-    until(lambda: "b" in senders.answers)
+    wait_until(lambda: "b" in senders.answers)
     assert isinstance(senders.answers["b"], TooBusy)
     books.let_go.set()
     senders.join()
@@ -228,10 +224,10 @@ def test_what_is_withdrawn_is_not_counted_and_all_else_is(
     books.let_go.clear()
     known = len(books.transactions)
     senders.send("under way")
-    until(lambda: len(books.transactions) > known)
+    wait_until(lambda: len(books.transactions) > known)
     for number in range(300, 310):
         senders.send(f"n{number}")
-    until(lambda: len(senders.answers) == 310)
+    wait_until(lambda: len(senders.answers) == 310)
     books.let_go.set()
     senders.join()
     counted = {name for names in books.transactions for name in names}

@@ -1,0 +1,48 @@
+"""Builders of the tests of billing: moments, use, and what is said of them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from billing.models import Wallet
+from customers.models import Line, Pack, Plan, Subscription
+from telcox.common.errors import DomainError
+from usage.services import record_usage
+from usage.vocabulary import Category
+
+MakePlan = Callable[..., Plan]
+MakePack = Callable[..., Pack]
+
+
+def moment(text: str) -> datetime:
+    """`2026-11-24 15:00` on the operator's clock."""
+    naive = datetime.fromisoformat(text)
+    return naive.replace(tzinfo=timezone.get_default_timezone())
+
+
+def periods(line: Line) -> list[Subscription]:
+    return list(line.subscriptions.order_by("sequence"))
+
+
+def fresh(line: Line) -> Line:
+    return Line.objects.get(pk=line.pk)
+
+
+def use(line: Line, gigabytes: float, at: datetime) -> None:
+    quantity = int(gigabytes * 2**30)
+    record_usage(
+        phone_number=line.phone_number, category=Category.SOCIAL, quantity=quantity, source="t", at=at
+    )
+
+
+def balance(line: Line) -> Decimal:
+    return Wallet.objects.get(line=line).balance_usd
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(DomainError) as refused:
+        call()
+    return refused.value.reason
