@@ -112,7 +112,9 @@ class _Socket:
         return opcode, payload
 
     def _take(self, opcode: int, payload: bytes, now: float) -> None:
-        if opcode == _TEXT and (match := _VERSION.search(payload)):
+        if opcode == _TEXT:
+            if not (match := _VERSION.search(payload)):
+                return  # an alert
             version = int(match[1])
             self.backwards += version < self.version
             self.first = self.first or version
