@@ -260,7 +260,7 @@ class TestWhoMay:
     def test_a_customer_is_declined_while_nobody_collects(self, jesus: Client) -> None:
         answer = ask_for(jesus)
         assert (answer.status_code, answer.json()["reason"]) == (402, "payment_declined")
-        assert "No payment provider is set up" in answer.json()["detail"]
+        assert "Online payment is not available" in answer.json()["detail"]
         assert balance() == D("12.75")
 
     def test_a_customer_tops_up_their_own_line_by_the_provider(
