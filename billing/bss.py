@@ -31,7 +31,8 @@ def _line_and_last_period(phone_number: Any) -> QuerySet[Line, Row]:
 
 class LocalGateway:
     def summary(self, phone_number: str) -> CustomerSummary:
-        """Return the summary, in one query: the line and its last period, if any. Raise UnknownSubscriber."""
+        """Return the summary, in one query of the line and its last period. Raise UnknownSubscriber if
+        no line has the number."""
         row = _line_and_last_period.first(phone_number=phone_number)
         if row is None:
             raise UnknownSubscriber

@@ -67,8 +67,8 @@ def _made(invoice: Invoice) -> bytes:
 
 @cache
 def _edition() -> str:
-    """Return a digest of all that decides how a document looks: code, template, fonts, and versions of
-    libraries."""
+    """Return a digest of all that decides how a document looks: the files of this package, and the versions
+    of typst and segno."""
     digest = hashlib.sha256(f"{version('typst')} {version('segno')}".encode())
     for source in sorted(Path(__file__).parent.glob("*.*")):
         digest.update(source.read_bytes())

@@ -38,7 +38,7 @@ def typeset_page(page: Mapping[str, Any], *, at: datetime) -> bytes:
     source = _source(page)
     with _one_at_a_time:
         pdf = _compiler().compile(source, format="pdf", timestamp=int(at.timestamp()))
-    assert isinstance(pdf, bytes)  # one PDF; only images come one a page
+    assert isinstance(pdf, bytes)  # a PDF is one file; images would be one per page
     return pdf
 
 
