@@ -149,7 +149,7 @@ def _payments(selection: Selection) -> Iterator[Row]:
 
 
 def _of_documents(selection: Selection) -> Iterator[Iterable[Any]]:
-    """Yield the payments of a period's documents, a page of documents at a time."""
+    """Yield the payments of a period's documents, in the order of the documents."""
     keys = selection.documents().values_list("pk", selection.documents_by, named=True)
     wanted = Payment.objects.order_by("invoice_id", "pk").values_list(*_OF_A_PAYMENT, named=True)
     for documents in pages(keys, selection.documents_by, KEYS_AT_ONCE):

@@ -23,7 +23,7 @@ from telcox.common.database.frozen import Frozen
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 PREFIX = "frozen_"
 ALWAYS = "1 = 1"
-# The error number of MariaDB for a failed constraint. Django makes an IntegrityError of it, on MySQL as well.
+# MariaDB's error number for a failed constraint. Django maps it to IntegrityError, on MySQL as well.
 MYSQL_ERROR = 4025
 
 

@@ -1,4 +1,4 @@
-"""Access key of a document: printed on it, and part of the web address in its QR code."""
+"""Access key of a document: printed on it, and contained in its QR code."""
 
 import re
 from datetime import date

@@ -25,7 +25,7 @@ def document_pdf(invoice: Invoice) -> bytes:
     """Return the document as PDF. It is made when it is first requested and stored; later requests get the
     same bytes. A draft is made each time, and is marked as a draft across the page.
 
-    Reads the invoice's series, issuer, lines and, of a credit note, `corrects`: fetch those beforehand to
+    It reads the invoice's series, issuer, lines and, of a credit note, `corrects`: fetch those beforehand to
     print many (`billing.printing.batch`).
     """
     if invoice.is_draft:

@@ -59,7 +59,7 @@ def _home() -> int:
 
 
 def _typst() -> Any:
-    """Import typst on first use: it takes 18 MB, which processes that do not print save."""
+    """Import typst on first use: it takes 18 MB, which only processes that print should load."""
     # A page is too little work to share among threads.
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     import typst
@@ -96,7 +96,7 @@ def _qr(*parts: str) -> str:
 
 @lru_cache(maxsize=16)
 def _is_picture(logo: str) -> bool:
-    """Return True if the logo can be printed. A broken logo must not prevent a document."""
+    """Return True if the logo can be printed. A broken logo must not prevent printing."""
     if not logo:
         return False
     source = b'#image(bytes(sys.inputs.logo), format: "svg")'

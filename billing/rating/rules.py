@@ -247,8 +247,8 @@ def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tup
 
 
 class Overage(NamedTuple):
-    """Overage of a resource: usage beyond `free`, in bytes, seconds or messages; negative while some of the
-    allowance is left. `per` of them are one unit, which is charged in whole units or to the millionth."""
+    """Overage of a resource: usage beyond what is free, in bytes, seconds or messages; negative while some of
+    the allowance is left. `per` of them are one unit, which is charged in whole units or to the millionth."""
 
     kind: str
     unit: str

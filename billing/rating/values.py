@@ -31,7 +31,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     sms_stops: bool = False
     # If False, overage is charged only until the spending limit is reached.
     overage_beyond_spend_limit: bool = False
-    # Rollover: the share of the unused allowance, and the most of it as a multiple of the full allowance.
+    # Rollover: the share of the unused allowance that goes to the next period, and its maximum as a multiple
+    # of the plan's full allowance.
     rollover_share: Decimal = Decimal(0)
     rollover_cap: Decimal = Decimal(1)
     zero_rated_social: bool = False

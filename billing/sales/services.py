@@ -64,7 +64,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
 def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     """Change the plan now: end the line's current period, and begin one of `plan`.
 
-    The old period costs its days, or what was used up of it (docs/rating.md). The day of the change belongs
+    The old period costs its days, or what was used up (docs/rating.md). The day of the change belongs
     to the new plan. The old plan's rollover share of its allowance goes to the new period, and all that is
     left of packs. A pending change at the period's end is cancelled.
 
@@ -340,7 +340,7 @@ def _conclude(
     line: Line, periods: Sequence[Subscription], at: datetime, by: str
 ) -> tuple[list[PricedPeriod], Decimal]:
     """Settle prepaid periods, and notify the live feed after the commit. Return the price of each period now,
-    and the amount that the wallet paid of it."""
+    and the amount paid by the wallet, in dollars."""
     bills = price_periods(periods, at=at)
     charged = settle_prepaid(bills, at=at, by=by)
     transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
