@@ -1,4 +1,4 @@
-"""The BSS that TelcoX is by itself: balances from the wallet, minutes from the counters."""
+"""Built-in BSS: balances from wallets, minutes from counters."""
 
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,8 @@ def _line_and_last_period(phone_number: Any) -> QuerySet[Line, Row]:
 
 class LocalGateway:
     def summary(self, phone_number: str) -> CustomerSummary:
-        """One query: the line, and of its periods the last, if it has any."""
+        """Return the summary, in one query of the line and its last period. Raise UnknownSubscriber if
+        no line has the number."""
         row = _line_and_last_period.first(phone_number=phone_number)
         if row is None:
             raise UnknownSubscriber

@@ -1,4 +1,5 @@
-"""What an operator has to enter before the first document (`manage.py check --database default`)."""
+"""Checks of what an operator has to enter before the first document (`manage.py check --database
+default`)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +13,7 @@ from billing.models import Issuer
 def check_issuer(
     app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """A warning for each database that is migrated and knows no issuer."""
+    """Return a warning for each database that is migrated and has no issuer."""
     return [
         Warning(
             "No issuer is entered: documents are printed without the operator's name and RUC.",

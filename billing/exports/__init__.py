@@ -1,4 +1,4 @@
-"""Documents and payments for finance (docs/finance.md)."""
+"""Exports of documents and payments for finance (docs/finance.md)."""
 
 from billing.exports.files import csv_of, write_xlsx
 from billing.exports.selection import Selection, Totals, totals_of

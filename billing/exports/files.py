@@ -1,6 +1,8 @@
-"""A table as a file: CSV for programs (UTF-8, commas, decimal points), XLSX for people (numbers are numbers).
+"""Files of exported tables: CSV for programs (UTF-8, commas, decimal points), XLSX for people (numbers are
+numbers).
 
-What a spreadsheet would take for a formula stays the text that it is: in CSV it gets an apostrophe in front.
+Formula injection: a cell that a spreadsheet would take for a formula stays text. In CSV it gets an apostrophe
+in front.
 """
 
 import csv
@@ -16,15 +18,16 @@ from django.utils.text import capfirst
 
 from billing.exports.tables import Row, Table
 
-# Of one piece of a CSV file.
+# Rows in one piece of a CSV file.
 ROWS_AT_ONCE = 999
-# What a sheet holds, its heading included.
+# Rows that fit into a sheet, the heading included.
 SHEET_ROWS = 1_048_576
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_of(table: Table) -> Iterator[bytes]:
-    """Piece by piece. It begins with a byte order mark, without which Excel spoils the accents."""
+    """Yield the CSV file in pieces. It begins with a byte order mark, without which Excel misreads
+    accents."""
     yield b"\xef\xbb\xbf" + _lines([[capfirst(str(title)) for title in table.titles]])
     while rows := list(islice(table.rows, ROWS_AT_ONCE)):
         yield _lines([[_plain(cell) for cell in row] for row in rows])
@@ -41,7 +44,8 @@ def _plain(cell: Any) -> Any:
 
 
 def write_xlsx(table: Table, file: IO[bytes], *, sheet_rows: int = SHEET_ROWS) -> None:
-    """In constant memory. What does not fit into a sheet goes on in the next."""
+    """Write the table as XLSX, in constant memory. Rows that do not fit into a sheet continue in the next
+    one."""
     with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
         sheets = _Sheets(book)
         rows = sheets.begin(table)
@@ -63,7 +67,7 @@ class _Sheets:
         }
 
     def begin(self, table: Table) -> int:
-        """A sheet with a heading; how many rows it has then."""
+        """Begin a sheet with a heading, and return how many rows it has then."""
         self._sheet = self._book.add_worksheet()
         self._sheet.freeze_panes(1, 0)
         self._sheet.set_column(0, len(table.titles) - 1, 18)

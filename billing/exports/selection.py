@@ -1,4 +1,4 @@
-"""What is exported, and what it adds up to."""
+"""Selection of what is exported, and its totals."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ AMOUNTS = ("subtotal", "discount", "tax", "total")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The documents of a period (2026-11) and whatever was paid for them; or, without a period, the documents
-    issued and the payments received from the `first` to the `last` day, both included. No drafts."""
+    """Documents and payments to export: the documents of a period (2026-11) and all payments for them; or,
+    without a period, the documents issued and the payments received from the `first` to the `last` day, both
+    included. Drafts are left out."""
 
     period: str = ""
     first: date = date(1971, 1, 1)
@@ -29,7 +30,7 @@ class Selection:
 
     @property
     def documents_by(self) -> str:
-        """The column, with an index, that finds them."""
+        """Return the indexed column that finds the documents."""
         return "period" if self.period else "issued_at"
 
     def documents(self) -> QuerySet[Invoice]:
@@ -46,7 +47,7 @@ class Selection:
         return Invoice.objects.issued().filter(**self._of_documents("corrects__"))
 
     def _of_documents(self, path: str = "") -> dict[str, Any]:
-        """Nothing but what the index holds: the rows of documents are wide."""
+        """Return conditions on the indexed column alone, because the rows of documents are wide."""
         return {f"{path}period": self.period} if self.period else self._days(f"{path}issued_at")
 
     def _days(self, moment: str) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class Selection:
 
 
 class Sums(NamedTuple):
-    """Of so many documents, in dollars; credit notes count below nothing."""
+    """Number of documents, and their sums in dollars. Credit notes count as negative."""
 
     documents: int
     subtotal: Decimal
@@ -70,8 +71,8 @@ class Sums(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What the exports of a selection add up to. `run` is what the period's billing run wrote down, if there
-    was one."""
+    """Totals of a selection's exports. `run` has the sums that the period's billing run recorded, or None if
+    no run has billed it."""
 
     invoices: Sums
     credit_notes: Sums
@@ -120,7 +121,7 @@ def _sums(found: Mapping[str, Any]) -> Sums:
 
 
 def _dollars(sum_of_rows: Decimal | None) -> Decimal:
-    """In whole cents: SQLite adds decimals as binary fractions."""
+    """Return whole cents, because SQLite adds decimals as binary fractions."""
     return cents(sum_of_rows or Decimal(0))
 
 

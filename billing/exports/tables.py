@@ -1,4 +1,4 @@
-"""Documents and payments as finance reads them: a table whose rows come as they are asked for."""
+"""Tables of documents and payments for finance, whose rows are read while they are written."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,7 +21,8 @@ Row = Sequence[Any]
 
 
 class Table(NamedTuple):
-    """`name` is for the file. Cells are text, Decimal, date, local datetime without its zone, or None."""
+    """Table to export. `name` is for the file. Cells are text, Decimal, date, local datetime without zone, or
+    None."""
 
     name: str
     titles: Sequence[str | Promise]
@@ -29,7 +30,8 @@ class Table(NamedTuple):
 
 
 def documents_table(selection: Selection) -> Table:
-    """Credit notes below nothing, so that each column adds up to what was billed in the end."""
+    """Return the table of documents. Amounts of credit notes are negative, so that each column adds up to the
+    net amount billed."""
     titles = (
         _("number"),
         _("kind"),
@@ -68,7 +70,7 @@ def payments_table(selection: Selection) -> Table:
 
 
 def _at_one_moment(rows: Iterator[Row]) -> Iterator[Row]:
-    """However long the reader takes, so that the rows belong together."""
+    """Yield the rows from one consistent read, however long the reader takes."""
     with consistent_read():
         yield from rows
 
@@ -147,7 +149,7 @@ def _payments(selection: Selection) -> Iterator[Row]:
 
 
 def _of_documents(selection: Selection) -> Iterator[Iterable[Any]]:
-    """The payments of a period's documents, in the order of these."""
+    """Yield the payments of a period's documents, in the order of the documents."""
     keys = selection.documents().values_list("pk", selection.documents_by, named=True)
     wanted = Payment.objects.order_by("invoice_id", "pk").values_list(*_OF_A_PAYMENT, named=True)
     for documents in pages(keys, selection.documents_by, KEYS_AT_ONCE):
@@ -170,5 +172,5 @@ def _payment(payment: Any) -> Row:
 
 
 def _local(moment: datetime) -> datetime:
-    """As the operator's clock showed it, to the second."""
+    """Return the operator's local time, to the second, without zone."""
     return timezone.make_naive(moment, timezone.get_default_timezone()).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""What keeps documents as they are in the database itself."""
+"""Database triggers that refuse changes to documents and to other final records."""
 
 from billing.guards.triggers import create_guards, drop_guards, missing_guards
 

@@ -1,10 +1,11 @@
-"""The database's own refusal to change documents, and what was paid and noted of them: triggers.
+"""Guards: database triggers that refuse to change or delete documents, and what was recorded for good with
+them: series, history, payments, wallet entries and issuers.
 
-Whoever speaks SQL to the database, and is no program of ours, is refused as well. A trigger is named after
-its table, what it refuses, and a digest of how: those that are right are left alone. They are there from the
-first `migrate` on (upkeep.py).
+They also refuse statements that bypass this application. The name of a trigger contains its table, the
+statement that it refuses, and a digest of its definition, so that a trigger that is up to date is left alone.
+`migrate` creates the triggers (upkeep.py).
 
-Raw SQL, because no ORM knows triggers; it is made of names of our own models.
+The SQL is raw because the ORM has no triggers. It is built from the names of our own models only.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from telcox.common.database.frozen import Frozen
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 PREFIX = "frozen_"
 ALWAYS = "1 = 1"
-# What Django takes for an IntegrityError, on MySQL as well: MariaDB's number for a constraint that failed.
+# MariaDB's error number for a failed constraint. Django maps it to IntegrityError, on MySQL as well.
 MYSQL_ERROR = 4025
 
 
 class Guard(NamedTuple):
-    """A table of which the rows for which `frozen` holds are not deleted, nor changed but for the model's
-    MUTABLE and for `grows`, a column that may become more; and no row for which `refused` holds is written
-    anew. Both are SQL, of the row as it is (OLD) and as it would be (NEW)."""
+    """Protection of one table. Rows for which `frozen` holds cannot be deleted, and only the model's MUTABLE
+    columns can change in them, and `grows`, a column that may only increase. Rows for which `refused` holds
+    cannot be inserted, and a row that is not frozen cannot be changed into one. Both conditions are SQL on
+    the row as it is (OLD) and as it would be (NEW)."""
 
     model: type[Frozen]
     frozen: str = ALWAYS
@@ -41,7 +43,7 @@ GUARDS = (
     Guard(
         Invoice,
         frozen="OLD.status <> 'DRAFT'",
-        # Its series gave no such number.
+        # The series has not assigned that number.
         refused="NEW.number > (SELECT last_number FROM billing_invoiceseries WHERE id = NEW.series_id)",
     ),
     Guard(
@@ -59,8 +61,8 @@ GUARDS = (
 
 
 def create_guards(connection: BaseDatabaseWrapper) -> None:
-    """Creates the guards that are not there, and drops those of former versions. Raises DatabaseError where
-    the server allows no triggers."""
+    """Create the guards that are missing, and drop those of earlier versions. Raise DatabaseError if the
+    server does not allow triggers."""
     there, wanted = _present(connection), _wanted(connection)
     with connection.cursor() as cursor:
         for name in wanted.keys() - there:
@@ -70,9 +72,9 @@ def create_guards(connection: BaseDatabaseWrapper) -> None:
 
 
 def drop_guards(connection: BaseDatabaseWrapper, event: Event | None = None) -> None:
-    """Drop the guards, or only those against one kind of statement, until `create_guards`.
+    """Drop the guards, or only those against one kind of statement, until `create_guards` is called.
 
-    On MySQL and MariaDB this ends a transaction that is open.
+    On MySQL and MariaDB this commits an open transaction.
     """
     suffix = f"_{event.lower()}_" if event else ""
     with connection.cursor() as cursor:
@@ -90,7 +92,7 @@ def _drop(cursor: Any, name: str) -> None:
 
 
 def _present(connection: BaseDatabaseWrapper) -> set[str]:
-    """The names of our triggers that are there."""
+    """Return the names of our triggers that exist in the database."""
     if connection.vendor == "sqlite":
         names = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     else:
@@ -101,7 +103,7 @@ def _present(connection: BaseDatabaseWrapper) -> set[str]:
 
 
 def _wanted(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """How each of our triggers is created, by its name."""
+    """Return the CREATE TRIGGER statement of each of our triggers, by its name."""
     made = {}
     for guard in GUARDS:
         table = guard.model._meta.db_table
@@ -113,7 +115,7 @@ def _wanted(connection: BaseDatabaseWrapper) -> dict[str, str]:
 
 
 def _refusals(guard: Guard, connection: BaseDatabaseWrapper) -> Iterator[tuple[Event, str, str]]:
-    """Of each kind of statement the condition under which it is refused, and in what words."""
+    """Yield for each kind of statement the condition under which it is refused, and the error message."""
     changed = f"({guard.frozen}) AND NOT ({_same(guard, connection)})"
     if guard.refused:
         yield "INSERT", guard.refused, "no document was issued that this belongs to"
@@ -123,7 +125,7 @@ def _refusals(guard: Guard, connection: BaseDatabaseWrapper) -> Iterator[tuple[E
 
 
 def _same(guard: Guard, connection: BaseDatabaseWrapper) -> str:
-    """That an update leaves all columns as they are which never change."""
+    """Return the SQL condition that an update changes none of the columns that must not change."""
     return " AND ".join(
         _equal(connection, field, ">=" if field.name == guard.grows else None)
         for field in guard.model._meta.concrete_fields
@@ -137,13 +139,13 @@ def _equal(connection: BaseDatabaseWrapper, field: models.Field[Any, Any], compa
     if connection.vendor == "sqlite":
         return f"{new} {compare or 'IS'} {old}"
     if isinstance(field, models.CharField | models.TextField | models.JSONField):
-        # Collations take `Jesús` and `JESUS` for the same.
+        # Collations treat `Jesús` and `JESUS` as equal.
         old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
     return f"{new} {compare or '<=>'} {old}"
 
 
 def _trigger(connection: BaseDatabaseWrapper, table: str, event: Event, when: str, says: str) -> str:
-    """The statement, with `{name}` where its name goes."""
+    """Return the CREATE TRIGGER statement, with `{name}` in place of the trigger's name."""
     if connection.vendor == "sqlite":
         return (
             f"CREATE TRIGGER {{name}} BEFORE {event} ON {table} FOR EACH ROW WHEN {when} "

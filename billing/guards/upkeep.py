@@ -1,7 +1,7 @@
-"""That the guards are there: `migrate` puts them up, `check --database default` says where they are missing.
+"""Upkeep of the guards: `migrate` creates them, `check --database default` warns if some are missing.
 
-They are put aside while migrations of this app run: what those do to frozen rows is meant, and SQLite, which
-alters a table by making it anew, would stumble over triggers that name it.
+They are dropped while migrations of this app run: these change frozen rows on purpose, and SQLite alters a
+table by creating it anew, which fails if triggers refer to it.
 """
 
 import sys
@@ -32,13 +32,13 @@ REMEDY = (
 def put_aside(
     sender: AppConfig, *, using: str, plan: Sequence[tuple[Migration, bool]] = (), **kwargs: Any
 ) -> None:
-    """Before migrations."""
+    """Drop the guards before migrations of this app run."""
     if any(migration.app_label == APP for migration, _backwards in plan):
         drop_guards(connections[using])
 
 
 def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwargs: Any) -> None:
-    """After them. Tables on their way back to a former version get none."""
+    """Create the guards after migrations, unless the tables were migrated back to an earlier version."""
     if not _is_present(apps):
         return
     try:
@@ -48,7 +48,7 @@ def put_back(sender: AppConfig, *, using: str, apps: Apps = present_apps, **kwar
 
 
 def _is_present(apps: Apps) -> bool:
-    """Whether the tables have the columns that the guards name."""
+    """Return True if the tables have exactly the columns that the guards refer to."""
     for guard in GUARDS:
         try:
             model = apps.get_model(APP, guard.model.__name__)
@@ -64,7 +64,7 @@ def _is_present(apps: Apps) -> bool:
 def check_guards(
     app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """A warning for each database that is migrated and has no guards, or not all of them."""
+    """Return a warning for each database that is migrated and lacks guards."""
     warnings: list[CheckMessage] = []
     for name in databases or ():
         if is_migrated(name) and (gone := missing_guards(connections[name])):

@@ -1,4 +1,4 @@
-"""What is owed and paid."""
+"""Models of billing: documents, payments, wallets, prices, billing runs."""
 
 from billing.models.events import Channel, InvoiceEvent, Notice, NoticeKind, NoticeState
 from billing.models.invoices import (

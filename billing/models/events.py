@@ -1,4 +1,4 @@
-"""What happened to documents after they were drafted, and what was said of them."""
+"""Status history of documents, and notices sent to customers about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telcox.common.database.frozen import Frozen
 
 
 class InvoiceEvent(Frozen):
-    """One step of a document's life, written once: 001-001-000000017 became paid on the 28th, by ana."""
+    """One change of an invoice's status, written once: 001-001-000000017 became paid on the 28th, by ana."""
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="events"
@@ -58,11 +58,12 @@ class NoticeState(models.TextChoices):
 
 
 class Notice(models.Model):
-    """Something the customer is told about a document, once: the document by e-mail, a reminder by SMS seven
-    days after it was due (`days`).
+    """Notice in the outbox, sent to the customer at most once: a document by e-mail, or a reminder by SMS
+    seven days after the invoice was due (`days`).
 
-    It is SENDING from before it is handed over until that is known to have worked: who was killed meanwhile
-    leaves it there, and nobody sends it a second time without being told to.
+    The state is SENDING from before the message is handed to the carrier until the result is known. If that
+    stays unknown, or the process is killed in between, the state stays SENDING, and the notice is sent again
+    only if a clerk asks for that.
     """
 
     invoice = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""What is owed: invoices and credit notes, and their lines."""
+"""Invoices, credit notes and their lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class InvoiceStatus(models.TextChoices):
         return status in _TRANSITIONS[self]
 
 
-# What was paid may be taken back (a reversal), and any document be made void by a credit note.
+# A payment may be reversed, and a credit note may void any issued document.
 _TRANSITIONS = {
     InvoiceStatus.DRAFT: {InvoiceStatus.ISSUED},
     InvoiceStatus.ISSUED: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID, InvoiceStatus.VOID},
@@ -47,12 +47,12 @@ _TRANSITIONS = {
     InvoiceStatus.VOID: set(),
 }
 
-# What is still owed something on.
+# Statuses in which something is still owed.
 OPEN = (InvoiceStatus.ISSUED, InvoiceStatus.PARTLY_PAID)
 
 
 def standing_of(*, total: Decimal, credited: Decimal, paid: Decimal, void: bool) -> InvoiceStatus:
-    """What an issued invoice is; `void`: credit notes took all of its lines back."""
+    """Return the status of an issued invoice. `void`: credit notes have taken back all of its lines."""
     if void:
         return InvoiceStatus.VOID
     if credited + paid >= total:
@@ -65,26 +65,26 @@ class InvoiceQuerySet(FrozenQuerySet):
         return self.filter(status=InvoiceStatus.DRAFT)
 
     def issued(self) -> InvoiceQuerySet:
-        """Documents, paid or not, void ones and credit notes among them: everything but drafts."""
+        """Return all documents, paid, void and credit notes included, but no drafts."""
         return self.exclude(status=InvoiceStatus.DRAFT)
 
     def bills(self) -> InvoiceQuerySet:
-        """No credit notes."""
+        """Return invoices without credit notes."""
         return self.filter(kind=InvoiceKind.INVOICE)
 
     def in_force(self) -> InvoiceQuerySet:
-        """Drafts included: a period has one at the most."""
+        """Return invoices in force, drafts included. A period has at most one."""
         return self.filter(in_force=True)
 
     def overdue(self, on: date) -> InvoiceQuerySet:
-        """Issued, not wholly paid, and due before that day."""
+        """Return invoices that are issued, not paid in full, and were due before the day `on`."""
         return self.bills().filter(status__in=OPEN, due_on__lt=on)
 
     def of_number(self, phone_number: str) -> InvoiceQuerySet:
         return self.filter(phone_number=phone_number)
 
     def of_user(self, user_id: int) -> InvoiceQuerySet:
-        """The user's own, whoever has the number now."""
+        """Return the invoices of the user's customer, even if the number belongs to another customer now."""
         return self.filter(customer__user=user_id)
 
 
@@ -94,12 +94,13 @@ class InvoiceManager(models.Manager.from_queryset(InvoiceQuerySet)):  # type: ig
 
 
 class Invoice(Frozen):
-    """A bill for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985. Or
-    a credit note, which takes back another document (`corrects`) or a part of it.
+    """Invoice for one period of one line: 001-001-000000017, 2025-06, 30.00 to Jesus Jacome for 0969786985.
+    Or a credit note, which takes back another document (`corrects`), whole or in part.
 
-    An issued invoice is a document: it never changes again, and the database refuses it (billing/guards).
-    That is why it keeps copies of the customer's name and DNI, the number and the tax rate: all of those may
-    change after it was sent. What happens to it afterwards (MUTABLE) is no part of the document.
+    An issued invoice is a document. It never changes again: the models and the database's triggers refuse
+    changes (billing/guards). So it keeps copies of the customer's name and DNI, the phone number and the tax
+    rate, which may change later. The fields in MUTABLE may change after issuing: they are not part of the
+    document.
     """
 
     FROZEN = ~Q(status=InvoiceStatus.DRAFT)
@@ -160,20 +161,21 @@ class Invoice(Frozen):
     tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2)
     tax_rate = models.DecimalField(_("tax rate"), max_digits=5, decimal_places=4)
     total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
-    # What the lines were reckoned from (billing.rating.RatingInputs), so that anybody can do it again. A
-    # document taken over from the former system has none.
+    # The inputs that the lines were calculated from (billing.rating.RatingInputs), so that the calculation
+    # can be repeated. A document imported from the previous system has none.
     rated_from = models.JSONField(_("calculated from"), null=True, blank=True, editable=False)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
     issuer = models.ForeignKey(
         Issuer, verbose_name=_("issuer"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    # How many lines the document has: the database takes no more of them.
+    # Number of lines of the document. The database refuses lines beyond it.
     line_count = models.PositiveSmallIntegerField(_("lines"), null=True, blank=True, editable=False)
-    # Of its content, and of the document before it in its series (billing/invoicing/sealing.py).
+    # Hash chain: the seal of the document's content and of the previous seal in its series
+    # (billing/invoicing/sealing.py).
     content_hash = models.CharField(_("seal"), max_length=64, null=True, blank=True, editable=False)
     previous_hash = models.CharField(_("previous seal"), max_length=64, blank=True, editable=False)
-    # Up to which version of the period's counter its use was billed: here, or as late usage later on.
+    # Version of the period's counter up to which usage was billed, by this invoice or later as late usage.
     usage_version = models.PositiveBigIntegerField(_("usage billed"), default=0, editable=False)
 
     objects: ClassVar[InvoiceManager] = InvoiceManager()
@@ -205,7 +207,7 @@ class Invoice(Frozen):
                 ),
                 name="invoice_numbered_when_issued",
             ),
-            # Rounded, because SQLite adds decimals as binary fractions.
+            # Rounded because SQLite adds decimals as binary fractions.
             models.CheckConstraint(
                 condition=Q(total=Round(F("subtotal") - F("discount") + F("tax"), 2)), name="invoice_adds_up"
             ),
@@ -242,32 +244,32 @@ class Invoice(Frozen):
 
     @property
     def full_number(self) -> str | None:
-        """`001-001-000000017`; None for a draft."""
+        """Return the number as it is printed (`001-001-000000017`), or None for a draft."""
         return self.series.written(self.number) if self.series and self.number else None
 
     @property
     def paid(self) -> Decimal:
-        """What was paid, less what was taken back."""
+        """Return the sum of the payments in dollars, less reversals."""
         return sum((payment.amount for payment in self.payments.all()), Decimal(0))
 
     @property
     def credited(self) -> Decimal:
-        """What its credit notes took back."""
+        """Return the sum of the invoice's credit notes in dollars."""
         return sum((note.total for note in self.corrections.all()), Decimal(0))
 
     @property
     def outstanding(self) -> Decimal:
-        """What is still to be paid; on a credit note nothing is."""
+        """Return what is still to be paid, in dollars; 0 for a credit note."""
         return Decimal(0) if self.corrects_id else max(Decimal(0), self._left)
 
     @property
     def refunded(self) -> Decimal:
-        """What was paid of what credit notes took back: it is on the line's wallet."""
+        """Return the credited amount that had been paid already, in dollars. It is on the line's wallet."""
         return max(Decimal(0), -self._left)
 
     @property
     def standing(self) -> InvoiceStatus:
-        """What an issued invoice is by its payments and its credit notes."""
+        """Return the status that an issued invoice has by its payments and credit notes."""
         notes = list(self.corrections.all())
         return standing_of(
             total=self.total,
@@ -287,7 +289,7 @@ class CreditNoteManager(InvoiceManager):
 
 
 class CreditNote(Invoice):
-    """The documents that take others back, by themselves: whoever may write one has a right of its own."""
+    """Credit notes, as a model of their own, so that issuing them has its own permission."""
 
     objects: ClassVar[CreditNoteManager] = CreditNoteManager()
 
@@ -298,7 +300,7 @@ class CreditNote(Invoice):
 
 
 class Unit(models.TextChoices):
-    """What a line's quantity counts."""
+    """Unit of a line's quantity."""
 
     PERIOD = "PERIOD", _("period")
     PACK = "PACK", _("pack")
@@ -313,9 +315,9 @@ class InvoiceLineManager(models.Manager.from_queryset(FrozenQuerySet)):  # type:
 
 
 class InvoiceLine(Frozen):
-    """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB beyond the allowance at 1.20.
+    """One thing charged for: 1 period of "Móvil 30 GB" at 25.00, or 2.5 GB of overage at 1.20.
 
-    Discount and tax are reckoned line by line (docs/rating.md), and an invoice's are their sums.
+    Discount and tax are calculated line by line (docs/rating.md). The invoice's are their sums.
     """
 
     FROZEN = ~Q(invoice__status=InvoiceStatus.DRAFT)
@@ -331,8 +333,8 @@ class InvoiceLine(Frozen):
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
     tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2, default=0)
-    # Of usage that arrived after its period was billed: which period. Found by its invoice, so it has no
-    # index of its own.
+    # Late usage: the earlier period that it belongs to. Rows are found by their invoice, so this column has
+    # no index.
     late_for = models.ForeignKey(
         Subscription,
         verbose_name=_("late usage of"),
@@ -343,7 +345,7 @@ class InvoiceLine(Frozen):
         db_index=False,
         db_constraint=False,
     )
-    # Of a credit note: the line that it takes back, or a part of it, by its position there.
+    # Credit note: the position of the invoice's line that this line takes back, whole or in part.
     credits = models.PositiveSmallIntegerField(_("credits line"), null=True, blank=True)
 
     objects: ClassVar[InvoiceLineManager] = InvoiceLineManager()

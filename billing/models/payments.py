@@ -1,4 +1,4 @@
-"""Money received for invoices: as payments, and as the bank tells of it."""
+"""Payments received for invoices, and bank transfers as the bank reports them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.models.wallets import VISIBLE
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
-# How the references of payments begin that a wallet made. Those from outside have no blanks.
+# Prefix of the references of payments made by a wallet. References from outside contain no spaces.
 BY_WALLET = "wallet "
 
 
@@ -31,10 +31,10 @@ class PaymentManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ign
 
 
 class Payment(Frozen):
-    """Money received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711.
+    """Payment received for an invoice: 30.00 by bank transfer on 2025-06-28, the bank's reference TR-4711.
 
-    What was paid beyond what the invoice was owed went to the line's wallet (`to_wallet`). Never changed: one
-    that was wrong is taken back by another, its reversal, whose amounts are less than nothing.
+    What was paid beyond the amount owed went to the line's wallet (`to_wallet`). A payment never changes. A
+    wrong one is taken back by another payment, its reversal, whose amounts are negative.
     """
 
     invoice = models.ForeignKey(
@@ -91,7 +91,8 @@ class Payment(Frozen):
 
     @property
     def is_wallets(self) -> bool:
-        """Whether the line's wallet paid in advance (billing/invoicing/issuing.py), not a person."""
+        """Return True if the line's wallet made the payment, in advance (billing/invoicing/issuing.py), and
+        not a customer."""
         return self.reference.startswith(BY_WALLET)
 
 
@@ -101,7 +102,7 @@ class ReversalManager(PaymentManager):
 
 
 class Reversal(Payment):
-    """The payments that take others back, by themselves: whoever may make one has a right of its own."""
+    """Reversals of payments, as a model of their own, so that making them has its own permission."""
 
     objects: ClassVar[ReversalManager] = ReversalManager()
 
@@ -112,7 +113,7 @@ class Reversal(Payment):
 
 
 class BankProblem(models.TextChoices):
-    """Why a transfer became no payment by itself."""
+    """Why a bank transfer was not matched to an invoice automatically."""
 
     NO_INVOICE = "NO_INVOICE", _("No invoice found")
     SEVERAL = "SEVERAL", _("Matches more than one invoice")
@@ -121,8 +122,8 @@ class BankProblem(models.TextChoices):
 
 
 class BankTransfer(models.Model):
-    """A line of the bank's statement: 30.00 came in on 2025-06-28 under the bank's reference TR-4711. It
-    became a payment, or it says why not and waits for somebody who knows what it is for."""
+    """Bank transfer, one line of a bank statement: 30.00 received on 2025-06-28, the bank's reference
+    TR-4711. Either it became a payment, or `problem` says why not and it waits for a clerk."""
 
     reference = KeyField(_("reference"), max_length=64, unique=True)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)

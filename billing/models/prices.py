@@ -1,4 +1,4 @@
-"""What is added to and taken off prices: taxes and discounts."""
+"""Taxes and discounts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from telcox.common.database.constraints import at_least_zero
 
 class TaxRateQuerySet(models.QuerySet["TaxRate"]):
     def valid_on(self, day: date) -> TaxRateQuerySet:
-        """The rate in force on `day` comes first."""
+        """Return the rates that are valid on `day`. The one in force comes first."""
         return self.filter(valid_from__lte=day).order_by("-valid_from")
 
 
@@ -27,7 +27,8 @@ class TaxRateManager(models.Manager.from_queryset(TaxRateQuerySet)):  # type: ig
 
 
 class TaxRate(models.Model):
-    """A tax on what is sold and from when it is due: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo 198)."""
+    """Rate of a tax on sales, and the day from which it applies: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo
+    198)."""
 
     name = models.CharField(_("name"), max_length=30)
     rate = models.DecimalField(_("rate"), max_digits=5, decimal_places=4, help_text=_("0.15 for 15 %"))
@@ -53,7 +54,7 @@ class TaxRate(models.Model):
 
 class DiscountQuerySet(models.QuerySet["Discount"]):
     def for_customers(self, customer_ids: Collection[int]) -> DiscountQuerySet:
-        """Those of any of them, and those of plans, which are everybody's."""
+        """Return the discounts of these customers and those of plans, which apply to all customers."""
         return self.filter(Q(customer=None) | Q(customer__in=customer_ids))
 
     def valid_on(self, day: date) -> DiscountQuerySet:
@@ -61,10 +62,11 @@ class DiscountQuerySet(models.QuerySet["Discount"]):
 
 
 class Discount(models.Model):
-    """Something off the periods that begin while it is valid: 10 % of "Móvil 30 GB" until the end of the
-    year, or 5.00 a period for Jesus Jacome, or for Jesus Jacome as long as he has that plan.
+    """Discount on the periods that begin while it is valid: 10 % of "Móvil 30 GB" until the end of the year,
+    or 5.00 a period for Jesus Jacome, or the same only as long as he has that plan.
 
-    A period keeps what it was sold with: editing or ending a discount is for the periods to come.
+    A period keeps the discounts that it was sold with. Editing or ending a discount affects later periods
+    only.
     """
 
     name = models.CharField(_("name"), max_length=100)

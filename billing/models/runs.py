@@ -1,4 +1,4 @@
-"""Billing a whole period: a run, its chunks, and the bills that somebody has to look at first."""
+"""Billing runs, their chunks, and quarantined bills."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class RunState(models.TextChoices):
 
 
 class BillingRun(models.Model):
-    """The billing of what ended in 2026-11, and has no invoice yet: one run for each period, which can be
-    stopped, resumed, and run again when more has ended.
+    """Billing run of a month: it bills the periods that ended in 2026-11 and have no invoice yet. There is
+    one run for each month. It can be stopped, resumed, and run again when more periods have ended.
 
-    `seen_at` is when it last came forward: one that is under way and was not seen for RUN_SILENT_SECONDS was
-    left by whoever did it, and goes on with whoever asks for it next.
+    `seen_at` is the time of the run's last progress. A run in progress that has not been seen for
+    RUN_SILENT_SECONDS is considered abandoned: the next process that starts it resumes it.
     """
 
     period = models.CharField(
         _("period"), max_length=7, unique=True, validators=[PERIOD], help_text="2026-11"
     )
     state = models.CharField(_("state"), max_length=7, choices=RunState, default=RunState.NEW)
-    # What has ended by then is billed, and issued as of then.
+    # Periods that have ended by then are billed, and their invoices are issued as of then.
     at = models.DateTimeField(_("as of"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     started_by = models.CharField(
@@ -42,7 +42,7 @@ class BillingRun(models.Model):
     )
     seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    # What a dry run found (billing/runs/rehearsing.py), and how far the one under way has come.
+    # Result of a dry run (billing/runs/rehearsing.py), or the progress of one that is running.
     dry_run = models.JSONField(_("dry run"), null=True, blank=True, editable=False)
 
     class Meta:
@@ -62,7 +62,7 @@ class BillingRun(models.Model):
 
 
 class BillingChunk(models.Model):
-    """Some periods of a run, which are billed in one transaction; what came of it is written in the same."""
+    """Chunk of a billing run: periods that are billed in one transaction, which also writes the result."""
 
     run = models.ForeignKey(
         BillingRun,
@@ -107,11 +107,12 @@ class ParkedBillQuerySet(models.QuerySet["ParkedBill"]):
 
 
 class ParkedBill(models.Model):
-    """A period that is not billed until somebody has looked at it: its amount is suspicious, or its data are
-    broken. The others go on without it.
+    """Quarantined bill: a period that is not billed until a clerk has decided, because its amount is
+    suspicious or cannot be calculated. The other periods are billed without it.
 
-    `is_open`: yes, or nothing once it was released, to be billed with the next run, day or step; a period is
-    set aside once at a time. `approved`: its amount is right, however suspicious.
+    `is_open` is True while the bill waits, and null once it was released: then it is billed by the next
+    billing run, by the daily billing, or by hand. A period has at most one open quarantined bill. `approved`:
+    the amount was confirmed, even if it is suspicious.
     """
 
     subscription = models.ForeignKey(

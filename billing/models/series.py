@@ -1,4 +1,4 @@
-"""Who issues documents, and how they are numbered."""
+"""Issuers of documents, and the series that number them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ NUMBER_PATTERN = "{prefix}-{number:09d}"
 
 
 def validate_pattern(pattern: str) -> None:
-    """Refuses what would not write another number for every document of every series."""
+    """Raise ValidationError if the pattern does not write a different number for every document of every
+    series, or writes more than 40 characters."""
     try:
         fields = {name for _text, name, *_rest in string.Formatter().parse(pattern) if name is not None}
         written = {pattern.format(prefix="001-001", number=number) for number in (1, 2, 10**12)}
@@ -33,11 +34,12 @@ class InvoiceSeriesManager(models.Manager.from_queryset(FrozenQuerySet)):  # typ
 
 
 class InvoiceSeries(Frozen):
-    """One gapless sequence of document numbers: 001-001, how its numbers are written, the last one it gave.
+    """Series of documents, a gapless sequence of numbers: 001-001, the pattern of its numbers, the last
+    number.
 
-    Its row is locked while a number is given, and the number is given in the transaction that issues the
-    document: rolled back, the number is free again. Prefix and pattern stay as they are once a number was
-    given: whoever wants others begins a series.
+    The row is locked while a number is assigned, in the transaction that issues the document. If that is
+    rolled back, the number is free again. Prefix and pattern cannot change once a number was assigned: a
+    different prefix or pattern needs a new series.
     """
 
     FROZEN = Q(last_number__gt=0)
@@ -52,7 +54,7 @@ class InvoiceSeries(Frozen):
         help_text=_("How a number is written: {prefix}-{number:09d} gives 001-001-000000017"),
     )
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
-    # The seal of the last document; the next one carries it on (billing/invoicing/sealing.py).
+    # Seal of the last document. The next seal includes it: a hash chain (billing/invoicing/sealing.py).
     last_hash = models.CharField(_("last seal"), max_length=64, blank=True, editable=False)
 
     objects: ClassVar[InvoiceSeriesManager] = InvoiceSeriesManager()
@@ -73,30 +75,31 @@ class InvoiceSeries(Frozen):
 
 
 def written_number(prefix: str, pattern: str, number: int) -> str:
-    """A document's number as it is printed: 001-001-000000017."""
+    """Return a document's number as it is printed: 001-001-000000017."""
     return pattern.format(prefix=prefix, number=number)
 
 
 class IssuerManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, tax_id: str, name: str) -> Issuer:
-        """The first of that name."""
+        """Return the first issuer entered with this tax id and name. Raise DoesNotExist if there is none."""
         found = self.filter(tax_id=tax_id, name=name).order_by("pk").first()
         if found is None:
             raise self.model.DoesNotExist(f"{name} ({tax_id})")
         return found
 
     def present(self) -> Issuer | None:
-        """Who issues documents now: the last one entered."""
+        """Return the present issuer, which is the last one entered, or None."""
         return self.order_by("-pk").first()
 
     def first_entered(self) -> Issuer | None:
-        """Who stands for the issuer on documents of the time before issuers were kept."""
+        """Return the issuer printed on documents from before issuers were recorded: the first one entered, or
+        None."""
         return self.order_by("pk").first()
 
 
 class Issuer(Frozen):
-    """The operator as it stands on its documents. Never changed: a new address is a new row, and documents
-    keep the one they were issued with."""
+    """Issuer: the operator as it is printed on its documents. A row never changes: a new address is a new
+    row, and documents keep the issuer they were issued with."""
 
     name = models.CharField(_("name"), max_length=150)
     tax_id = models.CharField(

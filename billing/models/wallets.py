@@ -1,4 +1,4 @@
-"""The money on lines."""
+"""Wallets of lines, and their entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from telcox.common.database.constraints import at_least_zero
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
-# Letters, digits and signs that can be seen: no two references look the same, on paper or in any database.
+# Visible ASCII characters only: no two references look the same, on paper or in any database.
 VISIBLE = RegexValidator(r"\A[!-~]+\Z", _("Use visible characters only, without spaces."))
 
 
@@ -25,9 +25,9 @@ class WalletManager(models.Manager["Wallet"]):
 
 
 class Wallet(models.Model):
-    """The money on a line, in dollars: 12.75 there, and 30.00 that may be spent at the most in a period.
+    """Wallet of a line: a balance of 12.75 dollars, and a spending limit of 30.00 dollars a period.
 
-    The balance is what the last of its entries says, and only an entry changes it.
+    The balance equals `balance_after` of the last entry. Only a new entry changes it.
     """
 
     line = models.OneToOneField(Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="wallet")
@@ -51,8 +51,8 @@ class Wallet(models.Model):
     natural_key.dependencies = ["customers.line"]  # type: ignore[attr-defined]
 
     def floor(self, *, prepaid: bool) -> Decimal:
-        """What the balance may not go below: a prepaid line spends what is there, the others up to their
-        limit more."""
+        """Return the lowest balance allowed, in dollars: 0 for a prepaid line, the spending limit below zero
+        for others."""
         return Decimal(0) if prepaid else -self.balance_limit_usd
 
 
@@ -74,12 +74,12 @@ class WalletEntryManager(models.Manager.from_queryset(WalletEntryQuerySet)):  # 
 
 
 class WalletEntry(Frozen):
-    """One movement of a wallet's money: entry 17, a top-up of 10.00 under the bank's reference TR-4711, which
-    made the balance 22.75. Never changed or deleted: what was wrong gets another entry that makes up for it.
+    """One entry of a wallet's ledger: entry 17, a top-up of 10.00, the bank's reference TR-4711, balance
+    22.75 after it. An entry is never changed or deleted: another entry corrects a wrong one.
 
-    A wallet's entries are numbered from 1 without a gap (`position`), and each says what the balance was
-    after it. The reference is the movement's idempotency key over all wallets. What a payment, a reversal or
-    a credit note moved names it (`payment`, `credit_note`).
+    The entries of a wallet are numbered from 1 without a gap (`position`), and each has the balance after it.
+    The reference is the movement's idempotency key, unique over all wallets. An entry that a payment, a
+    reversal or a credit note made refers to it (`payment`, `credit_note`).
     """
 
     wallet = models.ForeignKey(

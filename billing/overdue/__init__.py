@@ -1,4 +1,4 @@
-"""What becomes of invoices that are not paid in time: reminders, and the line's suspension (docs/overdue.md).
+"""Dunning: reminders of overdue invoices, and suspension of their lines (docs/overdue.md).
 
-Nothing is imported here: the settings read `parse_ladder`, before there are models.
+This module imports nothing: the settings import `parse_ladder` before models are loaded.
 """

@@ -1,4 +1,5 @@
-"""When a customer is reminded of an overdue invoice, and by what: REMINDER_LADDER and SUSPEND_AFTER_DAYS."""
+"""Dunning schedule: when a customer is reminded, and by which channels (REMINDER_LADDER,
+SUSPEND_AFTER_DAYS)."""
 
 import re
 from itertools import pairwise
@@ -6,23 +7,24 @@ from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
-# Ten years: what is older, nobody is reminded of for the first time.
+# Ten years. An older invoice never gets its first reminder.
 DAYS_MAX = 3650
 CHANNELS = {"mail": "MAIL", "sms": "SMS"}
 _RUNG = re.compile(r"([0-9]{1,4}):([a-z]+(?:\+[a-z]+)*)")
 
 
 class Rung(NamedTuple):
-    """So many days after an invoice was due, a reminder by each of these (`billing.models.Channel`)."""
+    """Rung: a reminder by each of these channels (`billing.models.Channel`), so many days after the due
+    date."""
 
     days: int
     channels: tuple[str, ...]
 
 
 def parse_ladder(text: str) -> tuple[Rung, ...]:
-    """The rungs of `3:mail,10:mail+sms,20:sms`, from the lowest to the highest; of an empty text none.
+    """Return the rungs of `3:mail,10:mail+sms,20:sms`, in increasing days; none for an empty text.
 
-    Raises ImproperlyConfigured for anything else.
+    Raise ImproperlyConfigured for anything else.
     """
     rungs = tuple(_rung(part.strip()) for part in text.split(",")) if text.strip() else ()
     if any(lower.days >= higher.days for lower, higher in pairwise(rungs)):
@@ -44,8 +46,8 @@ def _rung(text: str) -> Rung:
 
 
 def suspension_limit(days: int) -> int:
-    """So many days after an invoice was due its line is suspended; 0 is never. Raises ImproperlyConfigured
-    for what is neither."""
+    """Return the number of days after the due date at which the line is suspended; 0 is never. Raise
+    ImproperlyConfigured if it is not between 0 and DAYS_MAX."""
     if not 0 <= days <= DAYS_MAX:
         raise ImproperlyConfigured(f"SUSPEND_AFTER_DAYS must be between 0 and {DAYS_MAX}, not {days}")
     return days

@@ -1,4 +1,4 @@
-"""What is overdue, as the office and other programs look at it."""
+"""Lists of overdue invoices, for the back-office and the API."""
 
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ _NOTHING = Value(Decimal(0), output_field=DecimalField(max_digits=14, decimal_pl
 
 
 def with_owed(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Each with what is still owed on it in dollars (`owed`), which is `Invoice.outstanding`."""
+    """Return the invoices with the amount owed in dollars (`owed`), which equals `Invoice.outstanding`."""
     paid = Payment.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice")
     credited = Invoice.objects.filter(corrects=OuterRef("pk")).order_by().values("corrects")
     return invoices.annotate(
@@ -27,11 +27,13 @@ def with_owed(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
 
 
 def overdue_page(*, on: date, after: Place | None, limit: int) -> Page[Invoice]:
-    """Return the first `limit` invoices overdue on that day that come after a place (of `due_on`), the
-    longest overdue first, each with `owed` and how many reminders were sent (`reminders_sent`). Takes the
-    same time on every page, however many there are."""
+    """Return the first `limit` invoices overdue on that day that come after a place (of `due_on`): the
+    longest overdue first, each with `owed` and the number of reminders sent (`reminders_sent`).
+
+    Keyset pagination: every page takes the same time, however many invoices there are.
+    """
     overdue = Invoice.objects.overdue(on).values_list("due_on", "pk")
-    # One status at a time, because the index is on status and day.
+    # One query for each status, because the index is on status and due date.
     each = (rows_after(overdue.filter(status=status), "due_on", after, limit + 1) for status in OPEN)
     found = page_of([Place(*row) for row in islice(merge(*each), limit + 1)], limit)
     sent = Notice.objects.filter(

@@ -1,4 +1,4 @@
-"""Reminders: rung by rung of REMINDER_LADDER, each once."""
+"""Reminders of overdue invoices: one for each rung of REMINDER_LADDER."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -19,31 +19,31 @@ from telcox.common.database.locking import lock_keys, lock_row
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 
-# For how long the highest rung is still said, if nobody said it when it was reached.
+# For so many days after the highest rung was reached, a reminder that was missed is still made.
 STILL_SAID_DAYS = 92
 
 
 def reminders_due(on: date) -> list[tuple[Rung, QuerySet[Invoice]]]:
-    """For each rung the invoices that have reached it by then, and no higher one, and of which neither this
-    one nor a higher one was said."""
+    """Return for each rung the invoices that have reached it by the day `on`, but no higher one, and have no
+    reminder of this rung or of a higher one."""
     rungs = settings.REMINDER_LADDER
     return [(rung, _due(rung, higher, on)) for rung, higher in zip_longest(rungs, rungs[1:])]
 
 
 def _due(rung: Rung, higher: Rung | None, on: date) -> QuerySet[Invoice]:
     said = Notice.objects.filter(invoice=OuterRef("pk"), kind=NoticeKind.REMINDER, days__gte=rung.days)
-    # So that no day looks through all the debts there ever were.
+    # Without a limit, each day would search all old debts.
     until = higher.days if higher else rung.days + STILL_SAID_DAYS
     reached = {"due_on__lte": on - timedelta(rung.days), "due_on__gt": on - timedelta(until)}
     return Invoice.objects.overdue(on).filter(~Exists(said), **reached)
 
 
 def make_reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
-    """Makes the reminders that are due on the local day of `at`. Each committed transaction is one step: how
-    many invoices it reminds of.
+    """Make the reminders that are due on the local day of `at`. Each step is one committed transaction: it
+    yields the number of invoices that it made reminders for.
 
-    Of the rungs that were missed only the highest is said, so nobody gets a month's reminders in one night.
-    Safe to run twice, late, in several places at once, and to be killed.
+    If several rungs were missed, only the highest is made, so that no customer gets a month's reminders in
+    one night. Safe to run twice, late, in several processes at once, and to be killed.
     """
     for rung, due in reminders_due(local_date(at)):
         for keys in in_chunks(share.among(due, "pk"), "pk", by="due_on"):
@@ -64,15 +64,18 @@ def _remind(keys: Sequence[int], rung: Rung, due: QuerySet[Invoice], at: datetim
 
 
 def lock_invoices(keys: Collection[int]) -> None:
-    """Nobody pays these invoices, or writes notices of them, until the transaction ends."""
+    """Lock these invoices until the transaction ends: no other transaction pays them or makes notices of
+    them."""
     lock_keys(Invoice.objects.filter(pk__in=keys))
 
 
 @transaction.atomic
 def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notice:
-    """A reminder by hand, beside those of the ladder; it stands for the rungs that were reached by then.
+    """Make a reminder by hand, in addition to the ladder's. It counts for the rungs that were reached by
+    then.
 
-    Raises DomainError if the invoice is not overdue, or was reminded of today by the same channel.
+    Raise DomainError if the invoice is not overdue, or the customer was reminded of it today by the same
+    channel.
     """
     invoice = lock_row(Invoice, invoice.pk)
     today = local_date(at)
@@ -93,6 +96,6 @@ def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notic
 
 
 def days_overdue(invoice: Invoice, on: date) -> int:
-    """Of an issued invoice. The day after the one it was due on is the first."""
+    """Return the days that an issued invoice is overdue, at least 0. The day after the due date is day 1."""
     assert invoice.due_on is not None
     return max(0, (on - invoice.due_on).days)

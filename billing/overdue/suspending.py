@@ -1,5 +1,5 @@
-"""A line is suspended when an invoice of it stays unpaid for SUSPEND_AFTER_DAYS, and resumed when it is
-paid."""
+"""Suspension of a line whose invoice has been unpaid for SUSPEND_AFTER_DAYS, and its resumption after
+payment."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -28,27 +28,28 @@ from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.database.locking import lock_rows
 
-# Suspended in one transaction: each takes some statements of its own.
+# Lines suspended in one transaction: each takes some statements of its own.
 LINES_AT_ONCE = 50
 
 
 def _owed_by_holders() -> QuerySet[Invoice]:
-    """Open invoices of lines that are still their customer's: nobody's line is suspended for what another
-    owes."""
+    """Return open invoices whose customer still holds the line: a line is not suspended for the debt of a
+    previous holder."""
     return Invoice.objects.bills().filter(status__in=OPEN, customer=F("subscription__line__customer"))
 
 
 def _reached_by(on: date) -> date:
-    """What was due by then has reached the limit; without a limit, what is overdue has."""
+    """Return the day by which an invoice must have been due to have reached the limit. Without a limit, any
+    overdue invoice has."""
     return on - timedelta(max(settings.SUSPEND_AFTER_DAYS, 1))
 
 
 def invoices_to_suspend_for(on: date) -> QuerySet[Invoice]:
-    """Invoices that have reached the limit, of lines in service, or suspended for another one already, for
-    which nothing was done yet.
+    """Return invoices that have reached the limit and have not been processed yet, of post-paid lines that
+    are in service or already suspended for non-payment.
 
-    An invoice suspends its line once: what staff resume by hand is not suspended the day after. Once more
-    only if it was paid since, and that was taken back.
+    An invoice suspends its line once: a line that staff resume by hand is not suspended again the day after.
+    It does so again only if it was paid since, and the payment was reversed.
     """
     if not settings.SUSPEND_AFTER_DAYS:
         return Invoice.objects.none()
@@ -68,10 +69,10 @@ def invoices_to_suspend_for(on: date) -> QuerySet[Invoice]:
 
 
 def suspend_overdue_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
-    """Suspends the lines of invoices that have reached the limit on the local day of `at`. Each committed
-    transaction is one step: how many lines it suspended.
+    """Suspend the lines of invoices that have reached the limit on the local day of `at`. Each step is one
+    committed transaction: it yields the number of lines that it suspended.
 
-    Safe to run twice, late, in several places at once, and to be killed.
+    Safe to run twice, late, in several processes at once, and to be killed.
     """
     due = share.among(invoices_to_suspend_for(local_date(at)), "subscription__line_id")
     for line_ids in in_chunks(due, "subscription__line_id", LINES_AT_ONCE, by="due_on"):
@@ -100,9 +101,9 @@ def _suspend(line_ids: Sequence[int], at: datetime) -> int:
             suspended += 1
             oldest = invoices.pop(0)
             notices += [_notice(oldest, channel, at) for channel in Channel]
-        # The customer is told once, but all of them count as done.
+        # The customer gets one notice, but all of the invoices count as processed.
         notices += [_already(invoice, at) for invoice in invoices]
-    # There may be one of today: of an invoice that was paid and is owed again within a day.
+    # A notice of today may exist: of an invoice that was paid and is owed again within a day.
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     return suspended
 
@@ -125,17 +126,17 @@ def _already(invoice: Invoice, at: datetime) -> Notice:
 
 @transaction.atomic
 def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
-    """Resumes the invoice's line if it was suspended because it was not paid, and nothing is owed on it any
-    more that has reached the limit, or that it was suspended for.
+    """Resume the invoice's line if it is suspended for non-payment, and its holder owes nothing on invoices
+    that have reached the limit or suspended the line.
 
-    To be called when something was paid or credited, in the same transaction and before a wallet is locked
+    Call it when something was paid or credited, in the same transaction and before a wallet is locked
     (telcox/common/database/locking.py).
     """
     unpaid = {"suspensions__is_open": True, "suspensions__reason": SuspensionReason.NON_PAYMENT}
     held = Line.objects.filter(subscriptions__invoices=invoice.pk, **unpaid).first()
     if held is None:
         return
-    # Of two who each pay one of its last two invoices, the later one sees both paid.
+    # If two payments each pay one of the last two invoices, the later one sees both paid.
     line = lock_line(held)
     suspension = line.suspensions.filter(is_open=True, reason=SuspensionReason.NON_PAYMENT).first()
     if suspension and not _still_owed(line, local_date(at)):

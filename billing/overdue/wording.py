@@ -1,7 +1,7 @@
-"""What customers are told of an unpaid invoice, in the language of their documents.
+"""Texts of reminders and suspension notices, in the language of the customer's documents.
 
-An SMS has 160 characters of GSM's alphabet (3GPP TS 23.038), which has no á, í, ó and ú: the Spanish ones do
-without words that need them.
+An SMS has 160 characters of the GSM alphabet (3GPP TS 23.038), which has no á, í, ó and ú: the Spanish texts
+use no words with them.
 """
 
 from collections.abc import Mapping
@@ -71,14 +71,15 @@ Text = Mapping[Language, str]
 
 
 def reminder_text(invoice: Invoice, days: int, channel: str) -> tuple[str, str]:
-    """Subject (empty for an SMS) and text of the reminder made when the invoice was `days` overdue."""
+    """Return subject (empty for an SMS) and text of the reminder that was made when the invoice was `days`
+    days overdue."""
     if channel == Channel.SMS:
         return "", _filled(_REMINDER_SMS, invoice, days)
     return _filled(_REMINDER_SUBJECT, invoice, days), _filled(_REMINDER_MAIL, invoice, days)
 
 
 def suspension_text(invoice: Invoice, days: int, channel: str) -> tuple[str, str]:
-    """The same, of the suspension of the invoice's line."""
+    """Return subject (empty for an SMS) and text of the notice that the invoice's line was suspended."""
     if channel == Channel.SMS:
         return "", _filled(_SUSPENSION_SMS, invoice, days)
     return _filled(_SUSPENSION_SUBJECT, invoice, days), _filled(_SUSPENSION_MAIL, invoice, days)

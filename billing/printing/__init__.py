@@ -1,5 +1,5 @@
-"""Documents as PDF: what is printed (`page`), how it looks (document.typ), who makes it (`typesetting`), and
-where it is kept (`archive`). docs/printing.md."""
+"""Printing of documents as PDF: content (`page`), layout (document.typ), typesetting (`typesetting`) and
+storage (`archive`). docs/printing.md."""
 
 from billing.printing.archive import document_pdf, edition_name, file_name
 from billing.printing.batch import documents_of_period, print_documents, to_print

@@ -1,4 +1,4 @@
-"""A printed document as the answer to a request."""
+"""HTTP response with a printed document."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ from billing.printing.archive import document_pdf, edition_name, file_name
 
 
 def pdf_answer(request: Any, invoice: Invoice) -> HttpResponse:
-    """Who has the document already, and asks by its ETag, is told so (304) and nothing is printed."""
+    """Return the PDF, or 304 without printing anything if the client's ETag shows that it has the document
+    already."""
     etag = None if invoice.is_draft else quote_etag(edition_name(invoice))
     answer = get_conditional_response(request, etag=etag) if etag else None
     if answer is None:
@@ -19,6 +20,6 @@ def pdf_answer(request: Any, invoice: Invoice) -> HttpResponse:
         answer["Content-Disposition"] = content_disposition_header(False, file_name(invoice)) or "inline"
     if etag:
         answer["ETag"] = etag
-    # It is the customer's alone, and whether it may still be seen is asked each time.
+    # Private: only the customer may see it. No-cache: permission is checked at every request.
     patch_cache_control(answer, private=True, no_cache=True)
     return answer

@@ -1,4 +1,4 @@
-"""Where printed documents are kept (STORAGES["documents"])."""
+"""Storage of printed documents (STORAGES["documents"])."""
 
 import hashlib
 import logging
@@ -22,11 +22,11 @@ _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def document_pdf(invoice: Invoice) -> bytes:
-    """The document as PDF: made when it is first asked for, and the same bytes ever after. A draft is made
-    each time, and says across the page that it is one.
+    """Return the document as PDF. It is made when it is first requested and stored; later requests get the
+    same bytes. A draft is made each time, and is marked as a draft across the page.
 
-    It reads the invoice's series, issuer, lines and, of a credit note, `corrects`: whoever prints many
-    fetches those beforehand (`billing.printing.batch`).
+    It reads the invoice's series, issuer, lines and, of a credit note, `corrects`: fetch those beforehand to
+    print many (`billing.printing.batch`).
     """
     if invoice.is_draft:
         return _made(invoice)
@@ -34,26 +34,26 @@ def document_pdf(invoice: Invoice) -> bytes:
 
 
 def edition_name(invoice: Invoice) -> str:
-    """Names the bytes of an issued document: its seal, and the edition it is printed in."""
+    """Return the name of an issued document's bytes: the edition it is printed in, and its seal."""
     return f"{_edition()}/{(invoice.content_hash or '')[:2]}/{invoice.content_hash}"
 
 
 def file_name(invoice: Invoice) -> str:
-    """What the file is called where it is saved: 001-001-000000017.pdf."""
+    """Return the file name for downloads: 001-001-000000017.pdf."""
     return get_valid_filename(f"{invoice.full_number or f'{invoice.phone_number}-{invoice.period}'}.pdf")
 
 
 def stored_pdf(invoice: Invoice) -> bytes | None:
     try:
         with storages["documents"].open(f"{edition_name(invoice)}.pdf") as file:
-            # Nothing is what a machine that lost its power may have left of it.
+            # An empty file may be left after a power failure: treat it as missing.
             return file.read() or None
     except OSError:
         return None
 
 
 def store_pdf(invoice: Invoice, pdf: bytes) -> bytes:
-    """A document that cannot be kept is made again the next time."""
+    """Store the PDF and return it. If storing fails, a warning is logged, and it is made again next time."""
     try:
         storages["documents"].save(f"{edition_name(invoice)}.pdf", File(BytesIO(pdf)))
     except OSError as error:
@@ -67,7 +67,8 @@ def _made(invoice: Invoice) -> bytes:
 
 @cache
 def _edition() -> str:
-    """Of all that decides how a document looks: other code, or another typst, prints another edition."""
+    """Return a digest of all that decides how a document looks: the files of this package, and the versions
+    of typst and segno."""
     digest = hashlib.sha256(f"{version('typst')} {version('segno')}".encode())
     for source in sorted(Path(__file__).parent.glob("*.*")):
         digest.update(source.read_bytes())

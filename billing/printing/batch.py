@@ -1,4 +1,4 @@
-"""All documents of a period, printed before anybody asks for them."""
+"""Printing of all documents of a period in advance."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from billing.models.invoices import InvoiceQuerySet
 from billing.printing.archive import document_pdf
 from telcox.common.database.batches import ALL, Share
 
-# Documents that are read at once.
+# Documents read at once.
 CHUNK = 200
 
 
@@ -18,13 +18,13 @@ def documents_of_period(period: str) -> InvoiceQuerySet:
 
 
 def to_print(documents: InvoiceQuerySet) -> InvoiceQuerySet:
-    """With all that is read to print them."""
+    """Return the documents with all rows that printing reads."""
     return documents.select_related("series", "issuer", "corrects__series").prefetch_related("lines")
 
 
 def print_documents(period: str, *, share: Share = ALL) -> Iterator[int]:
-    """Prints every document of the period, or a share of them, that is not kept yet; yields how many were
-    seen to, a chunk at a time."""
+    """Print every document of the period, or a share of them, that is not stored yet. Yield the number of
+    documents processed, a chunk at a time."""
     documents = documents_of_period(period).order_by("pk")
     if share.of > 1:
         documents = documents.annotate(share=Mod("pk", share.of)).filter(share=share.number)

@@ -1,5 +1,5 @@
-"""What is printed on a document, written as its language writes it. Nothing of it changes once the document
-is issued: what happens to it later, its payments among it, is not printed."""
+"""Content of a printed document, formatted in its language. It never changes once the document is issued:
+later events, such as payments, are not printed."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ _KINDS = {InvoiceKind.INVOICE: "01", InvoiceKind.CREDIT_NOTE: "04"}
 
 
 def printed_page(invoice: Invoice) -> dict[str, Any]:
-    """What billing/printing/document.typ reads."""
+    """Return the data that billing/printing/document.typ reads."""
     language = Language(invoice.language)
     issuer = invoice.issuer or Issuer.objects.first_entered() or Issuer()
     key, kind_of_key = _key(invoice, issuer)
@@ -92,8 +92,8 @@ def _line(line: InvoiceLine, language: Language) -> dict[str, str]:
 
 
 def _used(invoice: Invoice, language: Language) -> dict[str, Any] | None:
-    """What was used of the period, each category's bar in percent of the longest; a document taken over from
-    the former system does not know."""
+    """Return the usage of the period, each category's bar in percent of the longest; or None for a document
+    imported from the previous system, which has no record of usage."""
     if invoice.rated_from is None:
         return None
     used: Used = kept_inputs(invoice).used
@@ -119,7 +119,8 @@ def _used(invoice: Invoice, language: Language) -> dict[str, Any] | None:
 
 
 def _key(invoice: Invoice, issuer: Issuer) -> tuple[str, str]:
-    """The access key, or the seal where there is no such key; and which of them it is."""
+    """Return the access key, or the seal if there is no access key; and which of them it is. Empty for a
+    draft."""
     if invoice.is_draft or not (invoice.series and invoice.number and invoice.issued_at):
         return "", ""
     seal = invoice.content_hash or ""

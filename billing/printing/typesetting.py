@@ -1,4 +1,5 @@
-"""Pages by typst: no system library, no system font, no network, and the same bytes for the same page."""
+"""Typesetting of pages with typst: no system library, no system font, no network; equal pages give equal
+bytes."""
 
 import logging
 import os
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What is dark in a row of a QR code, as long as it goes on.
+# A run of dark modules in a row of a QR code.
 _DARK = re.compile(rb"\x01+")
 
 TEMPLATE = Path(__file__).with_name("document.typ")
 
-# A compiler keeps what it has read and set for the next page, and serves one thread at a time.
+# The compiler caches what it has read and set, and serves one thread at a time.
 _one_at_a_time = Lock()
 
 
@@ -37,13 +38,13 @@ def typeset_page(page: Mapping[str, Any], *, at: datetime) -> bytes:
     source = _source(page)
     with _one_at_a_time:
         pdf = _compiler().compile(source, format="pdf", timestamp=int(at.timestamp()))
-    assert isinstance(pdf, bytes)  # of PDF there is one, of pictures one for each page
+    assert isinstance(pdf, bytes)  # a PDF is one file; images would be one per page
     return pdf
 
 
 def _source(page: Mapping[str, Any]) -> bytes:
-    """What is compiled: a call of the template with the page as a string. So the template is read once; what
-    is in `sys.inputs` would have it read again for each page."""
+    """Return the source to compile: a call of the template with the page as a string. So the template is read
+    once. With the page in `sys.inputs`, typst would read it again for each page."""
     qr = _qr(*page["leads_to"]) if page["key"] else ""
     logo = page["logo"] if _is_picture(page["logo"]) else ""
     said = msgspec.json.encode({**page, "qr": qr, "logo": logo})
@@ -53,13 +54,13 @@ def _source(page: Mapping[str, Any]) -> bytes:
 
 @cache
 def _home() -> int:
-    """The process that was the first to print: typst's threads are in that one only."""
+    """Return the id of the first process that printed: typst's threads exist in that process only."""
     return os.getpid()
 
 
 def _typst() -> Any:
-    """Imported by who prints: it takes 18 MB, which the others do without."""
-    # A page is too little work to be shared among threads.
+    """Import typst on first use: it takes 18 MB, which only processes that print should load."""
+    # A page is too little work to share among threads.
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     import typst
 
@@ -77,12 +78,12 @@ def _fonts() -> "typst.Fonts":
 
 
 def _qr(*parts: str) -> str:
-    """A text as an SVG document; in parts, because digits by themselves take less than half of the place."""
-    # The mask that is read best takes five times as long to find, and more redundancy makes more of it to
-    # draw; readers do with any. That segno takes parts, its types do not say.
+    """Return a text as a QR code in SVG; in parts, because digits alone take less than half of the space."""
+    # Speed: choosing the most readable mask takes five times as long, and more redundancy gives more to draw;
+    # readers cope without. segno's types do not declare that it accepts parts.
     texts: Any = [part for part in parts if part]
     rows = segno.make_qr(texts, error="l", boost_error=False, mask=2).matrix
-    # In a third of the time that segno's own drawing takes.
+    # Takes a third of the time of segno's own SVG writer.
     dark = "".join(
         f"M{run.start()} {y}.5h{len(run[0])}" for y, row in enumerate(rows) for run in _DARK.finditer(row)
     )
@@ -95,7 +96,7 @@ def _qr(*parts: str) -> str:
 
 @lru_cache(maxsize=16)
 def _is_picture(logo: str) -> bool:
-    """Whether it can be printed: one that cannot must keep no document from being."""
+    """Return True if the logo can be printed. A broken logo must not prevent printing."""
     if not logo:
         return False
     source = b'#image(bytes(sys.inputs.logo), format: "svg")'

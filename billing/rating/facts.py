@@ -1,4 +1,4 @@
-"""What a period is rated from, read from the rows that say so."""
+"""Rating inputs, read from the database."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ NONE_LATE: Mapping[int, Sequence[LateUse]] = {}
 
 
 def terms_of(row: Any, plan_name: str) -> Terms:
-    """Those of a Subscription, Plan or PlanRevision."""
+    """Return the terms of a Subscription, Plan or PlanRevision."""
     return _terms(plan_name, *[getattr(row, field) for field in TERMS])
 
 
 @lru_cache(maxsize=1024)
 def _terms(plan_name: str, *values: Any) -> Terms:
-    """One object for the many periods that were sold on the same terms."""
+    """Return one object for all periods that were sold on the same terms."""
     return Terms(plan_name=plan_name, **dict(zip(TERMS, values, strict=True)))
 
 
@@ -49,7 +49,7 @@ def carried_in(period: Subscription) -> Allowance:
 
 
 class PricedPeriod(NamedTuple):
-    """A period, what it is rated from, and what it costs."""
+    """Priced period: a period, its rating inputs, and its price."""
 
     period: Subscription
     facts: RatingInputs
@@ -57,7 +57,8 @@ class PricedPeriod(NamedTuple):
 
 
 def price_periods(periods: Sequence[Subscription], *, at: datetime) -> list[PricedPeriod]:
-    """Each of these, as `facts_of` has them and with the late use it is charged for."""
+    """Return these periods priced, with the late usage that they are charged for. Raise DomainError as
+    `facts_of`."""
     facts = facts_of(periods, at=at, late=late_use(periods, at=at))
     return [PricedPeriod(period, each, each.rate()) for period, each in zip(periods, facts, strict=True)]
 
@@ -65,12 +66,12 @@ def price_periods(periods: Sequence[Subscription], *, at: datetime) -> list[Pric
 def facts_of(
     periods: Sequence[Subscription], *, at: datetime, late: Mapping[int, Sequence[LateUse]] = NONE_LATE
 ) -> list[RatingInputs]:
-    """What each of these periods is rated from as of `at`: as if it went on to its end, and with what was
-    used until now. They may not be saved yet. What they are charged for late use of periods before them is
-    `late`, by their keys: it matters for what they cost, and for nothing else.
+    """Return the rating inputs of each of these periods as of `at`: the days to its end, and the usage so
+    far. Periods may be unsaved. `late` is the late usage of earlier periods that they are charged for, by
+    primary key: it matters for their price only.
 
-    A handful of queries, however many periods there are. Raises DomainError if no tax rate is known for the
-    day of one.
+    The number of queries does not depend on the number of periods. Raise DomainError if no tax rate is known
+    for a period's day.
     """
     used = usage_of_periods(_saved(periods))
     packs = _packs(periods)
@@ -101,8 +102,8 @@ def facts_of(
 
 
 def _tax_day(period: Subscription, at: datetime) -> date:
-    """What is paid in advance is taxed as of when it begins; the rest as of its last day, however late that
-    is billed, or today if it goes on."""
+    """Return the day whose tax rate applies: for a prepaid period the day it begins; for others its last day,
+    however late it is billed, or the day of `at` if the period has not ended."""
     last_moment = period.expiration_at - timedelta(microseconds=1)
     return local_date(period.start_at if period.prepaid else min(at, last_moment))
 
@@ -112,7 +113,7 @@ class TaxRates:
         self._rates = list(TaxRate.objects.order_by("-valid_from").values_list("valid_from", "rate"))
 
     def on(self, day: date) -> Decimal:
-        """Raises DomainError if none is known for the day."""
+        """Return the tax rate on `day`. Raise DomainError if none is known for it."""
         for valid_from, rate in self._rates:
             if valid_from <= day:
                 return rate
@@ -133,7 +134,7 @@ def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
 
 
 def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
-    """What the next period got of this one's allowance and packs, it has less of."""
+    """Return what went from each of these periods to the next one, of its allowance and of its packs."""
     ended = [period.pk for period in periods if period.pk and not period.is_last]
     if not ended:
         return {}
@@ -149,7 +150,7 @@ def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
 
 
 def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[tuple[date, date]]]:
-    """By line, when it was suspended by the operator."""
+    """Return the suspensions by the operator, by line. Ends are exclusive; an open one counts until `at`."""
     found = defaultdict(list)
     for row in _taken_by_operator(lines={period.line_id for period in periods}):
         start_at, end_at = row["start_at"], row["end_at"]
@@ -158,7 +159,7 @@ def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[
 
 
 def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
-    """Where one was agreed: 0 stands for none."""
+    """Return the spending limits by line, where one was agreed. A limit of 0 stands for none."""
     rows = _agreed_limits(lines={period.line_id for period in periods if not period.prepaid})
     return {row["line"]: row["balance_limit_usd"] for row in rows}
 
@@ -167,7 +168,7 @@ def _discount(sold: dict[str, str]) -> Discount:
     return Discount(name=sold["name"], percent=Decimal(sold["percent"]), amount=Decimal(sold["amount"]))
 
 
-# --- The rows: each query is asked for every period that is sold, rated or billed ---
+# --- Queries that run for every period that is sold, rated or billed ---
 
 
 @PreparedQuery

@@ -1,4 +1,4 @@
-"""What an invoice keeps of its rating: the inputs that its lines were calculated from."""
+"""Rating inputs that an invoice keeps: what its lines were calculated from."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from billing.rating.rules import Rated, RatingInputs
 
 
 def kept_inputs(invoice: Invoice) -> RatingInputs:
-    """What the invoice's lines were reckoned from."""
+    """Return the inputs that the invoice's lines were calculated from."""
     return inputs_from(invoice.rated_from)
 
 
 def rate_again(invoice: Invoice) -> Rated:
-    """What the invoice's lines were made of, reckoned again from what it keeps."""
+    """Return the invoice's price, calculated again from the inputs that it keeps."""
     return kept_inputs(invoice).rate()
 
 
 def inputs_from(rated_from: Any) -> RatingInputs:
-    """As an invoice keeps them."""
+    """Return rating inputs from the JSON that an invoice keeps."""
     return msgspec.convert(rated_from, RatingInputs, strict=False)

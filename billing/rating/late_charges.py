@@ -1,4 +1,5 @@
-"""What use costs that arrived after its period was billed. Values in, values out, as in billing/rating.py."""
+"""Charges for late usage, which arrived after its period was billed. Pure functions, as in
+billing/rating/rules.py."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +12,7 @@ from billing.rating.values import LateCharge
 
 
 class BilledUnit(NamedTuple):
-    """What was billed so far for a period's fee, for all of its packs, or for its use in one unit."""
+    """What was billed so far for a period's fee, for all of its packs, or for its usage in one unit."""
 
     quantity: Decimal = ZERO
     amount: Decimal = ZERO
@@ -25,17 +26,18 @@ NOT_BILLED = BilledUnit()
 
 
 def price_difference(again: Rated, billed: Mapping[str, BilledUnit]) -> Decimal:
-    """By how much a period that was `billed`, by unit, costs more, before tax, when it is rated `again`."""
+    """Return the difference in dollars, before tax, between a period rated `again` and what was `billed` for
+    it, by unit. Positive if it costs more now."""
     net = sum((each.amount - each.discount for each in billed.values()), ZERO)
     return sum((line.amount - line.discount for line in again.lines), ZERO) - net
 
 
 def charged_late(again: Rated, billed: Mapping[str, BilledUnit]) -> tuple[LateCharge, ...]:
-    """What is charged for that, by what has grown; nothing if the period costs no more, because nothing is
-    ever given back.
+    """Return the charges for late usage: the lines that have grown. Return none if the period costs no more
+    than was billed, because late usage never gives money back.
 
-    Discounts, and at the spend limit amounts, move from one line to another. So it is the sum that is kept
-    to: what the lines that have grown come to beyond it is taken off them.
+    Discounts, and amounts at the spending limit, move from one line to another. So the sum of the charges is
+    made equal to the difference of the two bills: the excess is taken off the lines that have grown.
     """
     due = price_difference(again, billed)
     if due <= 0:

@@ -1,8 +1,10 @@
-"""Use that arrived after its period was billed, and is charged with the line's next bill (docs/rating.md).
+"""Late usage: it arrived after its period was billed, and is charged with the line's next bill
+(docs/rating.md).
 
-An invoice says up to which version of its period's counter use was billed. A counter that is beyond that has
-more; what it costs is the period rated again, from what its invoice keeps and from all of its use, less what
-was billed for it: by the invoice itself, and as late use by those after it.
+An invoice has the version of its period's counter up to which usage was billed. A counter with a higher
+version has late usage. Its price is the price of the period rated again, from the inputs that its invoice
+keeps and all of its usage, less what was billed for the period: by that invoice, and as late usage by later
+ones.
 """
 
 from collections import defaultdict
@@ -25,7 +27,7 @@ from telcox.common.database.prepared import PreparedQuery
 
 
 class _Behind(NamedTuple):
-    """A billed period of which more was used than was billed."""
+    """Billed period that has more usage than was billed."""
 
     pk: int
     line_id: int
@@ -35,11 +37,11 @@ class _Behind(NamedTuple):
 
 
 def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list[LateUse]]:
-    """By its key, what each of these periods is charged for late use of those before it: that of periods
-    which have ended by `at`, and not more than LATE_USAGE_DAYS before.
+    """Return what each of these periods is charged for late usage of earlier ones, by its primary key: usage
+    of periods that ended by `at`, and at most LATE_USAGE_DAYS before.
 
-    Only the first unbilled period after one is charged for it, and none that was paid in advance. One query
-    where nothing came late, five where something did.
+    Only the first unbilled period after the one with late usage is charged for it, and no prepaid period. It
+    takes one query if there is no late usage, and five if there is.
     """
     bearing = {
         period.pk
@@ -50,7 +52,8 @@ def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list
     charged = [(bearer, each) for bearer, each in _with_bearers(found) if bearer in bearing]
     if not charged:
         return {}
-    # In this order: who bills them at the same time is done before it is read what was billed.
+    # The order matters: usage is read first, so that a billing that commits in between is included in what
+    # was billed.
     used = usage_of_periods([each.pk for _bearer, each in charged])
     billed = billed_so_far({each.line_id for _bearer, each in charged}, since=_since(at))
     late = defaultdict(list)
@@ -68,7 +71,7 @@ def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
     keys = [row["pk"] for row in _with_more_use(lines=lines, since=_since(at), until=at)]
     if not keys:
         return []
-    # Nobody pays for who had the line before.
+    # Usage by the number's previous holder is not charged to the present one.
     found = billed_periods().filter(pk__in=keys, customer=F("subscription__line__customer"))
     rows = found.order_by("subscription__line", "subscription__sequence").values_list(
         "subscription", "subscription__line", "subscription__sequence", "period", "rated_from"
@@ -78,8 +81,8 @@ def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
 
 @PreparedQuery
 def _with_more_use(lines: Any, since: Any, until: Any) -> QuerySet[Invoice, Any]:
-    """Nothing but what two indexes have, the invoice's version and the counter's: this is asked for each
-    period that is billed, and what is found is little."""
+    """Query only columns of two indexes, the invoice's version and the counter's: it runs for each period
+    that is billed, and finds few."""
     invoices = Invoice.objects.in_force().filter(
         subscription__line__in=lines,
         subscription__expiration_at__gt=since,
@@ -90,7 +93,7 @@ def _with_more_use(lines: Any, since: Any, until: Any) -> QuerySet[Invoice, Any]
 
 
 def billed_periods() -> QuerySet[Invoice]:
-    """The invoices of periods whose late use is charged: issued, not paid in advance, and ours."""
+    """Return invoices of periods whose late usage is charged: issued here, in force, and not prepaid."""
     invoices: QuerySet[Invoice] = Invoice.objects.in_force().issued()
     return invoices.filter(subscription__prepaid=False, rated_from__isnull=False)
 
@@ -110,8 +113,9 @@ def _with_bearers(found: Sequence[_Behind]) -> Iterable[tuple[int | None, _Behin
 def billed_so_far(
     lines: Collection[int], *, since: datetime | None = None
 ) -> defaultdict[int, defaultdict[str, BilledUnit]]:
-    """What was billed for each period of these lines, or for those that ended after that, by unit: by its own
-    invoice in force, and as late use by those of later periods."""
+    """Return what was billed for each period of these lines, by its key and by unit: by its own invoice in
+    force, and as late usage by the invoices of later periods. `since`: only invoices of periods that ended
+    after it."""
     rows = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line__in=lines)
     if since:
         rows = rows.filter(invoice__subscription__expiration_at__gt=since)
@@ -127,7 +131,7 @@ def billed_so_far(
 
 
 def rate_with_use(used: Used, rated_from: Any) -> Rated:
-    """The period that an invoice keeps, rated again with this use; without what was charged with it of the
-    periods before."""
+    """Return the period that an invoice keeps, rated again with this usage, without the late usage of earlier
+    periods that it was charged for."""
     facts = inputs_from(rated_from)
     return replace(facts, used=used, changes=replace(facts.changes, late=())).rate()

@@ -1,5 +1,5 @@
-"""What of a period is left, and what is used up and not sold beyond: by the same rules as its bill
-(billing/rating.py), from the same values."""
+"""Remaining allowance of a period, and resources that are stopped: by the same rules and from the same values
+as its bill (billing/rating/rules.py)."""
 
 from decimal import Decimal
 
@@ -9,16 +9,16 @@ from telcox.common.money import cents
 
 
 def remaining_allowance(facts: RatingInputs) -> Allowance:
-    """What may still be used without paying more."""
+    """Return what may still be used without paying more."""
     return usable_allowance(facts.terms, facts.span, facts.changes) - used_allowance(facts.terms, facts.used)
 
 
 def stopped_resources(facts: RatingInputs) -> list[str]:
-    """Of "DATA", "VOICE" and "SMS" those that are used up and of which no more is sold: the plan stops them,
-    or the line is prepaid, or any more of them would pass the spend limit.
+    """Return which of "DATA", "VOICE" and "SMS" are used up and cannot be used any further: the plan has a
+    hard stop, or the line is prepaid, or any more would exceed the spending limit.
 
-    Where more costs nothing, it does not stop, but for a prepaid line. A unit that was started and is charged
-    may be used to its end. Data of categories that are zero-rated is not meant: it goes on.
+    A resource whose overage is free does not stop, except on a prepaid line and by a hard stop. A unit that
+    was started and is charged may be used to its end. Zero-rated data is not affected: it goes on.
     """
     terms, changes = facts.terms, facts.changes
     charged = {
@@ -42,7 +42,7 @@ def stopped_resources(facts: RatingInputs) -> list[str]:
 
 
 def _room(facts: RatingInputs) -> Decimal | None:
-    """What packs leave of the spend limit, if overage stops there."""
+    """Return what packs leave of the spending limit, in dollars, or None if overage has no limit."""
     limit = facts.changes.spend_limit
     if limit is None or facts.terms.overage_beyond_spend_limit:
         return None
@@ -50,7 +50,7 @@ def _room(facts: RatingInputs) -> Decimal | None:
 
 
 def _passes(each: Overage, room: Decimal) -> bool:
-    """Whether any more of it would cost more than there is room for."""
+    """Return True if any more of the resource would cost more than `room`, in dollars."""
     units, unit_price = each.units, each.unit_price
     if each.quantity < units * each.per and each.whole:  # the last one was only started
         return cents(units * unit_price) > room

@@ -1,7 +1,6 @@
-"""What a period costs: from terms, use and what else happened to priced lines. Every price of the system
-comes from here; docs/rating.md has the rules in plain sentences. Values in, values out: no database, no
-clock, no settings.
-"""
+"""Rating rules: what a period costs, calculated from its terms, its usage and its changes. Every price in the
+system is calculated here. docs/rating.md has the rules in sentences. Pure functions: no database, no clock,
+no settings."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -23,8 +22,8 @@ HUNDRED = Decimal(100)
 
 
 class RatedLine(Struct, frozen=True):
-    """One thing charged for; `amount` is quantity × unit price in whole cents, rounded here and never
-    again."""
+    """Line of a rated period, one thing charged for. `amount` is quantity × unit price in dollars, rounded to
+    cents here and never again."""
 
     kind: str
     name: str
@@ -34,7 +33,7 @@ class RatedLine(Struct, frozen=True):
     amount: Decimal
     discount: Decimal
     tax: Decimal
-    # The earlier period's use that it is charged for, where that arrived late.
+    # For late usage: the earlier period's usage that this line charges for.
     late: LateUse | None = None
 
     @property
@@ -43,7 +42,7 @@ class RatedLine(Struct, frozen=True):
 
 
 class Rated(Struct, frozen=True):
-    """What a period costs: its lines, and their sums."""
+    """Price of a period: its lines and their sums, in dollars."""
 
     lines: tuple[RatedLine, ...]
 
@@ -65,14 +64,14 @@ class Rated(Struct, frozen=True):
 
 
 class RatingInputs(Struct, frozen=True):
-    """All that a period's price depends on."""
+    """Rating inputs: all that a period's price depends on."""
 
     terms: Terms
     used: Used
     span: Span
     changes: Changes
     tax_rate: Decimal
-    # Of the counter that said what was used.
+    # Version of the counter that `used` was read from.
     usage_version: int = 0
 
     def rate(self) -> Rated:
@@ -82,10 +81,10 @@ class RatingInputs(Struct, frozen=True):
         return granted_allowance(self.terms, self.span, self.changes)
 
     def carried_over(self, *, cut: bool) -> Allowance:
-        """What goes to the next period: a share of what is left of the plan's allowance.
+        """Return the rollover: the share of the plan's unused allowance that goes to the next period.
 
-        Packs are used after the plan's allowance and expire with the period, unless it was `cut` by a change
-        of plan: then all that is left of them goes along.
+        Packs are used up after the plan's allowance. They expire with the period, unless a change of plan
+        `cut` it: then all that is left of them goes along.
         """
         terms = self.terms
         own = included_allowance(terms, self.span) + self.changes.carried_in
@@ -104,7 +103,7 @@ class RatingInputs(Struct, frozen=True):
 
 
 class _Charge(NamedTuple):
-    """A line before discount and tax."""
+    """Line of a period before discount and tax."""
 
     kind: str
     name: str
@@ -115,8 +114,11 @@ class _Charge(NamedTuple):
 
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
-    """The plan's fee, the packs, and what was used beyond the allowance where that costs something; then what
-    is charged of earlier periods, as it is: this one's discounts and spend limit are not for that."""
+    """Return the price of a period: the plan's fee, packs, overage, and late usage of earlier periods.
+
+    Late usage is charged as it was calculated: the discounts and the spending limit of this period do not
+    apply to it.
+    """
     fee = max(_fee(terms.price, span, changes.lost), _consumed_fee(terms, used, span, changes))
     plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
     packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
@@ -132,7 +134,8 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
 
 
 def included_allowance(terms: Terms, span: Span) -> Allowance:
-    """The plan's allowance for these days; lost days do not make it smaller."""
+    """Return the plan's allowance, prorated for the days of the span. Days lost to a suspension do not reduce
+    it."""
     first, last, days = span.offset(span.start), span.offset(span.end), span.days
 
     def part(whole: int) -> int:
@@ -142,17 +145,17 @@ def included_allowance(terms: Terms, span: Span) -> Allowance:
 
 
 def granted_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """What may be used: of the plan, of the period before, of packs."""
+    """Return the total allowance: of the plan, rolled over from the previous period, and of packs."""
     return included_allowance(terms, span) + changes.carried_in + _of_packs(changes)
 
 
 def usable_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """What of it is still here: what has gone to the next period is not."""
+    """Return the total allowance less what has already gone to the next period."""
     return granted_allowance(terms, span, changes) - changes.carried_out
 
 
 def used_allowance(terms: Terms, used: Used) -> Allowance:
-    """What was used of what may be used; a minute that was started is used."""
+    """Return how much of the allowance is used up. A started minute counts as a whole one."""
     return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
 
 
@@ -168,8 +171,8 @@ def _of_packs(changes: Changes) -> Allowance:
 
 
 def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
-    """What the days from `first` to `last` cost of `whole`, in whole cents: the difference of two running
-    sums, so that the parts of a cycle add up, however it is cut."""
+    """Return the proration of `whole` for the days from `first` to `last`, in whole cents: the difference of
+    two running sums, so that the parts of a cycle add up to the whole, however it is cut."""
     return cents(whole * last / days) - cents(whole * first / days)
 
 
@@ -179,9 +182,12 @@ def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decim
 
 
 def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
-    """Of a period that is cut short, what is used up is paid, however few days it took, and no overage: the
-    fee that leaves, after discounts, the used share of what the period cost when it was sold. Rounded down,
-    so that nobody pays more than then."""
+    """Return the fee for what is used up of a period that is cut short, or 0 for any other period.
+
+    The used share of what the period cost when it was sold is charged, however few days it took, and no
+    overage. The fee is such that this share is left after discounts. It is rounded down, so that no customer
+    pays more than the price agreed then.
+    """
     if span.end == span.cycle_end:
         return ZERO
     sold = _as_sold(span)
@@ -191,7 +197,7 @@ def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Dec
     paid = full - cents(full * percent / HUNDRED) - dollars
     if paid <= 0:
         return ZERO
-    # Packs are for what passes the days' share.
+    # Packs cover usage beyond the prorated allowance.
     packs, gone = _of_packs(changes), used_allowance(terms, used)
     of_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
     share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - of_packs)
@@ -201,12 +207,13 @@ def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Dec
 
 
 def _as_sold(span: Span) -> Span:
-    """A period is sold until its cycle ends; these may be the days of one that was cut short."""
+    """Return the span from the period's start to its cycle's end, as it was sold; `span` may have been cut
+    short."""
     return Span(span.start, span.cycle_end, span.cycle_start, span.cycle_end)
 
 
 def _used_share(sold: Allowance, gone: Allowance) -> Decimal:
-    """Of what is used the most."""
+    """Return the used share of the resource that is used the most, from 0 to 1."""
     shares = [
         Decimal(used_up) / amount
         for used_up, amount in (
@@ -220,14 +227,14 @@ def _used_share(sold: Allowance, gone: Allowance) -> Decimal:
 
 
 def _off(changes: Changes, span: Span) -> tuple[Decimal, Decimal]:
-    """What discounts take off: percent of every line, and dollars for these days."""
+    """Return the discounts: percent off every line, and dollars off these days."""
     first, last, days = span.offset(span.start), span.offset(span.end), span.days
     percent = min(HUNDRED, sum((each.percent for each in changes.discounts), ZERO))
     return percent, sum((_part(each.amount, first, last, days) for each in changes.discounts), ZERO)
 
 
 def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
-    """The days between those lost, which may overlap each other and the span's edges."""
+    """Yield the days between the lost ones, which may overlap each other and the edges of the span."""
     begin = span.start
     for lost_from, lost_to in sorted(lost):
         resumed = min(lost_to, span.end)
@@ -240,8 +247,8 @@ def _charged_runs(span: Span, lost: Sequence[tuple[date, date]]) -> Iterator[tup
 
 
 class Overage(NamedTuple):
-    """What was used of something beyond what was free, in bytes, seconds or messages: less than nothing while
-    some of that is left. `per` of them are a unit, which is charged by whole ones or to the millionth."""
+    """Overage of a resource: usage beyond what is free, in bytes, seconds or messages; negative while some of
+    the allowance is left. `per` of them are one unit, which is charged in whole units or to the millionth."""
 
     kind: str
     unit: str
@@ -257,12 +264,12 @@ class Overage(NamedTuple):
 
     @property
     def units(self) -> Decimal:
-        """Those that are charged if there is room for them."""
+        """Return the units that are charged if the spending limit has room for them."""
         return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
 
 
 def overage(terms: Terms, used: Used, free: Allowance) -> Iterator[Overage]:
-    """In the order in which they take their room in the spend limit."""
+    """Yield data, voice and messages, in the order in which they use the room in the spending limit."""
     data = _rated_bytes(terms, used) - free.data_bytes
     voice = used.voice_seconds - free.voice_minutes * 60
     sms = used.sms - free.sms
@@ -273,7 +280,8 @@ def overage(terms: Terms, used: Used, free: Allowance) -> Iterator[Overage]:
 
 
 def _overage(used: Iterator[Overage], plan_name: str, room: Decimal | None) -> Iterator[_Charge]:
-    """What was used beyond what was free; with `room`, no more than there is room for in the spend limit."""
+    """Yield the charges for overage. `room` is what the spending limit still allows, in dollars; None is no
+    limit."""
     for each in used:
         unit_price = each.unit_price
         if each.stops or each.quantity <= 0 or not unit_price:
@@ -290,8 +298,8 @@ def _overage(used: Iterator[Overage], plan_name: str, room: Decimal | None) -> I
 
 
 def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
-    """The quantity that costs as much of `room` as possible: rounded down, and a step more where that one
-    fits by being rounded to cents."""
+    """Return the largest quantity that costs at most `room`. It is rounded down, and one step is added if its
+    cost, rounded to cents, is higher and still fits."""
     quantity = room // (unit_price * step) * step
     more = quantity + step
     return more if cents(quantity * unit_price) < cents(more * unit_price) <= room else quantity
@@ -300,7 +308,8 @@ def _fitting(room: Decimal, unit_price: Decimal, step: Decimal) -> Decimal:
 def _discounted_and_taxed(
     charges: Sequence[_Charge], span: Span, changes: Changes, tax_rate: Decimal
 ) -> Iterator[RatedLine]:
-    """Percents come off every line; then dollars, as long as they last, off one line after the other."""
+    """Yield the lines with discount and tax. Percents are taken off every line, then dollars off one line
+    after the other until they are used up."""
     percent, dollars = _off(changes, span)
     dollars += changes.extra_discount
     for charge in charges:
@@ -319,7 +328,7 @@ def _late_lines(late: Sequence[LateUse], tax_rate: Decimal) -> Iterator[RatedLin
 
 
 def _rated_bytes(terms: Terms, used: Used) -> int:
-    """Data of the categories that are not zero-rated."""
+    """Return the data of the categories that are not zero-rated, in bytes."""
     return (
         (0 if terms.zero_rated_social else used.social_bytes)
         + (0 if terms.zero_rated_entertainment else used.entertainment_bytes)
@@ -329,10 +338,10 @@ def _rated_bytes(terms: Terms, used: Used) -> int:
 
 
 def _started(quantity: int, per: int) -> int:
-    """Units that were begun."""
+    """Return the number of started units, rounded up."""
     return -(-quantity // per)
 
 
 def _millionths(quantity: int, per: int) -> int:
-    """Millionths of a unit, halves up, in whole numbers: no precision is lost however much was used."""
+    """Return millionths of a unit, halves rounded up. Integers lose no precision, however large the usage."""
     return (2 * quantity * MILLION + per) // (2 * per)

@@ -1,4 +1,4 @@
-"""What was used of periods, as their counters have it."""
+"""Usage of periods, read from their counters."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ _USED = tuple(field.removeprefix("used_") for field in COUNTER_FIELDS.values())
 
 
 class CountedUsage(NamedTuple):
-    """What a counter says, and as of which of its versions."""
+    """Usage from a counter, and the counter's version."""
 
     amounts: Used
     version: int
@@ -24,7 +24,7 @@ UNUSED = CountedUsage(Used(), 0)
 
 
 def usage_of_periods(keys: Sequence[int]) -> dict[int, CountedUsage]:
-    """What was used of these periods, where anything was."""
+    """Return the usage of these periods by primary key. Periods without usage are left out."""
     rows = (row.values() for row in _counters(periods=keys))
     return {
         pk: CountedUsage(Used(**dict(zip(_USED, amounts, strict=True))), version)

@@ -1,7 +1,7 @@
-"""What a period's price is reckoned from (billing/rating.py), as values.
+"""Values that a period's price is calculated from (billing/rating/rules.py).
 
-They go through JSON and come back the same, so a bill can be reckoned again from what is kept of it. A field
-that is added later needs a default, for what was kept before.
+They are stored as JSON and read back unchanged, so that a bill can be calculated again from what it keeps. A
+field that is added later needs a default, for bills stored before.
 """
 
 from datetime import date
@@ -11,7 +11,8 @@ from msgspec import Struct
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What was sold. Prices in dollars before tax; price and allowances are those of a full cycle."""
+    """Terms of a plan as sold. Prices in dollars before tax. Price and allowances are those of a full
+    cycle."""
 
     plan_name: str
     price: Decimal
@@ -21,16 +22,17 @@ class Terms(Struct, frozen=True, kw_only=True):
     overage_price_per_gb: Decimal
     overage_price_per_minute: Decimal
     overage_price_per_sms: Decimal
-    # Else exactly: to the millionth of a GB (about 1 kB), by the second.
+    # If False, charged exactly: data to the millionth of a GB (about 1 kB), voice by the second.
     overage_per_started_gb: bool = False
     overage_per_started_minute: bool = True
-    # A hard stop: nothing is charged beyond the allowance.
+    # Hard stop: nothing is charged beyond the allowance.
     data_stops: bool = False
     voice_stops: bool = False
     sms_stops: bool = False
-    # Else overage is charged only until the spend limit is reached.
+    # If False, overage is charged only until the spending limit is reached.
     overage_beyond_spend_limit: bool = False
-    # How much of the unused goes to the next period, and how often the plan's full allowance that may be.
+    # Rollover: the share of the unused allowance that goes to the next period, and its maximum as a multiple
+    # of the plan's full allowance.
     rollover_share: Decimal = Decimal(0)
     rollover_cap: Decimal = Decimal(1)
     zero_rated_social: bool = False
@@ -40,7 +42,7 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 class Span(Struct, frozen=True):
-    """The days that are rated, within the cycle they are a part of. Local calendar days, ends exclusive."""
+    """Days that are rated, within their cycle. Local calendar days, ends exclusive."""
 
     start: date
     end: date
@@ -57,16 +59,16 @@ class Span(Struct, frozen=True):
 
     @property
     def days(self) -> int:
-        """Days of the whole cycle."""
+        """Return the number of days of the whole cycle."""
         return (self.cycle_end - self.cycle_start).days
 
     def offset(self, day: date) -> int:
-        """How many days of the cycle are before it."""
+        """Return the number of days of the cycle before `day`."""
         return (day - self.cycle_start).days
 
 
 class Used(Struct, frozen=True):
-    """What was used of a period."""
+    """Usage of a period."""
 
     social_bytes: int = 0
     entertainment_bytes: int = 0
@@ -77,7 +79,7 @@ class Used(Struct, frozen=True):
 
 
 class Allowance(Struct, frozen=True):
-    """What may be used without paying more. There is none below nothing."""
+    """Allowance: what may be used without paying more. It is never negative."""
 
     data_bytes: int = 0
     voice_minutes: int = 0
@@ -97,7 +99,7 @@ class Allowance(Struct, frozen=True):
 
 
 class Pack(Struct, frozen=True, order=True):
-    """More allowance for this period, bought beside the plan."""
+    """Pack: additional allowance for the current period, bought in addition to the plan."""
 
     name: str
     price: Decimal
@@ -107,7 +109,7 @@ class Pack(Struct, frozen=True, order=True):
 
 
 class Discount(Struct, frozen=True):
-    """Percent of each line, and dollars off a full period, of which a part of it gets its days' share."""
+    """Discount: percent off each line, and dollars off a full period, prorated for a part of one."""
 
     name: str
     percent: Decimal = Decimal(0)
@@ -115,8 +117,8 @@ class Discount(Struct, frozen=True):
 
 
 class LateCharge(Struct, frozen=True):
-    """One thing charged for late use, before tax: 2 GB more, 2.00. It is the difference of two bills, each
-    rounded by itself, so `amount` may be a cent beside quantity × unit price."""
+    """Charge for late usage, before tax: 2 GB more, 2.00. It is the difference of two bills, each rounded by
+    itself, so `amount` may differ by a cent from quantity × unit price."""
 
     kind: str
     name: str
@@ -128,8 +130,9 @@ class LateCharge(Struct, frozen=True):
 
 
 class LateUse(Struct, frozen=True):
-    """Use of an earlier period of the line, its `sequence`-th, which began in `month` ("2026-10"), that
-    arrived after that one was billed: all up to `usage_version` of its counter. It may cost nothing."""
+    """Late usage of an earlier period of the line: it arrived after that period was billed. `sequence` is the
+    period's number on the line, `month` the month in which it began ("2026-10"). All usage up to
+    `usage_version` of its counter is included. It may cost nothing."""
 
     sequence: int
     month: str
@@ -138,20 +141,20 @@ class LateUse(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """All that happened to a period beside use."""
+    """Changes to a period other than usage."""
 
     packs: tuple[Pack, ...] = ()
-    # Days that are not charged, the operator having suspended the line; ends are exclusive.
+    # Days that are not charged because the operator suspended the line; ends exclusive.
     lost: tuple[tuple[date, date], ...] = ()
-    # Rolled over: from the period before, and already given to the one after.
+    # Rollover from the previous period, and what has already gone to the next one.
     carried_in: Allowance = Allowance()
     carried_out: Allowance = Allowance()
     discounts: tuple[Discount, ...] = ()
-    # Given by staff for this one bill.
+    # Discount in dollars given by staff for this bill only.
     extra_discount: Decimal = Decimal(0)
-    # The most that packs and overage may cost together, before discount and tax.
+    # Spending limit: the most that packs and overage may cost together, in dollars before discount and tax.
     spend_limit: Decimal | None = None
-    # A prepaid line stops at its allowance.
+    # A prepaid line stops when its allowance is used up.
     prepaid: bool = False
-    # Of periods before it, charged with this one.
+    # Late usage of earlier periods, charged with this one.
     late: tuple[LateUse, ...] = ()

@@ -1,2 +1,2 @@
-"""What is sold on a line, from the first period to the last: activated, renewed, changed, added to,
-ended; and how that is paid for. Prices come out of billing.rating, whoever asks for them."""
+"""Sales on a line, from its first period to its end: activation, renewal, plan changes, packs and
+termination, and the payment of prepaid periods. All prices come from billing.rating."""

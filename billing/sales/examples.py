@@ -1,4 +1,4 @@
-"""What a plan would cost, before anybody has it."""
+"""Price examples: what a plan would cost before it is sold."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,11 +25,11 @@ def example_of(
     spend_limit: Decimal | None = None,
     prepaid: bool = False,
 ) -> RatingInputs:
-    """What a period of `plan` sold at `at` would be rated from; the plan may be as somebody types it, and is
-    not saved. It is reckoned with that day's tax rate and the discounts that all who buy the plan get.
+    """Return the rating inputs of a period of `plan` sold at `at`, with that day's tax rate and the discounts
+    that apply to every customer with the plan. The plan may be unsaved, as it is being typed.
 
-    `days` is for a part of the period, sold in the middle of it: its last days. Raises DomainError if the
-    period has not as many, or no tax rate is known for the day.
+    `days` prorates the period to its last days, as if it was sold in the middle of its cycle. Raise
+    DomainError if the period has fewer days, or no tax rate is known for the day.
     """
     begin, end = (local_date(moment) for moment in full_period(validity_days=plan.validity_days, at=at))
     span = Span(begin, end, begin, end)

@@ -1,4 +1,4 @@
-"""What a line has now, as its customer, the network and the office are shown it."""
+"""Holding: what a line has now, as it is shown to its customer, the network and the back-office."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from usage.vocabulary import Resource
 
 @dataclass(frozen=True)
 class Present:
-    """A line's last period, which may have run out (`expired`), priced as it is billed."""
+    """A line's last period, which may be over (`expired`), priced as it is billed."""
 
     bill: PricedPeriod
     packs: list[SoldPack]
@@ -24,7 +24,7 @@ class Present:
 
     @property
     def used(self) -> dict[str, int]:
-        """`data_bytes` counts against the allowance, `zero_rated_bytes` does not."""
+        """Return the usage. `data_bytes` counts against the allowance, `zero_rated_bytes` does not."""
         terms, used = self.bill.facts.terms, self.bill.facts.used
         counted = used_allowance(terms, used).data_bytes
         total = (
@@ -54,7 +54,8 @@ class Present:
 
     @property
     def stopped(self) -> list[str]:
-        """As billing.rating.remaining has it; and all of what was paid in advance, once its time is over."""
+        """Return the stopped resources (billing.rating.remaining). Once a prepaid period has expired, that is
+        all of them."""
         if self.expired and self.bill.period.prepaid:
             return list(Resource.values)
         return stopped_resources(self.bill.facts)
@@ -71,7 +72,7 @@ class PendingChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Holding:
-    """A line, its present period if it ever had one, and the plan change that waits for that to end."""
+    """A line, its last period if it ever had one, and the plan change that is pending for the end of that."""
 
     line: Line
     present: Present | None
@@ -83,8 +84,8 @@ class Holding:
 
 
 def line_holding(*, phone_number: str, at: datetime) -> Holding:
-    """As of one moment, in a handful of queries however long the line's past. Raises NotFound if no line has
-    the number."""
+    """Return what the line has, from one consistent read. The number of queries does not depend on the line's
+    history. Raise NotFound if no line has the number."""
     with consistent_read():
         line = Line.objects.filter(phone_number=phone_number).first()
         if line is None:

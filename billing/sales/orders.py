@@ -1,4 +1,4 @@
-"""What is asked for on a line: done, or only rehearsed, and what came of it."""
+"""Orders of plans and packs on a line, or their dry runs, with the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Ordered:
-    """What an order came to, or would come to (`dry_run`). `version` is the line's after it; after a dry run
-    it is the one to order with. `balance_usd` is the wallet's after it."""
+    """Result of an order, or of its dry run (`dry_run`). `version` is the line's after the order; after a dry
+    run it is the one to order with. `balance_usd` is the wallet's balance after the order."""
 
     offer: Plan | Pack
     dry_run: bool
@@ -43,7 +43,7 @@ class Ordered:
 def order_plan(
     *, line: Line, plan: Plan, at_period_end: bool, dry_run: bool, clock: Clock, by: str = ""
 ) -> Ordered:
-    """Another plan for the line, from now or from its next period on. Raises DomainError as `change_plan` and
+    """Change the line's plan, now or from its next period on. Raise DomainError as `change_plan` and
     `schedule_plan_change` do."""
     sell = schedule_plan_change if at_period_end else change_plan
     return _order(line, plan, partial(sell, plan=plan, by=by), dry_run, clock)
@@ -52,7 +52,7 @@ def order_plan(
 def order_pack(
     *, line: Line, pack: Pack, reference: str, dry_run: bool, clock: Clock, by: str = ""
 ) -> Ordered:
-    """A pack for the line's running period. Raises DomainError as `buy_pack` does."""
+    """Buy a pack for the line's current period. Raise DomainError as `buy_pack` does."""
     sell = partial(buy_pack, pack=pack, reference=reference, by=by)
     return _order(line, pack, sell, dry_run, clock)
 
@@ -60,14 +60,13 @@ def order_pack(
 def _order(line: Line, offer: Plan | Pack, sell: Callable[..., Sale], dry_run: bool, clock: Clock) -> Ordered:
     def work() -> Ordered:
         before = lock_line(line)
-        # The clock is asked only now, when it is this order's turn: of two orders the later one is of the
-        # later moment.
+        # Read the clock only under the lock, so that of two orders the later one has the later time.
         at = clock()
-        # A period that is due begins before anything is ordered for it.
+        # If the next period is due, begin it before the order is applied.
         is_as_seen = before.version == line.version
         seen = lock_line(line) if is_as_seen and renew_line(line=line, at=at) else line
         sale = sell(line=seen, at=at)
-        # All that is shown is read here, where a dry run still has it.
+        # Read all that is shown here, while a dry run's rows still exist.
         prefetch_related_objects([bill.period for bill in sale.bills], "plan")
         wallet = Wallet.objects.filter(line=line).first()
         return Ordered(

@@ -1,4 +1,4 @@
-"""How a period is made, and how it is cut short."""
+"""Creating periods, and cutting them short."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,18 +16,19 @@ from telcox.common.calendar import local_date
 from telcox.common.database.bulk import bulk_insert
 from telcox.common.database.prepared import PreparedQuery
 
-# What may be used of a period in all.
+# The total allowance of a period, as it is stored on the subscription.
 LIMITS = ("limit_bytes", "minutes_limit", "sms_limit")
 
 
 class DiscountsGiven:
-    """Those of some customers and of all plans, to be looked up at the moment a period begins."""
+    """Discounts of some customers and of all plans, to look up those that apply when a period begins."""
 
     def __init__(self, customer_ids: Iterable[int]) -> None:
         self._discounts = [Discount(**row) for row in _discounts(customers=set(customer_ids))]
 
     def of(self, line: Line, plan_id: int, at: datetime) -> list[dict[str, str]]:
-        """As a subscription keeps them."""
+        """Return the discounts that apply to this line and plan on the day of `at`, as a subscription stores
+        them."""
         if not self._discounts:
             return []
         day = local_date(at)
@@ -56,7 +57,7 @@ def new_period(
     after: Subscription | None = None,
     carried: Allowance = NOTHING,
 ) -> Subscription:
-    """A period of `line` from `start_at` on, sold as `offered`; not yet saved."""
+    """Return an unsaved period of `line` that begins at `start_at`, sold as `offered`."""
     cycle_start_at, cycle_end_at = full_period(validity_days=offered.validity_days, at=start_at)
     period = Subscription(
         line=line,
@@ -80,7 +81,7 @@ def new_period(
 
 
 def cut_period(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
-    """Lets a period end at `at`, with its share of the allowances; returns what it is rated from then."""
+    """Cut the period at `at`, with a prorated allowance, and save it. Return its new rating inputs."""
     period.expiration_at = at
     period.changes += 1
     facts = replace(facts, span=span_of(period))
@@ -96,11 +97,12 @@ def _set_limits(period: Subscription, allowance: Allowance) -> None:
 
 
 def append_periods(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
-    """Saves each as its line's last, in the place of the one before it. The lines are locked."""
+    """Save each period as its line's last one, in place of the one before it. The caller has locked the
+    lines."""
     superseded = [period.pk for period in after if period is not None]
     Subscription.objects.filter(pk__in=superseded).update(is_last=None)
     bulk_insert(periods)
-    if any(period.pk is None for period in periods):  # MySQL does not tell
+    if any(period.pk is None for period in periods):  # MySQL does not return the keys
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}
         last = Subscription.objects.current().filter(line__in=lines)
         for pk, line_id in last.values_list("pk", "line_id"):

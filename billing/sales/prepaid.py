@@ -1,5 +1,5 @@
-"""How what is prepaid is paid: whatever a period costs as it is now, less what was paid for it, is charged to
-the line's wallet or given back. So nothing is paid twice, however often it is settled."""
+"""Settlement of prepaid periods: the price that a period has now, less what was paid for it, is charged to
+the line's wallet or refunded. So nothing is paid twice, however often a period is settled."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,14 +16,14 @@ from telcox.common.database.prepared import PreparedQuery
 from telcox.common.money import cents
 
 ZERO = Decimal("0.00")
-# Dollars, and by how many entries of the wallet.
+# Dollars, and the number of wallet entries.
 PaidInAdvance = tuple[Decimal, int]
 
 
 def paid_by_wallet(periods: Sequence[Subscription]) -> dict[int, PaidInAdvance]:
-    """By primary key, what the wallet paid for each period, and by how many entries."""
+    """Return what the wallet paid for each period, and by how many entries, by the period's primary key."""
     rows = (row.values() for row in _entries(periods=[period.pk for period in periods]))
-    # SQLite adds up binary fractions.
+    # SQLite adds decimals as binary fractions.
     return {pk: (-cents(amount), number) for pk, amount, number in rows}
 
 
@@ -34,10 +34,10 @@ def _entries(periods: Any) -> QuerySet[WalletEntry, Any]:
 
 
 def settle_prepaid(bills: Sequence[PricedPeriod], *, at: datetime, by: str = "") -> Decimal:
-    """Charges, or gives back, what is due for each of these periods that is prepaid; returns what that is in
-    all, less than nothing if more is given back.
+    """Charge or refund what is due for each of these periods that is prepaid. Return the sum charged, in
+    dollars; negative if more was refunded.
 
-    What is given back comes first. Raises the refusal of the first charge that its wallet is short of.
+    Refunds come first. Raise the refusal of the first charge that its wallet cannot pay.
     """
     prepaid = [bill for bill in bills if bill.period.prepaid]
     paid = paid_by_wallet([bill.period for bill in prepaid])
@@ -51,7 +51,7 @@ def settle_prepaid(bills: Sequence[PricedPeriod], *, at: datetime, by: str = "")
                     line_id=period.line_id,
                     kind=EntryKind.CHARGE if due > 0 else EntryKind.REFUND,
                     amount=abs(due),
-                    # With blanks, which those that come from outside cannot have: nobody can take it first.
+                    # References from outside contain no spaces, so no client can use this one first.
                     reference=f"period {period.pk} {number + 1}",
                     description=period.plan_name,
                     subscription_id=period.pk,

@@ -1,4 +1,4 @@
-"""What the calendar does to lines: the next period begins, or the line ends."""
+"""Renewal: periods and lines that begin or end by date."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def renew_subscriptions(*, at: datetime) -> int:
-    """Begins every period that is due by `at`; returns how many. See `renew_due_lines`."""
+    """Begin every period that is due by `at`. Return how many. See `renew_due_lines`."""
     begun = sum(renew_due_lines(at=at))
     if begun:
         logger.info("%d period(s) started", begun)
@@ -38,19 +38,19 @@ def renew_subscriptions(*, at: datetime) -> int:
 
 
 def lines_due(at: datetime) -> QuerySet[Subscription]:
-    """The ended periods that another one is to follow."""
+    """Return the ended periods that another one should follow."""
     return Subscription.objects.renewing().current().ended(at)
 
 
 def renew_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
-    """Begins the next period of every auto-renewing line whose period has ended by `at`. Each committed
-    transaction is one step: how many periods it began.
+    """Begin the next period of every auto-renewing line whose period has ended by `at`. Each step is one
+    committed transaction: it yields the number of periods that it began.
 
-    A line that missed periods gets each of them, so that its periods have no gap; each is sold on the terms
-    its plan had when it begins, and is of another plan if a change was waiting for that. A prepaid line whose
-    wallet is short gets none (`RENEWAL_REFUSED`); once it can pay, its next one begins at that moment. Safe
-    to run twice, late, or in several places at once, and to be killed: each chunk is one transaction, under
-    its lines' locks.
+    A line that missed periods gets each of them, so that its periods have no gap. Each is sold on the terms
+    that its plan has when it begins, or on those of another plan if a change was pending. A prepaid line
+    whose wallet is short gets none (`RENEWAL_REFUSED`). Once the wallet can pay, its next period begins at
+    that moment. Safe to run twice, late, or in several processes at once, and to be killed: each chunk is one
+    transaction, under the locks of its lines.
     """
     for due in in_chunks(share.among(lines_due(at)), "line_id"):
         short = still_short(due, at)
@@ -63,7 +63,7 @@ def renew_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
 
 
 def renew_line(*, line: Line, at: datetime) -> int:
-    """The same for one line, which cannot wait for the day's run."""
+    """Begin the line's due periods now, without waiting for the daily run. Return how many."""
     begun = 0
     if not lines_due(at).filter(line=line).exists():
         return begun
@@ -75,8 +75,8 @@ def renew_line(*, line: Line, at: datetime) -> int:
 
 
 def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
-    """Tops a line's wallet up, as `billing.wallets.top_up` does; and if its next period was only waiting for
-    the money, begins it. The money is there whatever becomes of that: the day's run tries it again."""
+    """Top up the line's wallet, as `billing.wallets.top_up` does. If the line is prepaid and its next period
+    is due, begin it. The top-up stays even if that fails: the daily run tries it again."""
     done = top_up(line=line, at=at, **wanted)
     if line.prepaid:
         try:
@@ -87,8 +87,8 @@ def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
 
 
 def end_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
-    """Terminates the lines that were to end with their period, as of when that ended, or as of when they were
-    suspended after that. Each committed transaction is one step: how many lines it ended."""
+    """Terminate the lines that are to end with their period, as of its end, or as of their suspension if that
+    began later. Each step is one committed transaction: it yields the number of lines that it ended."""
     for line_ids in in_chunks(share.among(lines_ending(at)), "line_id"):
         yield sum(done or 0 for done in in_pieces(partial(_end, at=at), line_ids, "ended"))
 
@@ -114,8 +114,8 @@ def _end(line_ids: Sequence[int], at: datetime) -> int:
 
 
 class Renewed(NamedTuple):
-    """How many periods were begun, and the lines that are to be looked at again: they are behind still, or
-    were just noted as not renewed, and the part of a period that begins now may be cheaper."""
+    """Result of a renewal step: how many periods were begun, and the lines to process again. They are still
+    behind, or were just noted as not renewed, and a period that begins now may be prorated and cheaper."""
 
     begun: int = 0
     again: Sequence[int] = ()
@@ -123,7 +123,7 @@ class Renewed(NamedTuple):
 
 @transaction.atomic
 def _renew(line_ids: Sequence[int], at: datetime) -> Renewed:
-    """One more period for each of these lines that is still due, now that nobody else can touch them."""
+    """Begin one more period of each of these lines that is still due, under their locks."""
     lines = _lock(line_ids)
     due = list(lines_due(at).filter(line__in=lines).order_by("line_id"))
     if not due:
@@ -173,7 +173,8 @@ def _next_periods(
 
 
 def _start(period: Subscription, lapsed: bool, at: datetime) -> datetime:
-    """Where the one before ended; but nobody pays in advance for a time that has passed without service."""
+    """Return when the next period begins: where the last one ended. A prepaid line does not pay for a time
+    that has passed without service, so its period may begin later."""
     if not period.line.prepaid:
         return period.expiration_at
     if lapsed:
@@ -192,17 +193,17 @@ def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
 
 
 def _lapsed(due: Sequence[Subscription]) -> set[int]:
-    """The prepaid ones that were not renewed when they ended."""
+    """Return the prepaid periods that were not renewed when they ended."""
     prepaid = [period.pk for period in due if period.line.prepaid]
     return set(not_renewed().filter(pk__in=prepaid).values_list("pk", flat=True))
 
 
 def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[int]]:
-    """The lines whose wallet cannot pay; that is noted once for the period that has ended, and those of which
-    it was noted now. From here on the wallets are locked."""
+    """Return the lines whose wallet cannot pay, and those for which this was noted just now; it is noted once
+    for each period that ended. Lock the wallets until the transaction ends."""
     if not bills:
         return set(), []
-    # A period that is being billed may be about to get something back from its wallet.
+    # A concurrent billing of the ended period may be about to refund something to its wallet.
     lock_keys(Subscription.objects.filter(pk__in=[bill.period.renewed_from_id for bill in bills]))
     wallets = lock_rows(Wallet.objects.filter(line__in=[bill.period.line_id for bill in bills]))
     money = {wallet.line_id: wallet.balance_usd for wallet in wallets}
@@ -224,7 +225,7 @@ def _short(bills: Sequence[PricedPeriod], at: datetime) -> tuple[set[int], list[
 
 
 def _write_down(begun: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime) -> None:
-    """Writes the lines' history, and lets those who watch know."""
+    """Write the lines' history, and notify the live feed."""
     done = [changes[period.line_id].pk for period in begun if period.line_id in changes]
     if done:
         PlanChange.objects.filter(pk__in=done).update(is_pending=None, done_at=at)

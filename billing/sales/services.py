@@ -1,4 +1,4 @@
-"""What may be sold on a line, and taken off it. Each of these is one transaction under the line's lock."""
+"""Sales services: what can be sold on a line or ended. Each is one transaction under the line's lock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 from usage import broadcast
 
-# In the language of the customer's documents, as the names of packs are.
+# In the language of the customer's documents, like the names of packs.
 LEFT_OF_PACKS = "Saldo de paquetes"
 
 
 @dataclass(frozen=True)
 class Sale:
-    """What came of it: the periods it is about, and what they cost as they are now, the earlier first; and
-    what the wallet paid for that just now, less than nothing if it was given something back."""
+    """Result of a sale: the periods affected with their price as it is now, the earlier first; and the amount
+    that the wallet paid for it just now, in dollars, negative if it was refunded."""
 
     bills: Sequence[PricedPeriod]
     charged: Decimal = ZERO
@@ -39,10 +39,10 @@ class Sale:
 
 @transaction.atomic
 def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Subscription:
-    """Sells `plan` on `line` from `at` on, for the plan's validity; a prepaid line pays it from its wallet.
+    """Sell `plan` on `line` from `at` on, for the plan's validity. A prepaid line pays from its wallet.
 
-    Raises DomainError if the line is not in service, its present period still runs, the plan is not sold for
-    it, or its wallet is short.
+    Raise DomainError if the line is not in service, its current period has not ended, the plan is not sold
+    for it, or its wallet is short.
     """
     line = lock_for(line=line, step=LineStep.ACTIVATE)
     _require_sold(plan, line, at)
@@ -62,14 +62,14 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
 
 @transaction.atomic
 def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
-    """Ends the line's period now, and begins one of `plan`.
+    """Change the plan now: end the line's current period, and begin one of `plan`.
 
-    The old one costs its days, or what was used up of it (docs/rating.md); the day of the change is the new
-    plan's. Of the old plan's allowances as much goes over as its rollover says, and all that is left of
-    packs. A change that was planned for the period's end is called off.
+    The old period costs its days, or what was used up (docs/rating.md). The day of the change belongs
+    to the new plan. The old plan's rollover share of its allowance goes to the new period, and all that is
+    left of packs. A pending change at the period's end is cancelled.
 
-    Raises DomainError if no period runs, it began this very moment or was billed already, the line has this
-    plan, it is not sold for it, or a prepaid line's wallet is short.
+    Raise DomainError if the line has no current period, it began at this very moment or was billed already,
+    the line already has this plan, the plan is not sold for it, or a prepaid line's wallet is short.
     """
     line = lock_for(line=line, step=LineStep.CHANGE_PLAN)
     period = _running_period(line, at)
@@ -91,10 +91,11 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
 
 @transaction.atomic
 def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
-    """Lets the line's next period be one of `plan`. An earlier such wish is replaced.
+    """Schedule a plan change: the line's next period will be one of `plan`. It replaces a change that is
+    pending.
 
-    The plan's terms are those of the moment the period begins; what is foreseen of it is as of now. Raises
-    DomainError as `change_plan`, or if no period of the line will follow by itself.
+    The period gets the terms that the plan has when it begins. The price returned is a forecast as of now.
+    Raise DomainError as `change_plan` does, or if the line has no automatic next period.
     """
     line = lock_for(line=line, step=LineStep.SCHEDULE_CHANGE)
     period = _running_period(line, at)
@@ -111,7 +112,7 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
 
 @transaction.atomic
 def cancel_plan_change(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Calls off the change that waits for the period's end. Raises DomainError if there is none."""
+    """Cancel the change that is pending for the period's end. Raise DomainError if there is none."""
     line = lock_for(line=line, step=LineStep.CANCEL_CHANGE)
     if not _call_off(line):
         raise DomainError(_("No plan change is pending"), reason="no_pending_change")
@@ -121,13 +122,13 @@ def cancel_plan_change(*, line: Line, at: datetime, by: str = "") -> Line:
 
 @transaction.atomic
 def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = "") -> Sale:
-    """Adds a pack to the line's period, until it ends; a prepaid line pays it from its wallet, others find it
-    on their bill.
+    """Sell a pack, which lasts until the end of the line's current period. A prepaid line pays it from its
+    wallet; other lines pay it with their bill.
 
-    Under a `reference` that was used for it before, it is not bought again (`repeated`). Raises DomainError
-    if the reference was used for something else, the line is not in service, no period runs or it was billed
-    already, the pack is not sold for the line, or it cannot be paid: the wallet is short, or it would pass
-    the spending limit.
+    Idempotent: a `reference` that was used for the same pack and line buys nothing again (`repeated`). Raise
+    DomainError if the reference was used for something else, the line is not in service, it has no current
+    period or that was billed already, the pack is not sold for the line, the wallet is short, or the pack
+    would exceed the spending limit.
     """
     line = lock_line(line)
     if bought := _bought_before(line, pack, reference):
@@ -149,7 +150,7 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
                 bought_at=at,
                 reference=reference,
             )
-    except IntegrityError as error:  # another line's, at the same time
+    except IntegrityError as error:  # another line has used it at the same time
         raise _reference_used() from error
     _add_to_limits(period, Allowance(pack.data_bytes, pack.voice_minutes, pack.sms))
     complete_step(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
@@ -159,9 +160,10 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
 
 @transaction.atomic
 def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Ends a line for good, and its period with it, which is charged for its days.
+    """Terminate the line for good, and end its period, which is charged for its days.
 
-    Raises DomainError if it has ended already, or its period began this very moment or was billed.
+    Raise DomainError if the line is terminated already, or its period began at this very moment or was
+    billed.
     """
     line = lock_for(line=line, step=LineStep.TERMINATE)
     end_line(line, at, by)
@@ -169,7 +171,7 @@ def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
 
 
 def end_line(line: Line, at: datetime, by: str = "") -> None:
-    """The line, which is locked, is terminated as of `at`."""
+    """Terminate the line as of `at`. The caller has locked it."""
     period = _last_period(line)
     if period and not period.is_expired(at):
         period = _running_period(line, at)
@@ -186,7 +188,7 @@ def end_line(line: Line, at: datetime, by: str = "") -> None:
 
 @transaction.atomic
 def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Lets the line end with its period. Raises DomainError if no period runs."""
+    """Schedule the line's end with its current period. Raise DomainError if it has none."""
     line = lock_for(line=line, step=LineStep.SCHEDULE_END)
     _running_period(line, at)
     line.ends_with_period = True
@@ -196,7 +198,7 @@ def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
 
 @transaction.atomic
 def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Lets a line that was to end with its period go on. Raises DomainError if it was not."""
+    """Cancel the line's scheduled end. Raise DomainError if none is scheduled."""
     line = lock_for(line=line, step=LineStep.CANCEL_END)
     if not line.ends_with_period:
         raise DomainError(_("No end of the line is scheduled"), reason="no_planned_end")
@@ -210,7 +212,7 @@ def _last_period(line: Line) -> Subscription | None:
 
 
 def _running_period(line: Line, at: datetime) -> Subscription:
-    """The line's period, which can still be changed."""
+    """Return the line's current period. Raise DomainError if none is running or it was billed already."""
     period = _last_period(line)
     if period is None or not period.start_at <= at < period.expiration_at:
         raise DomainError(
@@ -223,7 +225,7 @@ def _running_period(line: Line, at: datetime) -> Subscription:
 
 
 def _require_begun(period: Subscription, at: datetime) -> None:
-    """A period that is cut the moment it begins would have no time at all."""
+    """Raise DomainError if the period began at this very moment: cut now, it would have no time at all."""
     if at == period.start_at:
         raise DomainError(
             _("The line's period has only just started: try again in a minute"), reason="period_just_begun"
@@ -297,8 +299,8 @@ def _begin(
 
 
 def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowance, at: datetime) -> None:
-    """What is left of a period's packs is a pack of the next one, paid already: were it carried over as the
-    plan's own allowance is, the next change would treat it as that."""
+    """Give the next period a pack with what is left of this period's packs, at no price. If it was added to
+    the plan's rollover instead, the next change would treat it as the plan's own allowance."""
     if rest == NOTHING:
         return
     SoldPack.objects.create(
@@ -310,7 +312,7 @@ def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowan
         voice_minutes=rest.voice_minutes,
         sms=rest.sms,
         bought_at=at,
-        reference=f"left of period {period.pk}",  # as in settlement.py, nobody else can have it
+        reference=f"left of period {period.pk}",  # spaces: as in prepaid.py, no client can use it
     )
     _add_to_limits(following, rest)
 
@@ -337,8 +339,8 @@ def _cut(period: Subscription, at: datetime) -> RatingInputs:
 def _conclude(
     line: Line, periods: Sequence[Subscription], at: datetime, by: str
 ) -> tuple[list[PricedPeriod], Decimal]:
-    """Settles what is prepaid, and lets those who watch the line know; returns what the periods cost now, and
-    what the wallet paid of it."""
+    """Settle prepaid periods, and notify the live feed after the commit. Return the price of each period now,
+    and the amount paid by the wallet, in dollars."""
     bills = price_periods(periods, at=at)
     charged = settle_prepaid(bills, at=at, by=by)
     transaction.on_commit(lambda: broadcast.publish({line.phone_number}))

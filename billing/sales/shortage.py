@@ -1,5 +1,5 @@
-"""Prepaid lines that were not renewed for want of money, and still are short of it. An operator has many of
-them, and every run comes by them all."""
+"""Prepaid lines that were not renewed because their wallet was short, and still is. An operator has many of
+them, and every renewal run sees them all."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,12 +16,12 @@ from telcox.common.errors import DomainError
 
 
 def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
-    """Of these lines those whose last period ended without another, as was noted, and whose wallet cannot pay
-    one that begins at `at` either.
+    """Return which of these lines still cannot pay for a period that begins at `at`, their last one having
+    ended without renewal, as was noted.
 
-    What a period costs that begins now, with nothing left of one before it, depends on its plan and discounts
-    alone: one of each is rated, and not each line's. Nothing is locked, it is as if they had been tried a
-    moment earlier. None if it cannot be known: then each is looked at by itself.
+    The price of a period that begins now, with no rollover, depends on its plan and discounts alone. So one
+    period of each combination is rated, not one of each line. Nothing is locked: it is as if the lines had
+    been tried a moment earlier. Return no lines if no price can be calculated: then each is tried by itself.
     """
     periods_noted = not_renewed().current().filter(line__in=line_ids, line__prepaid=True)
     lapsed = list(periods_noted.values("line", "line__customer", "line__wallet__balance_usd", "plan"))
@@ -52,7 +52,7 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
 
 
 def not_renewed() -> SubscriptionQuerySet:
-    """Return the periods of which it was noted, when they ended, that they were not renewed."""
+    """Return the periods that were noted, at their end, as not renewed."""
     noted = LineEvent.objects.filter(
         line=OuterRef("line"), step=LineStep.RENEWAL_REFUSED, subscription=OuterRef("pk")
     )

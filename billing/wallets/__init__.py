@@ -1,4 +1,4 @@
-"""The money on lines: a wallet is a ledger, and what may happen to it is an entry more (docs/wallet.md)."""
+"""Wallets, the money on lines: a wallet is a ledger, and every movement is a new entry (docs/wallet.md)."""
 
 from billing.wallets.posting import (
     Posted,

@@ -1,7 +1,7 @@
-"""The port to whoever collects the money of a top-up.
+"""Payment port: collects the money of top-ups.
 
-`LocalGateway` stands for money that the operator's own staff took. The adapter of a payment provider
-implements `PaymentGateway`; PAYMENT_GATEWAY names it by its dotted path, as Django's caches are named.
+`LocalGateway` stands for money that the operator's staff has taken. The adapter of a payment provider
+implements `PaymentGateway`. PAYMENT_GATEWAY names it by its dotted path, as Django names its caches.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from telcox.common.errors import PaymentDeclined
 
 @dataclass(frozen=True)
 class Collected:
-    """Money was collected under our reference. `confirmation` is what the provider calls it, if it does."""
+    """Receipt for money that was collected under our reference. `confirmation` is the provider's number, if
+    any."""
 
     reference: str
     confirmation: str = ""
@@ -29,17 +30,19 @@ class PaymentGateway(Protocol):
     def collect(
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool
     ) -> Collected:
-        """Collects `amount` dollars for the line; `staff`: one of the operator's, who may, asks for it.
+        """Collect `amount` dollars for the line. `staff`: a member of the operator's staff with permission
+        asks for it.
 
-        Asked again under the same reference, it collects nothing more and gives the same receipt. Raises
-        PaymentDeclined; BadGateway (the provider answers nonsense) or GatewayTimeout (it takes too long):
-        then it may have been collected, and asking again under the same reference tells.
+        Idempotent: repeated under the same reference, it collects nothing more and returns the same receipt.
+        Raise PaymentDeclined, BadGateway if the provider's answer is invalid, or GatewayTimeout if it takes
+        too long. After the last two the money may have been collected: repeat under the same reference to
+        find out.
         """
         ...
 
 
 def payment_gateway() -> PaymentGateway:
-    """The adapter in use; one for the life of the process."""
+    """Return the adapter in use, one for the life of the process."""
     return _gateway(settings.PAYMENT_GATEWAY)
 
 
@@ -49,8 +52,9 @@ def _gateway(path: str) -> PaymentGateway:
 
 
 class LocalGateway:
-    """Takes the word of staff that they have the money; and anybody's while the API is open, which is for
-    development. A customer's alone would let them print it."""
+    """Accepts a top-up if staff confirms that it has the money, or from any client while the API is open,
+    which is for development. Customers alone are declined: otherwise they could credit themselves without
+    paying."""
 
     def collect(
         self, *, phone_number: str, amount: Decimal, method: PaymentMethod, reference: str, staff: bool

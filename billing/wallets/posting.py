@@ -1,4 +1,4 @@
-"""Entries: the one way by which money comes onto a wallet or goes off it, one at a time or many at once."""
+"""Posting of entries: the only way to change a wallet's balance, for one entry or many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,8 @@ from telcox.common.money import MONEY_MAX, amount_refusal, amount_too_large
 
 @dataclass(frozen=True)
 class Posting:
-    """An entry that is wanted: `amount` in dollars, more than nothing; an ADJUSTMENT's has its sign."""
+    """Request for an entry. `amount` is in dollars and must be positive, except that an ADJUSTMENT has its
+    sign."""
 
     line_id: int
     kind: EntryKind
@@ -35,13 +36,14 @@ class Posting:
 
     @property
     def change(self) -> Decimal:
-        """What it does to the balance."""
+        """Return the change of the balance, in dollars."""
         return -self.amount if self.kind == EntryKind.CHARGE else self.amount
 
 
 @dataclass(frozen=True)
 class Posted:
-    """What became of a posting: its entry, which is an older one if it is `repeated`; or the refusal."""
+    """Result of a posting: its entry, which is an earlier one if the posting is `repeated`; or the
+    refusal."""
 
     posting: Posting
     entry: WalletEntry | None = None
@@ -49,7 +51,7 @@ class Posted:
     repeated: bool = False
 
     def taken(self) -> WalletEntry:
-        """The entry. Raises the refusal."""
+        """Return the entry. Raise the refusal if there is one."""
         if self.refusal is not None:
             raise self.refusal
         assert self.entry is not None
@@ -57,25 +59,27 @@ class Posted:
 
 
 def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> list[Posted]:
-    """Writes these entries, those of one wallet in their order, and says of each what became of it.
+    """Write these entries, those of one wallet in the given order, and return the result of each.
 
-    One that is refused costs the others nothing: `reference_used`, if the reference names another movement
-    already; `insufficient_balance`, if the wallet would go below its floor; `wallet_inconsistent`, if the
-    wallet's balance is not what its entries say. The same posting again is `repeated`, and nothing happens.
-    The wallets stay locked until the transaction ends: this one, or the caller's.
+    A refusal does not affect the other entries. Reasons: `reference_used` if the reference names another
+    movement already; `insufficient_balance` if the wallet would go below its floor; `wallet_inconsistent` if
+    the wallet's balance differs from its last entry; `unknown_line`; or an amount that is invalid or too
+    large. Posting the same again is `repeated`, and changes nothing. The wallets stay locked until the
+    transaction ends: this one, or the caller's.
     """
     return retry_lost_locks(lambda: _post(postings, at, by))
 
 
 def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
-    """What would become of it now; nothing is written but the wallet itself, if it was missing."""
+    """Return what the posting would result in now. Nothing is written, except the wallet if it is missing."""
     return retry_lost_locks(lambda: _foresee(posting, at))
 
 
 def refund_wallet(
     *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
 ) -> WalletEntry:
-    """Give `amount` dollars back. Raises DomainError as `post_entries` tells."""
+    """Refund `amount` dollars to the wallet. Raise DomainError if the entry is refused, as in
+    `post_entries`."""
     posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
@@ -83,15 +87,15 @@ def refund_wallet(
 def adjust_wallet(
     *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
 ) -> WalletEntry:
-    """Sets a balance right: adds `amount` dollars, or takes them if it is less than nothing. Raises
-    DomainError as `post_entries` tells."""
+    """Adjust a balance: add `amount` dollars, or subtract them if it is negative. Raise DomainError if the
+    entry is refused, as in `post_entries`."""
     posting = Posting(line.pk, EntryKind.ADJUSTMENT, amount, reference, description)
     return post_entries(postings=[posting], at=at, by=by)[0].taken()
 
 
 @dataclass
 class _Account:
-    """A locked wallet, as it is after what was decided so far."""
+    """A locked wallet, as it is after the entries decided so far."""
 
     wallet_id: int
     floor: Decimal
@@ -111,8 +115,8 @@ def _post(postings: Sequence[Posting], at: datetime, by: str) -> list[Posted]:
             with transaction.atomic():
                 _write([item.entry for item in posted if item.entry and not item.repeated])
         except IntegrityError:
-            # Another transaction has used one of the references meanwhile, on a wallet that we have not
-            # locked. Now that this is committed, it is an entry as any other.
+            # Another transaction has meanwhile used one of the references, on a wallet that is not locked
+            # here. It has committed, so its entry can be read now.
             newly_known = _known_entries(references)
             if newly_known.keys() == known.keys():
                 raise
@@ -128,14 +132,14 @@ def _foresee(posting: Posting, at: datetime) -> Posted:
     return _decide([posting], accounts, known, at, by="")[0]
 
 
-# --- What is there ---
+# --- Reading and locking wallets ---
 
 
 def _locked_accounts(line_ids: set[int]) -> dict[int, _Account]:
-    """By line; a line that does not exist is left out.
+    """Lock the wallets of these lines, and return them by line. A line that does not exist is left out.
 
-    The lock and the last entries are two statements: while one waits for a lock, it goes on seeing what was
-    there when it began.
+    The lock and the last entries are two statements, because a statement that waits for a lock still sees the
+    rows as they were when it began.
     """
     wallet_ids = _wallet_ids(line_ids)
     if missing := line_ids - wallet_ids.keys():
@@ -177,8 +181,8 @@ def _wallets(lines: Any) -> QuerySet[Wallet, Any]:
 
 
 def _make_wallets(line_ids: Sequence[int]) -> None:
-    """Under the lines' locks, which whoever else makes one of these wallets waits for: its row refers to the
-    line's."""
+    """Create wallets under the locks of their lines. Another process that creates one of them waits for these
+    locks, because a wallet's row refers to its line's."""
     for chunk in chunks(line_ids):
         there = lock_keys(Line.objects.filter(pk__in=chunk))
         Wallet.objects.bulk_create(
@@ -187,7 +191,7 @@ def _make_wallets(line_ids: Sequence[int]) -> None:
 
 
 def _known_entries(references: Iterable[str]) -> dict[str, WalletEntry]:
-    """The entries that have these references, whatever wallets they are of; with their wallets."""
+    """Return the entries that have these references, of any wallet, with their wallets."""
     return {
         entry.reference: entry
         for chunk in chunks(sorted(references))
@@ -195,7 +199,7 @@ def _known_entries(references: Iterable[str]) -> dict[str, WalletEntry]:
     }
 
 
-# --- What becomes of it ---
+# --- Deciding ---
 
 
 def _decide(
@@ -252,7 +256,7 @@ def _decide(
 
 
 def _refusal(posting: Posting, account: _Account) -> DomainError | None:
-    """Why this is not done to this wallet, if it is not."""
+    """Return why this entry is refused on this wallet, or None."""
     amount = abs(posting.amount) if posting.kind == EntryKind.ADJUSTMENT else posting.amount
     if refusal := amount_refusal(amount):
         return refusal
@@ -283,7 +287,7 @@ def _write(entries: Sequence[WalletEntry]) -> None:
     if not entries:
         return
     WalletEntry.objects.bulk_create(entries)
-    if not connection.features.can_return_rows_from_bulk_insert:  # MySQL does not say which keys it gave
+    if not connection.features.can_return_rows_from_bulk_insert:  # MySQL does not return the keys
         written = _known_entries(entry.reference for entry in entries)
         for entry in entries:
             entry.pk = written[entry.reference].pk

@@ -1,4 +1,4 @@
-"""What a wallet's owner sees of it."""
+"""Statement of a wallet, as its owner sees it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,13 +7,13 @@ from billing.models import WalletEntry
 from customers.models import Line
 from telcox.common.errors import NotFound
 
-# Entries of one answer.
+# Entries in one answer.
 ENTRIES_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A line's money, and the latest of what made it that, or the latest before a position."""
+    """Statement: a line's balance, its limit, and its latest entries, or the latest before a position."""
 
     balance_usd: Decimal
     balance_limit_usd: Decimal
@@ -22,7 +22,8 @@ class Statement:
 
 
 def wallet_statement(*, phone_number: str, before: int | None = None) -> Statement:
-    """Newest entries first; a line without a wallet has nothing. Raises NotFound for a number nobody has."""
+    """Return the statement, newest entries first. A line without a wallet has balance 0 and no entries. Raise
+    NotFound if no line has the number."""
     line = (
         Line.objects.filter(phone_number=phone_number)
         .values("prepaid", "wallet", "wallet__balance_usd", "wallet__balance_limit_usd")

@@ -1,4 +1,4 @@
-"""Money that a customer pays in advance."""
+"""Top-ups: money that a customer puts on a wallet."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class TopUp(NamedTuple):
-    """`repeated`: it had been done before, and nothing happened now."""
+    """Result of a top-up. `repeated`: it was done before, and nothing happened now."""
 
     entry: WalletEntry
     repeated: bool
@@ -36,13 +36,13 @@ def top_up(
     description: str = "",
     staff: bool,
 ) -> TopUp:
-    """Collects `amount` dollars by the payment port and puts them on the line's wallet.
+    """Top up: collect `amount` dollars through the payment port and put them on the line's wallet.
 
-    `reference` names it once and for all: however often it is asked for, it is collected and posted once.
-    `staff`: one of the operator's, who may, asks for it. To be called outside any transaction, because the
-    provider may take its time; what is decided beforehand is whether the wallet would take it.
+    `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
+    `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
+    because the provider may be slow. Whether the wallet would accept the entry is checked before collecting.
 
-    Raises Unprocessable for an amount that cannot be or is over TOP_UP_MAX_USD; DomainError if the line is
+    Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD; DomainError if the line is
     terminated or the reference names another movement; PaymentDeclined, BadGateway or GatewayTimeout as the
     port does.
     """
@@ -66,7 +66,7 @@ def top_up(
         posting = replace(posting, description=f"{posting.description}, {receipt.confirmation}"[:200])
     posted = post_entries(postings=[posting], at=at, by=by)[0]
     if posted.refusal is not None:
-        # Somebody was quicker with this reference and other content, or the wallet was tampered with.
+        # A concurrent top-up used this reference with other content, or the wallet was manipulated.
         logger.error(
             "top-up %s was collected by the payment gateway and refused by the wallet: %s",
             reference,
