@@ -299,7 +299,8 @@ STEPS = st.lists(
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(days=st.lists(st.integers(0, 60), min_size=12, max_size=12), steps=STEPS)
-@example(days=[60] * 12, steps=[("renew", None), ("cut", 60)])  # a period that was renewed is cut short as well
+# A period that was renewed is cut short as well.
+@example(days=[60] * 12, steps=[("renew", None), ("cut", 60)])
 def test_in_any_order_of_sending_purging_renewing_and_cutting_short_nothing_counts_twice(
     seeded: None, days: list[int], steps: list[tuple[str, Any]]
 ) -> None:
