@@ -21,12 +21,7 @@ from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, Result, UsageReport
 from usage.ingestion.sql import add_to_counters
 from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
-from usage.purging import (
-    old_events,
-    purge_answers,
-    purge_events,
-    purge_rejected,
-)
+from usage.purging import old_events, purge_answers, purge_events, purge_rejected
 from usage.services import record_usage
 from usage.verification import find_differences
 from usage.vocabulary import COUNTER_FIELDS, Category, RejectionReason
