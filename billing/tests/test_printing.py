@@ -287,7 +287,7 @@ def test_a_process_forked_off_a_printing_one_says_that_it_cannot(
     invoice = printed()
     document_pdf(invoice)
     monkeypatch.setattr("os.getpid", lambda: -1)
-    with pytest.raises(RuntimeError, match="Forked"):
+    with pytest.raises(RuntimeError, match="after a fork"):
         typesetting.typeset_page(printed_page(invoice), at=datetime.fromtimestamp(0))
 
 

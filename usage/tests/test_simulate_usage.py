@@ -261,7 +261,7 @@ class TestAgainstMisbehaviour:
             simulated(stub.url)
 
     def test_what_gives_no_receipts_is_no_server_of_ours(self) -> None:
-        with Stub("nonsense") as stub, pytest.raises(CommandError, match="no receipts"):
+        with Stub("nonsense") as stub, pytest.raises(CommandError, match="not a receipt"):
             simulated(stub.url)
 
     @pytest.mark.parametrize(
