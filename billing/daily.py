@@ -1,4 +1,4 @@
-"""What the calendar brings: periods begin, lines end, what has ended is billed."""
+"""Daily run: start periods, end lines, bill ended periods, remind and suspend."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
 
 
 def work_due(*, at: datetime) -> dict[str, int]:
-    """How much of each work there is. Missed periods, of which each makes one more of the next, are not in
-    it."""
+    """Return how much of each work is due. Missed periods, each of which makes one more due, are not
+    counted."""
     day = local_date(at)
     return {
         "begun": lines_due(at).count(),

@@ -16,13 +16,13 @@ ROUND = 45.0
 
 @shared_task
 def run_day() -> None:
-    """Everything that is due by now. As often as one likes, and in several places at once."""
+    """Do everything that is due by now. Safe to run often, and in several processes at once."""
     daily.run_day(at=timezone.now())
 
 
 @shared_task
 def send_notices() -> None:
-    """What customers are to be told. As often as one likes, and in several places at once."""
+    """Send waiting notices. Safe to run often, and in several processes at once."""
     notices.send_notices(clock=timezone.now, seconds=ROUND)
 
 
@@ -37,7 +37,7 @@ def bill_last_month() -> None:
 
 @shared_task
 def bill_run(run_id: int) -> None:
-    """Has the open chunks of a run billed: each is a task, for as many workers as there are. Without a
+    """Queue the open chunks of a run for billing: each is a task, for as many workers as there are. Without a
     broker they are billed here."""
     run = BillingRun.objects.get(pk=run_id)
     if settings.CELERY_TASK_ALWAYS_EAGER:
@@ -50,7 +50,7 @@ def bill_run(run_id: int) -> None:
 
 @shared_task(autoretry_for=DATABASE_UNAVAILABLE, max_retries=20, retry_backoff=True, retry_backoff_max=30)
 def bill_chunk(chunk_id: int) -> None:
-    """Twice, it is billed once."""
+    """Bill a chunk. A chunk whose task runs twice is billed once."""
     running.bill_chunk(chunk_id=chunk_id)
 
 

@@ -27,8 +27,8 @@ ZERO = Decimal(0)
 
 
 class BillingResult(NamedTuple):
-    """What came of some periods: how many invoices were issued and what they are in all, in dollars, and how
-    many bills were set aside."""
+    """Result of billing some periods: number of invoices issued and their sums in dollars, and number of
+    bills quarantined (`parked`)."""
 
     invoices: int = 0
     parked: int = 0
@@ -39,14 +39,14 @@ class BillingResult(NamedTuple):
 
 
 def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
-    """Those that have ended by `at`, have no invoice, and were not set aside."""
+    """Return the periods that have ended by `at`, have no invoice, and are not quarantined."""
     waiting = ParkedBill.objects.waiting().filter(subscription=OuterRef("pk"))
     return Subscription.objects.to_bill().ended(at).filter(~Exists(waiting))
 
 
 def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingResult]:
-    """Issues the invoice of every period that has ended by `at` and has none. Each committed transaction is
-    one step.
+    """Issue the invoice of every period that has ended by `at` and has none. Yield one result for each
+    committed transaction.
 
     Safe to run twice, late, or in several places at once, and to be killed.
     """
@@ -58,11 +58,11 @@ def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingR
 def bill_periods(
     *, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = ""
 ) -> BillingResult:
-    """Issues the invoices of these periods, as of `at`; those that have one, or were set aside, are left out.
+    """Issue the invoices of these periods, as of `at`. Skip periods that have an invoice or are quarantined.
 
-    Of what was prepaid, days that the operator took are given back to the wallet, and the wallet's payments
-    are the invoice's. What cannot be billed, or is suspicious, is set aside, and the others go on. Raises
-    DomainError if nothing can be numbered.
+    For a prepaid period, refund days that the operator took to the wallet, and record the wallet's payments
+    as payments of the invoice. Quarantine what cannot be billed or is suspicious, and bill the others. Raise
+    DomainError if no document can be numbered.
     """
     periods = _locked(keys)
     bills, doubts = assess_bills(periods, at=at)
@@ -81,7 +81,8 @@ def bill_periods(
 
 
 def _locked(keys: Sequence[int]) -> list[Subscription]:
-    """Whoever sets one aside, or bills it, has it locked: what is read after that stays true."""
+    """Lock the periods and return those to bill. Quarantining and billing both lock the period, so what is
+    read afterwards stays true."""
     periods = lock_rows(Subscription.objects.to_bill().filter(pk__in=keys))
     waiting = ParkedBill.objects.waiting().filter(subscription__in=[period.pk for period in periods])
     aside = set(waiting.values_list("subscription_id", flat=True))
@@ -90,7 +91,7 @@ def _locked(keys: Sequence[int]) -> list[Subscription]:
 
 @transaction.atomic
 def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
-    """Drafts of these, once wallets have paid, or got back, what is due for what was prepaid."""
+    """Return drafts of these bills, after wallets have paid or got back what is due for prepaid periods."""
     earlier = note_late_use(bills)
     settle_prepaid(bills, at=at)
     lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})
@@ -102,7 +103,7 @@ def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
 
 
 def _issue(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:
-    """Issue the drafts of locked periods, which are billed then."""
+    """Issue the drafts of locked periods, and mark the periods as billed."""
     invoices = [document.invoice for document in documents]
     if not invoices:
         return []
@@ -114,6 +115,6 @@ def _issue(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invo
 
 
 def invoiced_periods() -> QuerySet[Subscription]:
-    """Those whose invoice in force is issued, paid or not, and that have no draft."""
+    """Return the periods whose invoice in force is issued, paid or not, and that have no draft."""
     invoices = Invoice.objects.filter(subscription=OuterRef("pk"))
     return Subscription.objects.filter(Exists(invoices.in_force().issued()), ~Exists(invoices.drafts()))

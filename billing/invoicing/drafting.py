@@ -31,7 +31,7 @@ class Document(NamedTuple):
     lines: Sequence[InvoiceLine]
 
 
-# In the language of the customer's documents, whoever makes them.
+# In the language of the customer's documents, not of the user who makes them.
 _OVERAGE = {
     Language.ES: {"DATA": "Datos adicionales", "VOICE": "Minutos adicionales", "SMS": "SMS adicionales"},
     Language.EN: {"DATA": "Additional data", "VOICE": "Additional minutes", "SMS": "Additional SMS"},
@@ -54,8 +54,8 @@ _PART = {Language.ES: "{days} de {all} días", Language.EN: "{days} of {all} day
 
 
 def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Earlier) -> Document:
-    """An unsaved draft, with copies of all that may change after it was sent. `earlier` has the periods whose
-    late use is charged with it (`note_late_use`)."""
+    """Return an unsaved draft, with copies of all that may change after it was sent. `earlier` has the
+    periods whose late usage is charged with it (`note_late_use`)."""
     period, facts, rated = bill
     invoice = Invoice(
         customer=customer,
@@ -85,7 +85,7 @@ def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Ear
             amount=each.amount,
             discount=each.discount,
             tax=each.tax,
-            # With its number, which is sealed: nobody asks for it while the series is locked.
+            # With its number, which is sealed: no query is needed while the series is locked.
             late_for=Subscription(pk=earlier[line.pk, each.late.sequence], sequence=each.late.sequence)
             if each.late
             else None,
@@ -109,10 +109,10 @@ def _describe(line: RatedLine, span: Span, language: Language) -> str:
 
 @transaction.atomic
 def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal = Decimal(0)) -> Invoice:
-    """A draft of the bill for one period, with what was used of it until `at`; `discount` (dollars) is given
-    for this bill alone.
+    """Save and return a draft of the invoice for one period, with its usage until `at`. `discount` (dollars)
+    applies to this invoice only.
 
-    Raises DomainError if the period has an invoice in force already, or no tax rate is known for the day.
+    Raise DomainError if the period has an invoice in force already, or no tax rate is known for the day.
     """
     subscription = lock_row(Subscription, subscription.pk)
     if not subscription.unbilled:
@@ -140,7 +140,7 @@ def save_draft(draft: Document) -> None:
 
 @transaction.atomic
 def discard_draft(*, invoice: Invoice) -> None:
-    """Deletes a draft and its lines. Raises DomainError if it is a document already."""
+    """Delete a draft and its lines. Raise DomainError if it is already issued."""
     invoice = lock_with_earlier(invoice)
     if not invoice.is_draft:
         raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")

@@ -21,7 +21,7 @@ UsedAmounts = dict[str, int]
 
 @dataclass(frozen=True)
 class Reckoning:
-    """What a bill's lines were reckoned from."""
+    """Facts that a bill's lines were calculated from."""
 
     facts: RatingInputs
 
@@ -44,7 +44,7 @@ class Reckoning:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A document, and what it was reckoned from if it is a bill that was reckoned here."""
+    """A document, and the facts that it was calculated from; None if it was not calculated here."""
 
     invoice: Invoice
     reckoned_from: Reckoning | None
@@ -63,13 +63,14 @@ class UsageBehind:
 
 
 def documents_of_number(phone_number: str, user: Any = None) -> InvoiceQuerySet:
-    """The number's documents, or those of them that are this user's own."""
+    """Return the number's issued documents; with `user`, only those of this user."""
     documents: InvoiceQuerySet = Invoice.objects.issued().of_number(phone_number)
     return documents if user is None else documents.of_user(user.pk)
 
 
 def explain_document(*, documents: QuerySet[Invoice], pk: int) -> Explanation:
-    """One of these, with its lines, payments and credit notes, in four queries. Raises NotFound."""
+    """Return one of these documents, with its lines, payments and credit notes, in four queries. Raise
+    NotFound if there is no such document."""
     invoice = _found(
         documents.select_related("series", "corrects__series").prefetch_related(
             Prefetch("lines", InvoiceLine.objects.select_related("late_for").order_by("position")),
@@ -82,7 +83,8 @@ def explain_document(*, documents: QuerySet[Invoice], pk: int) -> Explanation:
 
 
 def usage_behind(*, documents: QuerySet[Invoice], pk: int) -> UsageBehind:
-    """Raises NotFound, for a document that was not reckoned from usage, too."""
+    """Return the usage of a document's period, by day. Raise NotFound if there is no such document, or if it
+    was not calculated from usage."""
     invoice = _found(documents, pk)
     if invoice.rated_from is None:
         raise NotFound(_("The document was not calculated from usage"), reason="not_from_usage")

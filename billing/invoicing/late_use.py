@@ -20,10 +20,10 @@ Earlier = Mapping[tuple[int, int], int]
 
 
 def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> Earlier:
-    """Notes that the late use in these bills, whose documents are about to be saved, is billed; returns the
-    periods that it is of.
+    """Record the late usage in these bills, whose documents are about to be saved, as billed. Return the
+    earlier periods in which it happened.
 
-    Raises DomainError if the invoice of one of those is not in force any more.
+    Raise DomainError if the invoice of one of those is not in force any more.
     """
     versions = {
         (period.line_id, late.sequence): late.usage_version
@@ -36,7 +36,7 @@ def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> 
 
 
 def late_periods(bill: tuple[Subscription, RatingInputs, Rated]) -> Earlier:
-    """The periods that late use in this bill is of; nothing is noted."""
+    """Return the earlier periods whose late usage is in this bill. Record nothing."""
     period, facts, _rated = bill
     return _periods({(period.line_id, late.sequence) for late in facts.changes.late})
 
@@ -61,11 +61,11 @@ def lock_with_earlier(invoice: Invoice) -> Invoice:
 
 
 def release_late_use(invoice: Invoice) -> None:
-    """What an invoice that goes out of force charged of earlier periods is not billed any more, and waits for
-    the next bill. What others charged of them counts by its amounts.
+    """Release the late usage that an invoice charged when it goes out of force: it is unbilled again, and the
+    next bill charges it. What other invoices charged for the same periods counts by its amounts.
 
-    Raises DomainError as `note_late_use`; and if late use of the invoice's own period is charged with another
-    one, because that is what the period costs beyond this invoice: the other one has to go first.
+    Raise DomainError as `note_late_use` does; also if late usage of the invoice's own period is charged with
+    another invoice, which has to be credited first.
     """
     period = invoice.subscription
     if period is None or invoice.rated_from is None:
@@ -93,7 +93,7 @@ def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
 
 
 def _save_versions(versions: Mapping[int, int]) -> None:
-    """By the period's key."""
+    """Save usage versions on the invoices in force of these periods, by the period's key."""
     invoices = list(billed_periods().filter(subscription__in=versions).only("subscription").order_by("pk"))
     for invoice in invoices:
         invoice.usage_version = versions[invoice.subscription_id or 0]

@@ -12,7 +12,7 @@ from telcox.common.calendar import local_iso
 from telcox.common.database.keyset import Page, Place, is_after, page_of
 from telcox.common.database.prepared import PreparedQuery, Row
 
-# Bills of a page whose size nobody asked for.
+# Bills of a page if the client does not set `limit`.
 PAGE = 50
 
 
@@ -47,8 +47,8 @@ def _of_number_and_user(phone_number: Any, user_id: Any) -> QuerySet[Invoice, Ro
 
 
 def _shown(invoices: Any) -> Any:
-    """A row for each payment and reversal of each bill, or one where there is none. A bill's last payment
-    comes first.
+    """Return a row for each payment and reversal of each bill, or one row if a bill has none. Put a
+    bill's last payment first.
 
     Joined, because a subquery for a bill's last payment takes the database twice as long.
     """
@@ -69,8 +69,8 @@ def _shown(invoices: Any) -> Any:
 
 
 def bills_of_number(phone_number: str, user: Any = None) -> list[Bill]:
-    """All of them, newest period first, or those that are this user's own: a number may have been somebody
-    else's before. Drafts are not shown."""
+    """Return the number's bills, newest period first; with `user`, only those of this user, because the
+    number may have belonged to another customer before. Leave out drafts."""
     if user is None:
         return _bills(_of_number(phone_number=phone_number))
     return _bills(_of_number_and_user(phone_number=phone_number, user_id=user.pk))
@@ -94,7 +94,7 @@ def _bills(rows: list[Row]) -> list[Bill]:
 
 
 def _bill(rows: list[Row]) -> Bill:
-    """Shown with the last payment that stands: neither a reversal nor reversed."""
+    """Return the bill with its last valid payment, which is neither a reversal nor reversed."""
     row, payment = rows[0], _standing_payment(rows)
     return Bill(
         id=row["id"],

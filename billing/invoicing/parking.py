@@ -1,4 +1,4 @@
-"""Bills that somebody has to look at first: how they are found and set aside. The others go on."""
+"""Quarantine: find and keep back the bills that staff have to check first. The others are billed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -43,8 +43,8 @@ class Assessed(NamedTuple):
 
 
 def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
-    """What each of these costs; and those whose bill is over BILLING_SUSPICIOUS_USD and was not approved, or
-    that cannot be reckoned."""
+    """Return the bills of these periods, and separately the doubts: bills over BILLING_SUSPICIOUS_USD that
+    were not approved, and periods that cannot be calculated."""
     found, failed = split_out_failures(partial(price_periods, at=at), periods)
     doubts = [doubt_from_error(period, problem) for period, problem in failed]
     limit = Decimal(settings.BILLING_SUSPICIOUS_USD) or MONEY_MAX
@@ -55,7 +55,7 @@ def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
     suspicious = set(large) - set(approved.values_list("subscription_id", flat=True))
     bills = []
     for bill in found:
-        # What no column holds is not billed by anybody's approval.
+        # An amount too large for the column is not billed, even if it is approved.
         if bill.period.pk in suspicious or bill.rated.total > MONEY_MAX:
             doubts.append(_suspicious(bill, limit))
         else:
@@ -66,9 +66,10 @@ def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
 def split_out_failures(
     work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
 ) -> tuple[list[Result], list[tuple[Item, Exception]]]:
-    """What `work` returns for these; and those that it fails for, found by halving, each with what it raised.
+    """Return the results of `work` for these items, and the items that it fails for, found by halving, each
+    with its exception.
 
-    Raises what the database itself raises: that says nothing of the items.
+    Raise database errors: they say nothing about the items.
     """
     try:
         return work(items), []
@@ -98,7 +99,7 @@ def _suspicious(bill: PricedPeriod, limit: Decimal) -> Doubt:
 
 
 def park_bills(doubts: Sequence[Doubt], *, at: datetime, run: BillingRun | None) -> None:
-    """Sets these aside. The periods are locked and not set aside yet."""
+    """Quarantine these periods, which are locked and not quarantined yet."""
     ParkedBill.objects.bulk_create(
         ParkedBill(
             subscription=doubt.period,

@@ -1,4 +1,4 @@
-"""What staff decide of bills that were set aside."""
+"""Decisions of staff on quarantined bills."""
 
 from datetime import datetime
 
@@ -14,8 +14,8 @@ from telcox.common.errors import DomainError
 
 @transaction.atomic
 def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> ParkedBill:
-    """Lets the period be billed with the next run or day; if it is `approved`, however large its bill is.
-    Raises DomainError if somebody has released it."""
+    """Release a quarantined period, so that the next run or day bills it; if `approved`, even if its amount
+    is suspicious. Raise DomainError if it was already released."""
     lock_row(Subscription, parked.subscription_id)
     parked = lock_row(ParkedBill, parked.pk)
     if not parked.is_open:
@@ -27,8 +27,8 @@ def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str)
 
 @transaction.atomic
 def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> Invoice:
-    """Releases it and bills it at once. Raises DomainError, and nothing has changed, if it was released or
-    billed meanwhile, or cannot be billed now either."""
+    """Release a quarantined period, bill it at once, and return the invoice. Raise DomainError, and change
+    nothing, if it was released or billed meanwhile, or still cannot be billed."""
     parked = release_parked(parked=parked, approved=approved, at=at, by=by)
     period = parked.subscription
     billed = bill_periods(keys=[period.pk], at=at, by=by)

@@ -1,8 +1,8 @@
 """The seal of a document: the hash of all that it says, and of the seal before it in its series.
 
-Whoever changes a document, takes one out or puts one in, breaks the chain from there on, unless they make
-every later seal anew; and a seal that was printed, mailed or noted elsewhere cannot be made anew. What a seal
-is made of never changes: what is added to documents later is sealed only where it has a value.
+This is a hash chain. Changing, removing or inserting a document breaks the chain from there on, unless
+every later seal is made anew; a seal that was printed, mailed or noted elsewhere cannot be made anew. The
+sealed fields never change: a field that is added to documents later is sealed only if it has a value.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ class SealedLine(Protocol):
 def seal_document(
     invoice: Any, lines: Sequence[SealedLine], *, number: str, corrects: str, before: str
 ) -> str:
-    """The seal of a document whose number is written `number`, which corrects the one written `corrects`,
-    after the one whose seal is `before` (both empty if there is none): 64 hexadecimal digits.
+    """Return the seal, 64 hexadecimal digits, of a document with the written number `number`. `corrects` is
+    the written number of the document that it corrects, `before` the seal before it; both may be empty.
 
     No keys of rows are in it, so it is the same in every database the document is loaded into. A period is
     named by its sequence among its line's.
@@ -72,7 +72,7 @@ _PRINTED = ("name", "tax_id", "address", "contact", "logo", "verification_url")
 
 @lru_cache(maxsize=64)
 def _issuer(*printed: str) -> str:
-    """Short, however big the logo is."""
+    """Return the hash of the issuer's printed fields: short, even if the logo is large."""
     return hashlib.sha256(msgspec.json.encode(printed)).hexdigest()
 
 

@@ -13,13 +13,14 @@ from telcox.common.errors import DomainError
 
 
 def record_step(invoice: Invoice, before: str, *, at: datetime, by: str = "", why: str = "") -> None:
-    """That the invoice has become what its status says, and was `before`."""
+    """Record that the invoice's status changed from `before` to its present one."""
     status_event(invoice, before, invoice.status, at, by, why).save(force_insert=True)
 
 
 def update_status(invoice: Invoice, *, at: datetime, by: str = "", why: str = "") -> None:
-    """Gives a locked invoice the status that its payments and credit notes make it, and notes the step. A
-    void one makes room for another of its period."""
+    """Set a locked invoice's status from its payments and credit notes, and record the step. A void invoice
+    goes out of force, so that its period may have another one. Raise DomainError if the step is not
+    allowed."""
     before, invoice.status = invoice.status, invoice.standing
     if before != invoice.status and not InvoiceStatus(before).may_become(invoice.status):
         raise refused_transition(before, invoice.status)

@@ -120,7 +120,7 @@ def stop_run(*, period: str) -> BillingRun:
 
 
 def is_under_way(run: BillingRun) -> bool:
-    """Whether somebody is at it: it was seen within the last RUN_SILENT_SECONDS."""
+    """Return True if the run is in progress: it was seen within the last RUN_SILENT_SECONDS."""
     silent = timedelta(seconds=settings.RUN_SILENT_SECONDS)
     return run.state == RunState.RUNNING and run.seen_at is not None and run.seen_at > timezone.now() - silent
 
@@ -130,15 +130,15 @@ def open_chunks(run: BillingRun) -> QuerySet[BillingChunk]:
 
 
 def bill_open_chunks(*, run: BillingRun) -> Iterator[BillingChunk]:
-    """Bills what is open of a run, apart from what others are at; yields each chunk that was done here."""
+    """Bill the open chunks of a run, except those that others work on; yield each one billed here."""
     for key in list(open_chunks(run).order_by("number").values_list("pk", flat=True)):
         if (done := bill_chunk(chunk_id=key)) is not None:
             yield done
 
 
 def bill_chunk(*, chunk_id: int) -> BillingChunk | None:
-    """Bills a chunk: all of it, or nothing. Returns None if there was nothing to do: it is done, somebody
-    else is at it, or the run is not under way any more."""
+    """Bill a chunk, all of it or nothing. Return None if there was nothing to do: it is done, another
+    process works on it, or the run is no longer in progress."""
     chunk = retry_lost_locks(partial(_bill, chunk_id))
     if chunk is not None:
         _come_forward(chunk.run_id)

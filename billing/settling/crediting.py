@@ -37,7 +37,7 @@ _MILLIONTH = Decimal("0.000001")
 
 
 class LineAmounts(NamedTuple):
-    """Of a line, in dollars."""
+    """Amounts of an invoice line, in dollars."""
 
     amount: Decimal
     discount: Decimal
@@ -47,8 +47,8 @@ class LineAmounts(NamedTuple):
         return LineAmounts(self.amount - part.amount, self.discount - part.discount, self.tax - part.tax)
 
     def part(self, amount: Decimal) -> "LineAmounts":
-        """What goes with this much of the amount: the same share of discount and tax, in whole cents. Taken
-        of what is left each time, the parts come to the whole, in whatever order and of whatever size."""
+        """Return this much of the amount with the same share of discount and tax, in whole cents. If each
+        part is taken from what is left, the parts add up to the whole, in any order and of any size."""
         if not self.amount:
             return self
         return LineAmounts(
@@ -65,7 +65,7 @@ class RemainingLine(NamedTuple):
 
 
 def remaining_lines(invoice: Invoice) -> dict[int, RemainingLine]:
-    """By the position of the invoice's lines."""
+    """Return what is left to credit of the invoice's lines, by their position."""
     left = {
         line.position: RemainingLine(line, LineAmounts(line.amount, line.discount, line.tax))
         for line in invoice.lines.order_by("position")
@@ -87,12 +87,12 @@ def credit_invoice(
     by: str = "",
     bill_again: bool = False,
 ) -> Invoice:
-    """Takes an issued invoice back by a credit note: all that is left of it; or of its lines, by their
-    position, these amounts in dollars before discount and tax, which go back in proportion.
+    """Credit an issued invoice and return the credit note: all that is left of it; or `amounts`, by the
+    position of its lines, in dollars before discount and tax, which are credited in proportion.
 
-    What was paid of it goes back to the line's wallet. An invoice that is wholly taken back is void, and its
-    period is billed anew if it is to be (`bill_again`). Returns the credit note. Raises Unprocessable for
-    lines and amounts that cannot be; DomainError if the document is a draft, a credit note or void, if less
+    Refund what was paid to the line's wallet. An invoice that is credited completely is void; with
+    `bill_again`, its period is billed again. Raise Unprocessable if a line or an amount is invalid;
+    DomainError if the document is a draft, a credit note or void, if less
     is left of a line, if a part is to be billed again, or if there is no wallet for what was paid.
     """
     invoice = lock_with_earlier(invoice)
@@ -165,7 +165,7 @@ def _bill_again(invoice: Invoice, *, wholly: bool) -> None:
 
 
 def _lines_of_all(left: Mapping[int, RemainingLine]) -> list[InvoiceLine]:
-    """Those that cost nothing as well, once."""
+    """Return credit lines for all that is left. Lines that cost nothing are credited once."""
     rest = [of_it for of_it in left.values() if of_it.amounts.amount or of_it.untouched]
     return [_line(nth, of_it.line, of_it.amounts) for nth, of_it in enumerate(rest, start=1)]
 

@@ -1,4 +1,4 @@
-"""What may happen with the money for invoices: it is received, and taken back (docs/payments.md)."""
+"""Payments of invoices and their reversals (docs/payments.md)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -36,11 +36,11 @@ def receive_payment(
     by: str = "",
     paid_at: datetime | None = None,
 ) -> Received:
-    """Money for an issued invoice, in dollars, received at `at`, or earlier (`paid_at`) and heard of only
-    then. What is more than is owed goes to the wallet of the invoice's line.
+    """Record a payment, in dollars, of an issued invoice, received at `at`, or earlier at `paid_at`. Put what
+    exceeds the amount owed on the wallet of the invoice's line.
 
-    `reference` names it once and for all: the same payment again is `repeated`. Raises Unprocessable for an
-    amount that cannot be; DomainError if the reference names another payment, nothing is owed, or there is
+    `reference` is the idempotency key: the same payment again is `repeated`. Raise Unprocessable if the
+    amount is invalid; DomainError if the reference names another payment, nothing is owed, or there is
     more than is owed and no wallet for the rest.
     """
     invoice = lock_row(Invoice, invoice.pk)
@@ -88,11 +88,10 @@ def receive_payment(
 
 @transaction.atomic
 def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
-    """Takes a payment back, as if it had not been made: the cheque bounced, or the money was handed back.
-    Returns its reversal.
+    """Reverse a payment, because the cheque bounced or the money was handed back. Return the reversal.
 
-    What it brought to the line's wallet, there and then or by a credit note since, is taken from the wallet.
-    Raises DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
+    Take from the line's wallet what the payment brought to it, directly or through a later credit note.
+    Raise DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
     that back), or if the wallet is short.
     """
     invoice = lock_row(Invoice, payment.invoice_id)
@@ -152,7 +151,7 @@ def post_to_wallet_of(
 ) -> None:
     """Move money on the wallet of the line that a locked invoice was for, by this payment or credit note.
 
-    Raises DomainError if there is no such line, if it is somebody else's by now, or if its wallet is short.
+    Raise DomainError if there is no such line, if it has another customer now, or if its wallet is short.
     """
     period = invoice.subscription
     if period is None or period.line.customer_id != invoice.customer_id:
