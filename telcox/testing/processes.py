@@ -81,8 +81,14 @@ _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
-    """Linux: be terminated when the thread that started us ends: nothing shall outlive a killed test run."""
+def prepare_child() -> None:
+    """Give a process that is about to start the signals of a terminal's (for `preexec_fn`).
+
+    A shell starts what runs in its background with SIGINT ignored, and children inherit that: Ctrl-C would not
+    reach them. On Linux the process is terminated when the thread that started it ends: nothing outlives a
+    killed test run.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -100,7 +106,7 @@ class Process:
     """A process of ours, in a session of its own.
 
     Ctrl-C reaches whoever started it, who then stops it in good order. Start it from a thread that
-    lives as long as it is needed (see `_die_with_parent`).
+    lives as long as it is needed (see `prepare_child`).
     """
 
     stop_seconds = 30.0
@@ -144,7 +150,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=prepare_child,
             )
         finally:
             if output:

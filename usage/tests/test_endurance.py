@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,15 @@ class Running:
             sender.start()
         return senders
 
+    def finish(self, senders: Sequence[Sender]) -> Account:
+        """Return what the senders were acknowledged. A failure says what `web` has logged of its own errors."""
+        try:
+            return finish(senders)
+        except AssertionError as failure:
+            logs = [web.output.read_text() for web in self.stack.web if web.output]
+            errors = [line for log in logs for line in log.splitlines() if '"exc_info"' in line]
+            raise AssertionError("\n".join([str(failure), *errors[-5:]])) from failure
+
     def each_event_counts_once(self) -> None:
         """By the account of who reported it; and the database agrees with itself."""
         held, (sums, keys) = held_by(self.mariadb.url), events_held(self.mariadb.url)
@@ -98,7 +107,7 @@ def test_whatever_is_killed_what_was_acknowledged_is_counted_once(running: Runni
         killer = Killer(running.mariadb, running.stack.web, importer, senders, random.Random(SEED))
         for _ in range(ROUNDS):
             killer.round()
-        running.reported.add(finish(senders))
+        running.reported.add(running.finish(senders))
         importer.finish()
         running.reported.add(importer.account)
     sys.stdout.write(
@@ -113,7 +122,7 @@ def test_clients_that_collide_are_never_told(running: Running) -> None:
     """Eight with batches of hundreds over the same lines, each in an order of its own."""
     senders = running.senders("colliding", 8, sizes=(200, 1_000), pause=0.0)
     time.sleep(SECONDS)
-    reported = finish(senders)
+    reported = running.finish(senders)
     running.reported.add(reported)
     sys.stdout.write(f"\nENDURE_SEED={SEED}: {reported.events:,} events, answers {dict(answers(senders))}\n")
     assert answers(senders).keys() == {"200"}

@@ -21,7 +21,7 @@ from django.utils import timezone
 from customers.models import Line, LineStatus
 from telcox.testing.databases import manage
 from telcox.testing.embedded import Embedded, serve
-from telcox.testing.processes import ROOT, free_port, wait_until
+from telcox.testing.processes import ROOT, free_port, prepare_child, wait_until
 
 pytestmark = pytest.mark.once
 
@@ -104,6 +104,7 @@ class TestAgainstAServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=prepare_child,
         )
         try:
             wait_until(lambda: events_in(server) > before, 60, "events arrive")
