@@ -13,7 +13,6 @@ import inspect
 import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -120,19 +119,11 @@ class Connection:
         self.client.close()
 
 
-@contextmanager
-def connected() -> Iterator[Connection]:
-    connection = Connection()
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    with connected() as connection:
-        yield connection
+    connection = Connection()
+    yield connection
+    connection.close()
 
 
 @pytest.fixture(autouse=True)
