@@ -84,9 +84,9 @@ _PR_SET_PDEATHSIG = 1
 def prepare_child() -> None:
     """Give a process that is about to start the signals of a terminal's (for `preexec_fn`).
 
-    A shell starts what runs in its background with SIGINT ignored, and children inherit that: Ctrl-C would not
-    reach them. On Linux the process is terminated when the thread that started it ends: nothing outlives a
-    killed test run.
+    A shell starts what runs in its background with SIGINT ignored, and children inherit that: Ctrl-C would
+    not reach them. On Linux the process is terminated when the thread that started it ends: nothing outlives
+    a killed test run.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":

@@ -1,7 +1,9 @@
 """What our server uses of daphne, autobahn and Twisted beyond their documented interfaces.
 
 `telcox/common/sockets/daphne.py` and `stopping.py` override methods and read attributes that the three
-libraries may change in any release. Each test here checks one such use, on a real connection.
+libraries may change in any release. Each test here checks one such use: that the method is still called, or
+the attribute still means what our code assumes. A test that fails after an upgrade names the part that
+changed. The transport is Twisted's own, on a real connection.
 """
 
 import asyncio
@@ -10,8 +12,7 @@ import inspect
 import json
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
@@ -34,8 +35,10 @@ from telcox.testing.processes import LOOPBACK
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 PING_TIMEOUT = 30
 
+Scenario = Callable[..., Coroutine[Any, Any, None]]
 
-def in_loop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+
+def in_loop(scenario: Scenario) -> Callable[..., None]:
     @functools.wraps(scenario)
     def run(*args: Any, **kwargs: Any) -> None:
         asyncio.run(scenario(*args, **kwargs))
@@ -56,13 +59,16 @@ class Connection:
         self.server.ws_factory.setProtocolOptions(
             autoPingTimeout=PING_TIMEOUT, maxMessagePayloadSize=2**20, maxFramePayloadSize=2**20
         )
-        self.reactor = cast(Any, MemoryReactorClock())
+        self.reactor = MemoryReactorClock()
         with socket.create_server((LOOPBACK, 0)) as listening:
-            self.client = socket.create_connection(listening.getsockname(), timeout=20)
+            self.client = socket.create_connection(listening.getsockname(), timeout=2)
             accepted, address = listening.accept()
         accepted.setblocking(False)
         self.channel = HTTPFactory(self.server).buildProtocol(None)
-        self.transport = Transport(accepted, self.channel, address, cast(Any, None), 0, self.reactor)
+        # None: the listening port, of which only logs speak.
+        server_port: Any = None
+        reactor: Any = self.reactor
+        self.transport = Transport(accepted, self.channel, address, server_port, 0, reactor)
         self.channel.makeConnection(self.transport)
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
@@ -112,19 +118,11 @@ class Connection:
         self.client.close()
 
 
-@contextmanager
-def connected() -> Iterator[Connection]:
-    connection = Connection()
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    with connected() as connection:
-        yield connection
+    connection = Connection()
+    yield connection
+    connection.close()
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ class Running:
         return senders
 
     def finish(self, senders: Sequence[Sender]) -> Account:
-        """Return what the senders were acknowledged. A failure says what `web` has logged of its own errors."""
+        """Return what the senders were acknowledged. A failure says what errors `web` has logged."""
         try:
             return finish(senders)
         except AssertionError as failure:
