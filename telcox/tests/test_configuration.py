@@ -164,6 +164,7 @@ def test_the_example_shows_the_default() -> None:
             assert same(default[1], shown[name]), name
 
 
+@pytest.mark.processes
 def test_the_example_is_valid_as_it_is() -> None:
     env = {
         **example(),

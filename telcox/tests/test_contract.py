@@ -19,6 +19,8 @@ from telcox.testing.clients import Answer, ask, post_json, watch
 from telcox.testing.databases import fresh_database, manage, migrate
 from telcox.testing.stack import Served
 
+pytestmark = pytest.mark.processes
+
 RECORDED = json.loads((Path(__file__).parent / "contract" / "recorded.json").read_text())["cases"]
 REQUESTS = [case for case in RECORDED if "request" in case]
 SOCKETS = [case for case in RECORDED if "websocket" in case]

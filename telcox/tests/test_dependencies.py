@@ -14,7 +14,7 @@ import pytest
 from telcox.testing.image import files_of_project, is_shipped
 from telcox.testing.processes import ROOT
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 OURS = {"telcox", "customers", "usage", "billing", "benchmarks", "conftest"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")

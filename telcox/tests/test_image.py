@@ -13,7 +13,7 @@ import yaml
 from telcox.testing.image import copy_image, files_of_project, is_shipped
 from telcox.testing.processes import ROOT
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 SHIPPED = set(filter(is_shipped, files_of_project()))
 PACKAGES = ("telcox", "customers", "usage", "billing", "benchmarks")
