@@ -30,7 +30,7 @@ from billing.models import (
     standing_of,
 )
 from billing.rating.facts import PricedPeriod
-from billing.rating.kept import kept_inputs, rate_again
+from billing.rating.kept import kept_inputs
 from billing.sales.prepaid import PaidInAdvance, paid_by_wallet, settle_prepaid
 from customers.models import Plan
 from telcox.common.calendar import local_date
@@ -202,9 +202,8 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
     if prepaid and invoice.rated_from is not None:
-        settle_prepaid(
-            [PricedPeriod(each, kept_inputs(invoice), rate_again(invoice)) for each in prepaid], at=at
-        )
+        kept = kept_inputs(invoice)
+        settle_prepaid([PricedPeriod(each, kept, kept.rate()) for each in prepaid], at=at)
     lines = list(invoice.lines.select_related("late_for").order_by("position"))
     issue_documents(
         [Document(invoice, lines)],

@@ -5,11 +5,12 @@ What it costs is in billing/rating/late_use.py.
 
 from collections.abc import Collection, Iterable, Mapping
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine
 from billing.rating import Rated, RatingInputs
-from billing.rating.kept import inputs_from
+from billing.rating.kept import inputs_from, kept_inputs
 from billing.rating.late_use import billed_periods
 from customers.models import Subscription
 from telcox.common.database.locking import lock_rows
@@ -35,9 +36,8 @@ def note_late_use(bills: Iterable[tuple[Subscription, RatingInputs, Rated]]) -> 
     return periods
 
 
-def late_periods(bill: tuple[Subscription, RatingInputs, Rated]) -> Earlier:
-    """Return the earlier periods whose late usage is in this bill. Record nothing."""
-    period, facts, _rated = bill
+def late_periods(period: Subscription, facts: RatingInputs) -> Earlier:
+    """Return the earlier periods whose late usage is charged with this one. Record nothing."""
     return _periods({(period.line_id, late.sequence) for late in facts.changes.late})
 
 
@@ -47,14 +47,8 @@ def lock_with_earlier(invoice: Invoice) -> Invoice:
 
     What it charges is frozen with it, so the caller may have read it at any time.
     """
-    period, earlier = invoice.subscription, []
-    if period and invoice.rated_from is not None:
-        late = inputs_from(invoice.rated_from).changes.late
-        periods = _periods({(period.line_id, each.sequence) for each in late})
-        if periods:
-            of_these = billed_periods().filter(subscription__in=periods.values())
-            earlier = list(of_these.values_list("pk", flat=True))
-    locked = {row.pk: row for row in lock_rows(Invoice.objects.filter(pk__in={invoice.pk, *earlier}))}
+    keys = {invoice.pk, *_charged_late_by(invoice).values_list("pk", flat=True)}
+    locked = {row.pk: row for row in lock_rows(Invoice.objects.filter(pk__in=keys))}
     if invoice.pk not in locked:
         raise Invoice.DoesNotExist
     return locked[invoice.pk]
@@ -76,11 +70,16 @@ def release_late_use(invoice: Invoice) -> None:
             _("Late usage of its period is charged with %s: credit that invoice first") % later.invoice,
             reason="late_use_charged",
         )
-    late = inputs_from(invoice.rated_from).changes.late
-    periods = _periods({(period.line_id, each.sequence) for each in late})
-    kept = billed_periods().filter(subscription__in=periods.values())
-    rows = kept.values_list("subscription", "rated_from")
+    rows = _charged_late_by(invoice).values_list("subscription", "rated_from")
     _save_versions({pk: inputs_from(rated_from).usage_version for pk, rated_from in rows})
+
+
+def _charged_late_by(invoice: Invoice) -> QuerySet[Invoice]:
+    """Return the invoices in force of the earlier periods whose late usage this one charges."""
+    if invoice.subscription is None or invoice.rated_from is None:
+        return Invoice.objects.none()
+    periods = late_periods(invoice.subscription, kept_inputs(invoice))
+    return billed_periods().filter(subscription__in=periods.values())
 
 
 def _periods(of: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:

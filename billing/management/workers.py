@@ -54,7 +54,7 @@ def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator
 
 
 def wait_for_processes() -> None:
-    """Until those that `shared` was interrupted over have ended."""
+    """Wait until the processes of an interrupted `run_shared` have ended."""
     for process in multiprocessing.active_children():
         process.join()
 

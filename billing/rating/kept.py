@@ -5,17 +5,12 @@ from typing import Any
 import msgspec
 
 from billing.models import Invoice
-from billing.rating.rules import Rated, RatingInputs
+from billing.rating.rules import RatingInputs
 
 
 def kept_inputs(invoice: Invoice) -> RatingInputs:
     """Return the inputs that the invoice's lines were calculated from."""
     return inputs_from(invoice.rated_from)
-
-
-def rate_again(invoice: Invoice) -> Rated:
-    """Return the invoice's price, calculated again from the inputs that it keeps."""
-    return kept_inputs(invoice).rate()
 
 
 def inputs_from(rated_from: Any) -> RatingInputs:

@@ -220,7 +220,8 @@ def _sample(rehearsal: Rehearsal, bills: Sequence[PricedPeriod], chosen: random.
 
 
 def _shown(bill: PricedPeriod, line: Line) -> Sample:
-    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=late_periods(bill))
+    earlier = late_periods(bill.period, bill.facts)
+    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
     return Sample(
         subscription=bill.period.pk,
         phone_number=line.phone_number,

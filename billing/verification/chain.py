@@ -39,9 +39,12 @@ class Chain:
     # The first fault, and how many documents and places of the series are wrong.
     first: Fault | None = None
     wrong: int = 0
-    _last: int = 0
-    # A series gives numbers from 1 on; a document below that is looked at as well.
+    # The last number looked at. A series gives numbers from 1 on; a document below that is looked at as well.
     _seen: int = -1
+
+    @property
+    def _last(self) -> int:
+        return max(self._seen, 0)
 
     def walk(self) -> Iterator[Page]:
         """Go through the documents in the order of their numbers. Documents may go on being issued
@@ -76,7 +79,7 @@ class Chain:
         )
         # What comes after it is proved by the seal that it has, so that one wrong document is one fault.
         self.documents, self.seal = self.documents + 1, invoice.content_hash or ""
-        self._last = self._seen = number
+        self._seen = number
 
     def _place_faults(self, number: int, before: str) -> Iterator[str]:
         if number == self._seen:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod
 from billing.rating import Allowance, RatingInputs, Used
 from billing.rating.facts import NOTHING, facts_of
+from billing.rating.kept import inputs_from
 from billing.sales.prepaid import paid_by_wallet
 from billing.verification.faults import Fault
 from customers.cycles import full_period
@@ -223,7 +224,7 @@ def _invoice_faults(period: Subscription, rated: RatingInputs, facts: PeriodFact
     if kept is None:
         return
     try:
-        billed = msgspec.convert(kept, RatingInputs, strict=False)
+        billed = inputs_from(kept)
     except (msgspec.ValidationError, ValueError):
         return  # which is the document's fault
     for name, value in _KEPT.items():

@@ -24,7 +24,7 @@ from billing.models import (
     standing_of,
 )
 from billing.models.invoices import InvoiceQuerySet
-from billing.rating import RatingInputs
+from billing.rating.kept import kept_inputs
 from billing.verification.money import MoneyMoved, money_faults, money_moved
 
 ZERO = Decimal("0.00")
@@ -292,7 +292,7 @@ def _rating_faults(evidence: Evidence) -> Iterator[str]:
     if invoice.rated_from is None:
         return
     try:
-        facts = msgspec.convert(invoice.rated_from, RatingInputs, strict=False)
+        facts = kept_inputs(invoice)
     except (msgspec.ValidationError, ValueError) as error:
         yield f"what it was reckoned from cannot be read: {error}"
         return

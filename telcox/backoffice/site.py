@@ -1,3 +1,4 @@
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -29,9 +30,7 @@ class BackofficeSite(admin.AdminSite):
     index_title = _("Customers, usage and bills")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        # Imported when it is called: the pages of billing.admin register with this site.
-        from billing.admin import exports
-
+        exports = _exports()
         page, download = self.admin_view(exports.exports_page), self.admin_view(exports.download_export)
         return [
             path("exports/", page, name="exports"),
@@ -40,8 +39,15 @@ class BackofficeSite(admin.AdminSite):
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        shown = {"figures": figures_for(request), "may_export": request.user.has_perm("billing.view_invoice")}
+        shown = {"figures": figures_for(request), "may_export": _exports().may_export(request)}
         return super().index(request, {**shown, **(extra_context or {})})
+
+
+def _exports() -> ModuleType:
+    """Import the pages of exports when they are asked for: those of billing.admin register with this site."""
+    from billing.admin import exports
+
+    return exports
 
 
 def figures_for(request: HttpRequest) -> list[Figure]:

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 from django.conf import settings
 from django.db import connection
 
+from telcox.common.database.bulk import placeholders
 from telcox.testing.processes import ROOT
 
 
@@ -40,7 +41,7 @@ def fresh_database(folder: Path) -> Iterator[str]:
             cursor.execute(f"DROP DATABASE {name}")
 
 
-class Image:
+class Dump:
     """All tables, rows and triggers of a database, from which others are made in a second: migrating one
     takes ten on MariaDB."""
 
@@ -90,30 +91,29 @@ def _statements(cursor: Any) -> Iterator[tuple[str, Any]]:
     for table in tables:
         yield re.sub(r" AUTO_INCREMENT=\d+", "", read(f"SHOW CREATE TABLE {table}")[0][1]), None
         if rows := read(f"SELECT * FROM {table}"):
-            row = f"({', '.join(['%s'] * len(rows[0]))})"
-            values = [value for row in rows for value in row]
-            yield f"INSERT INTO {table} VALUES {', '.join([row] * len(rows))}", values
+            marks = ", ".join([placeholders(len(rows[0]))] * len(rows))
+            yield f"INSERT INTO {table} VALUES {marks}", [value for row in rows for value in row]
     for trigger in read("SHOW TRIGGERS"):
         yield re.sub(r"^CREATE DEFINER=\S+", "CREATE", read(f"SHOW CREATE TRIGGER {trigger[0]}")[0][2]), None
 
 
 # By the kind of database, and what was done to it.
-_images: dict[tuple[str, str], Image] = {}
+_dumps: dict[tuple[str, str], Dump] = {}
 
 
 def remember_migrated() -> None:
-    """Take an image of the test database, which has just been migrated."""
-    _images[connection.vendor, "migrate"] = Image.of_test_database()
+    """Dump the test database, which has just been migrated."""
+    _dumps[connection.vendor, "migrate"] = Dump.of_test_database()
 
 
 def _fill(url: str, name: str, make: Callable[[], object]) -> None:
     """Make an empty database what `make` makes it. That is done once a worker, and copied from then on."""
     key = "sqlite" if url.startswith("sqlite") else "mysql", name
-    if key in _images:
-        _images[key].write(url)
+    if key in _dumps:
+        _dumps[key].write(url)
     else:
         make()
-        _images[key] = Image.of(url)
+        _dumps[key] = Dump.of(url)
 
 
 def migrate(env: Mapping[str, str]) -> None:

@@ -1,8 +1,11 @@
 """Which files of this project the image holds, by .dockerignore, without a Docker engine."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from telcox.testing.processes import ROOT
@@ -42,3 +45,16 @@ def copy_image(folder: Path) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target)
+
+
+def deployment_check(folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
+    """Return exit code and errors of `manage.py check --deploy` in a folder, in this environment alone."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr

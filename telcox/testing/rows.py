@@ -16,6 +16,7 @@ from django.test import TransactionTestCase
 
 from billing.guards import create_guards, drop_guards
 from billing.guards.triggers import GUARDS
+from telcox.common.database.bulk import placeholders
 
 # `migrate` fills them and no test changes them. Left alone, permissions keep their keys from test to test.
 _LEFT_ALONE = {"django_migrations", "django_content_type", "auth_permission"}
@@ -123,8 +124,8 @@ def _changes(before: Tables, after: Tables) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _insertion(table: str, columns: Sequence[str], count: int) -> str:
-    row = f"({', '.join(['%s'] * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}) VALUES {', '.join([row] * count)}"
+    values = ", ".join([placeholders(len(columns))] * count)
+    return f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}) VALUES {values}"
 
 
 def _update(name: str, table: Table) -> str:

@@ -1,16 +1,13 @@
 """What the image holds (.dockerignore): all that runs in production, and nothing else."""
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from telcox.testing.image import copy_image, files_of_project, is_shipped
+from telcox.testing.image import copy_image, deployment_check, files_of_project, is_shipped
 from telcox.testing.processes import ROOT
 
 pytestmark = [pytest.mark.once, pytest.mark.processes]
@@ -99,12 +96,4 @@ def test_what_the_image_holds_imports_nothing_that_it_leaves_out() -> None:
 def test_the_image_by_itself_is_ready_for_production(tmp_path: Path) -> None:
     copy_image(tmp_path)
     env = {"DEBUG": "0", "SECRET_KEY": "a-key-of-a-test-" * 4, "ALLOWED_HOSTS": "telcox.example"}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert deployment_check(tmp_path, env) == (0, "")

@@ -39,9 +39,9 @@ ALL = Share()
 def in_pieces(
     work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
 ) -> Iterator[Result | None]:
-    """Return what `work`, a whole transaction, returns for all of these keys. If it fails, run it for each
-    key by itself, so that a key that is refused does not keep the others from being `done`; it is logged, and
-    its result is None."""
+    """Yield what `work`, a whole transaction, returns for all of these keys. If it is refused, run it for
+    each key by itself, so that a key that is refused does not keep the others from being `done`; it is
+    logged, and its result is None."""
     try:
         yield retry_lost_locks(partial(work, keys))
     except DomainError as refusal:
