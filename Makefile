@@ -1,4 +1,4 @@
-# How the project is used, in one word each. What they do is in bin/.
+# Short names for the project's commands, most of which are scripts in bin/.
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help

@@ -1,5 +1,5 @@
-// Reloads the part of a page with `data-refresh` every two seconds. When it comes without that attribute, the whole page
-// is reloaded, because everything else on it has changed as well.
+// Reload the part of a page with `data-refresh` every two seconds. When it comes without that attribute, reload the
+// whole page, because everything else on it has changed as well.
 "use strict";
 
 async function refresh() {
