@@ -59,7 +59,7 @@ def wait_until_read(connection: socket.socket) -> None:
 
 def _is_read(connection: socket.socket) -> bool:
     """Return whether the kernel's table of connections shows, for the other end, that a process has it (its
-    inode is not 0) and that its queues are empty."""
+    inode is not 0) and that its receive queue is empty."""
     here, there = (f"{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername()))
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, _state, queues, *_others = fields = line.split()

@@ -75,7 +75,7 @@ class Outlet:
         if self._protocol.state == Autobahn.STATE_OPEN:
             self._protocol.sendCloseFrame(code, reason.encode() or None)
 
-    # --- What Twisted calls (IPushProducer) ---
+    # --- Called by Twisted (IPushProducer) ---
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         if not self.clogged:
