@@ -17,18 +17,18 @@ from telcox.testing.builders import FIXTURES, NOW
 from telcox.testing.databases import remember_migrated
 from telcox.testing.rows import Contents
 
-# How often a property is tried that does not say so itself. No deadlines: machines are shared.
+# How many examples a property is tested with that sets no number itself. No deadlines: machines are shared.
 hypothesis_settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis_settings.register_profile("nightly", max_examples=10_000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# Publishing in Redis knows no database numbers, so each worker's groups have names of their own.
+# Redis's publish/subscribe ignores database numbers, so each worker's groups need names of their own.
 if settings.REDIS_URL:
     layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
     layer["CONFIG"]["prefix"] = os.environ.get("PYTEST_XDIST_WORKER", "asgi")
 
 
-# Files that take longest, so that no worker is left with one of them at the end.
+# Files that take longest. They run first, so that no worker is left with one of them at the end.
 LONGEST = (
     "telcox/tests/test_pressure.py",
     "billing/tests/test_run_endurance.py",
@@ -50,8 +50,8 @@ LONGEST = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs servers that are not there; `make test` brings them in its second half. Order files by
-    how long they take."""
+    """Skip tests that need servers which are not there: `make test` starts them in its second half. Order
+    files by how long they take."""
     with_mariadb = "mysql" in settings.DATABASES["default"]["ENGINE"]
     for item in items:
         mariadb, redis = item.get_closest_marker("mariadb"), item.get_closest_marker("redis")
@@ -72,8 +72,8 @@ def _file(item: pytest.Item) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Contents | None]:
-    """Create the test database as pytest-django does, and return what it contains: so it is again after each
-    test whose work was committed. None where no test asks for the database, so that there is none."""
+    """Create the test database as pytest-django does, and yield its contents, which are restored after each
+    test whose work was committed. Yield None if there is no test database, because no test uses one."""
     if not connection.settings_dict["NAME"].startswith((TEST_DATABASE_PREFIX, "file:memorydb_")):
         yield None
         return
@@ -86,8 +86,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[C
 
 @pytest.fixture(scope="module")
 def module_db(django_db_setup: Contents, django_db_blocker: Any) -> Iterator[Contents]:
-    """A transaction around the tests of a module: what a fixture of the module writes in it, each of them
-    finds, and what they write themselves is undone as ever. Not beside tests whose work is committed."""
+    """Keep a transaction open around the tests of a module: each test finds what a fixture of the module
+    wrote in it, and its own writes are rolled back as usual. Do not use it beside tests whose work is
+    committed."""
     with ExitStack() as stack:
         with django_db_blocker.unblock():
             stack.enter_context(transaction.atomic())
@@ -104,16 +105,16 @@ def now() -> datetime:
 
 @pytest.fixture
 def clock_at_now() -> Iterator[None]:
-    """Set the clock to `NOW`, and let it run on: for pages and commands that read the clock themselves."""
+    """Set the clock to `NOW` and let it run on: for pages and commands that read the clock themselves."""
     with time_machine.travel(NOW, tick=True):
         yield
 
 
 @pytest.fixture
 def seeded(request: pytest.FixtureRequest, clock_at_now: None, db: Any, django_db_setup: Contents) -> None:
-    """The original's customers, lines and invoices, and the catalogue, on a day of their first period: the
-    fixtures have fixed dates, which a page or command compares with the clock."""
-    if "committed" not in request.fixturenames:  # which inserts them itself
+    """Insert the catalogue and the demo customers, lines and invoices, with the clock in their first period:
+    the fixtures have fixed dates, which pages and commands compare with the clock."""
+    if "committed" not in request.fixturenames:  # `committed` inserts them itself
         django_db_setup.insert_fixtures()
 
 
@@ -135,7 +136,7 @@ def closed_api(settings: Any) -> None:
 
 @pytest.fixture
 def committed(clock_at_now: None, transactional_db: Any, django_db_setup: Contents) -> Iterator[None]:
-    """As `seeded`, really committed: for tests in which other threads must see it."""
+    """Insert what `seeded` does and commit it: for tests in which other threads must see it."""
     django_db_setup.insert_fixtures()
     yield
     connection.close()

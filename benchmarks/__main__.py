@@ -1,7 +1,8 @@
-"""`make bench`: what the system carries on this machine, production processes and all, in one table.
+"""`make bench`: measure the system's throughput and latency on this machine, with its production processes.
 
-It needs an empty MariaDB (DATABASE_URL) and a Redis (REDIS_URL), as `bin/with-servers` makes them. The load
-comes from the same machine, so what it costs the system goes without; the table says how much that is.
+It prints one table. It needs an empty MariaDB (DATABASE_URL) and a Redis (REDIS_URL), as `bin/with-servers`
+starts them. The load is generated on the same machine and takes processor time from the system; the table
+says how much.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def main() -> int:
     if not database_url.startswith("mysql") or not redis_url:
         parser.error("needs DATABASE_URL (an empty MariaDB) and REDIS_URL: see `make bench`")
     stack = Stack(production_env(database_url, redis_url))
-    # Ours too: we seed with the stack's own settings.
+    # This process, too, uses the stack's settings: it seeds the database.
     os.environ |= stack.env | {"DJANGO_SETTINGS_MODULE": "telcox.settings"}
     try:
         bench = Bench(stack, QUICK if arguments.quick else FULL)
@@ -43,7 +44,7 @@ def main() -> int:
 def _rows(bench: Bench, *, large: bool) -> Iterator[Row]:
     yield bench.python_row("before")
     yield from bench.online_rows()
-    # These import models, which need the setup of Django that online_rows has done.
+    # These import models, so they have to come after online_rows, which calls django.setup().
     from benchmarks.billing_day import billing_rows
     from benchmarks.days import day_rows
     from benchmarks.large import large_rows

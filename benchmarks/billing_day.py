@@ -1,4 +1,4 @@
-"""The day on which a month is closed: the bills of all lines, then of twice as many; and some on paper."""
+"""Billing runs: a third of the periods, then twice as many; and PDF rendering."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ from telcox.common.database.bulk import chunks
 from usage.models import UsageCounter
 from usage.vocabulary import COUNTER_FIELDS, Category
 
-# Bought for each period: beside the plan's fee, and the data beyond what is free, that is four lines.
+# Packs bought for each period. With the plan's fee and the overage, an invoice has four lines.
 PACKS = 2
-# Periods whose lines are counted; documents that are printed.
+# COUNTED: periods whose invoice lines are counted. PRINTED: documents that are rendered.
 COUNTED, PRINTED = 10_000, 2_000
 
 
 def billing_rows(bench: Bench) -> Iterator[Row]:
-    """Of the periods that ended in benchmarks/days.py and have no bill yet a third, and then the others."""
+    """Bill a third of the periods that ended in benchmarks/days.py and are unbilled, then the others."""
     Subscription.objects.current().update(unbilled=None)
     unbilled = Subscription.objects.to_bill()
     keys = list(unbilled.order_by("pk").values_list("pk", flat=True))
@@ -47,7 +47,7 @@ def billing_rows(bench: Bench) -> Iterator[Row]:
 
 
 def _use_up(keys: Sequence[int]) -> None:
-    """Packs, and more than plan and packs allow."""
+    """Give each period its packs, and more usage than plan and packs include."""
     pack = Pack.objects.order_by("pk").first()
     assert pack
     for some in chunks(keys):
@@ -99,7 +99,7 @@ def _row(name: str, aim: str, keys: Sequence[int], result: Done) -> Row:
 
 
 def _wrong(keys: Sequence[int]) -> int:
-    """Periods without an invoice, or with two; and numbers that are missing."""
+    """Return by how many the invoices differ from the periods, plus how many document numbers are missing."""
     invoices = sum(Invoice.objects.in_force().filter(subscription__in=some).count() for some in chunks(keys))
     numbers = InvoiceSeries.objects.annotate(given=Count("invoices")).values_list("last_number", "given")
     return abs(len(keys) - invoices) + sum(abs(last - given) for last, given in numbers)

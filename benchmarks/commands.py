@@ -1,4 +1,4 @@
-"""A command as operators run it, and what it took in time and memory."""
+"""A management command, run as an operator runs it, and the time, memory and processor time it took."""
 
 import subprocess
 import sys
@@ -14,8 +14,8 @@ LOOKED_EVERY = 0.5
 
 @dataclass(frozen=True)
 class Done:
-    """`memory` is what the process and those it started had in bytes, looked at twice a second; `said` is
-    what it printed."""
+    """Result of a command. `memory` has the bytes that the process and its children held, sampled twice a
+    second; `said` is what it printed."""
 
     seconds: float
     memory: Sequence[int]
@@ -24,7 +24,8 @@ class Done:
 
 
 def run_command(*arguments: str, env: Mapping[str, str], processes: Mapping[str, Sequence[int]]) -> Done:
-    """Start and end of the process included."""
+    """Run `manage.py` with these arguments. `seconds` of the result include the start and end of the
+    process."""
     meter, begin = CpuMeter(processes), time.monotonic()
     running = subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
@@ -39,7 +40,7 @@ def run_command(*arguments: str, env: Mapping[str, str], processes: Mapping[str,
     cpu: Mapping[str, float] = {}
     while running.poll() is None:
         held.append(memory([running.pid]))
-        cpu = meter.shares()  # of a process that has ended nothing can be told any more
+        cpu = meter.shares()  # a process that has ended has no figures any more
         time.sleep(LOOKED_EVERY)
     seconds = time.monotonic() - begin
     assert running.stdout

@@ -1,4 +1,4 @@
-"""The day on which the periods of all lines end: each is followed by another, and billed."""
+"""The day's run on the day on which the periods of all lines end: each is renewed, and billed."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -40,6 +40,6 @@ def day_rows(bench: Bench) -> Iterator[Row]:
 
 
 def _day_of_all_ends() -> str:
-    """The first day whose end finds the current period of every line over."""
+    """Return the first day at whose end the current period of every line has ended, in ISO format."""
     last = Subscription.objects.current().aggregate(last=Max("expiration_at"))["last"]
     return str(local_date(last + timedelta(hours=1)))

@@ -1,4 +1,4 @@
-"""A file of detail records, to be imported."""
+"""A file of call detail records (CDR) to import."""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ _CATEGORIES = ("SOCIAL", "ENTERTAINMENT", "NAVIGATION_SEARCH")
 def write_detail_records(
     path: Path, phone_numbers: Sequence[str], *, source: str, records: int, until: datetime
 ) -> None:
-    """A switch's file of the last two hours, in the order of time; anybody calls at any moment."""
+    """Write a CSV file as a switch does: the two hours before `until`, ordered by time, each record of a
+    random phone number."""
     chosen = random.Random(3)  # noqa: S311
     step = timedelta(hours=2) / records
     with path.open("w") as file:

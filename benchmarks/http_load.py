@@ -1,6 +1,6 @@
-"""Asks over a few kept-alive connections, each as fast as it is answered, from a process of its own.
+"""HTTP load from a process of its own: a few keep-alive connections, each with one request at a time.
 
-A client of its own, because a general one costs more per request than the server that is measured.
+It has its own HTTP client, because a general one costs more per request than the server that is measured.
 """
 
 import asyncio
@@ -13,17 +13,18 @@ from itertools import cycle
 
 from benchmarks.processes import CpuMeter, in_own_process
 
-# What a server says with the last answer it gives over a connection (nginx: after 1,000 of them).
+# The header of the last response over a connection (nginx closes one after 1,000 requests).
 _LAST_ANSWER = b"\r\nconnection: close"
 _HEAD = re.compile(rb"HTTP/1\.1 (\d+).*\r\ncontent-length: (\d+)", re.IGNORECASE | re.DOTALL)
-# How long the answers under way at the end are waited for, in seconds.
+# How long to wait at the end for responses that are still outstanding, in seconds.
 LAST_ANSWERS = 10.0
 
 
 @dataclass
 class HttpLoad:
-    """What to ask: `requests` are sent as they are, in turn; `expected` is the status of a right answer;
-    `processes` whose processor time is watched, by group; `worth` is how many events a request carries."""
+    """Load to generate. `requests` are sent unchanged, in turn, for `warm_up` and then `measured` seconds.
+    `expected` is the status of a correct response, `processes` are the pids whose processor time is measured,
+    by group, and `worth` is how many events a request carries."""
 
     port: int
     requests: Sequence[bytes]
@@ -37,8 +38,9 @@ class HttpLoad:
 
 @dataclass
 class HttpResult:
-    """Latencies in seconds, of answers begun and ended in the measured time; `answered` counts right answers
-    from the first to the last, warm-up included; `errors` by what was wrong."""
+    """Result of a load. `latencies` are in seconds, of requests sent and answered within the measured time;
+    `answered` counts all correct responses, warm-up included; `errors` counts the others by what was
+    wrong."""
 
     measured: float
     worth: int = 1
@@ -85,7 +87,8 @@ async def _generate(load: HttpLoad) -> HttpResult:
 
 
 class _Client(asyncio.Protocol):
-    """One connection at a time: sends, waits for the whole answer, sends the next."""
+    """Client with one connection at a time: it sends a request, waits for the whole response, and sends the
+    next."""
 
     def __init__(self, load: HttpLoad, result: HttpResult, requests: Iterator[bytes], begin: float) -> None:
         self.load, self.result, self.requests, self.begin = load, result, requests, begin

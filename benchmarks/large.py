@@ -1,5 +1,5 @@
-"""An operator's year: ten million records imported from one file, and everything asked for again beside an
-events table of twenty million."""
+"""Large data: ten million records imported from one file, and requests measured before and after the events
+table has twenty million rows."""
 
 import time
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from benchmarks.report import Row, http_row
 
 # Rows of one statement.
 COPIED_AT_ONCE = 50_000
-# Few enough that nobody waits for anybody: what is measured is an answer and not a queue.
+# Connections: few enough that no request waits for another, so that no queueing is measured.
 CALM = 2
-# How long the database may take to write out what was changed, in seconds, and what may be left of it.
+# How long the database may take to write its dirty pages, in seconds, and how many may remain.
 RESTED_WITHIN, FEW_PAGES = 120.0, 1_000
 
 
@@ -44,8 +44,8 @@ def large_rows(bench: Bench) -> Iterator[Row]:
 
 
 def _let_it_rest() -> None:
-    """Until the database has written out what was changed so far, so that what is measured next does not pay
-    for what was done before it."""
+    """Wait until the database has written its dirty pages, so that the next measurement does not pay for
+    earlier changes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@innodb_max_dirty_pages_pct")
         usual = cursor.fetchone()[0]
@@ -64,8 +64,8 @@ def _changed_pages(cursor: Any) -> int:
 
 
 def _fill(wanted: int) -> int:
-    """Copies of the events there are, under other keys, until there are so many. Counters are left as they
-    are: only the table's size matters here."""
+    """Copy the existing events under other keys until the table has `wanted` rows, and return its size.
+    Counters are not changed: only the size of the table matters here."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*), MAX(id) FROM usage_usageevent")
         rows, newest = cursor.fetchone()
@@ -80,4 +80,4 @@ def _fill(wanted: int) -> int:
                     [f"copy-{turn}", first, min(first + COPIED_AT_ONCE, newest)],
                 )
                 rows += cursor.rowcount
-    raise AssertionError  # it counts on and on
+    raise AssertionError  # unreachable: `count` does not end

@@ -1,5 +1,5 @@
-"""Sockets on lines that change: how long from a report being sent to each socket's frame being read, and what
-each socket saw last."""
+"""Load on the live feed: the time from sending a report to reading the frame on each socket, and the last
+state that each socket received."""
 
 import re
 import select
@@ -13,7 +13,7 @@ from benchmarks.reporter import Reports, SentAt, send_reports
 
 _VERSION = re.compile(rb'"version":(\d+)')
 _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
-# Sockets opened before the first of them is answered: a listening queue of ours must not be what is measured.
+# Sockets that may wait for their first state at once, so that the server's listen queue is not measured.
 OPENED_AT_ONCE = 50
 OPENING = 180.0
 LAST_FRAMES = 10.0
@@ -21,8 +21,8 @@ LAST_FRAMES = 10.0
 
 @dataclass
 class LiveLoad:
-    """`sockets` are spread over `socket_ports` and, in turn, over `phone_numbers`; the reports, of all these
-    numbers in turn, go to `http_port` over so many `connections`."""
+    """Load to generate. `sockets` are spread evenly over `socket_ports` and over `phone_numbers`. Reports of
+    all these numbers, in turn, go to `http_port` over `connections` connections."""
 
     socket_ports: Sequence[int]
     http_port: int
@@ -38,9 +38,12 @@ class LiveLoad:
 
 @dataclass
 class LiveResult:
-    """Latencies in seconds. `delivered` is the share of frames that came, of those that the events make; a
-    frame that the next one overtook is not sent, and that is right. `final` counts the sockets that saw the
-    last state; `memory` is that of the processes that serve them, in bytes, while all are open."""
+    """Result of a load. `latencies` are in seconds. `delivered` is the share of the expected frames that were
+    read; below 1 is correct, because a state that a newer one replaces before it is sent is left out.
+
+    `final` counts the sockets that received the last state, `backwards` the frames older than the one before,
+    `closed` the sockets that did not stay open. `memory` is that of the `live` processes in bytes, with all
+    sockets open."""
 
     sockets: int
     measured: float
@@ -62,7 +65,8 @@ def run_live_load(load: LiveLoad) -> LiveResult:
 
 
 class _Socket:
-    """One client: every state's version, and when it was read. `line` is the place of its number."""
+    """Client that keeps each state's version and when it was read. `line` is the index of its number in
+    `phone_numbers`."""
 
     def __init__(self, port: int, line: int, load: LiveLoad) -> None:
         self.line = line
@@ -98,7 +102,8 @@ class _Socket:
             self._take(*frame, now)
 
     def _next_frame(self) -> tuple[int, bytes] | None:
-        """Opcode and payload; a server's frames are not masked, and ours are short of 64 KiB."""
+        """Return opcode and payload, or None if the frame is not complete. A server's frames are not masked,
+        and TelcoX's are shorter than 64 KiB."""
         if len(self._received) < 4:
             return None
         start, length = 2, self._received[1]
@@ -121,7 +126,7 @@ class _Socket:
             self.version = version
             self.read_at[version] = now
         elif opcode == _PING:
-            # A client's frames are masked; zeros leave the payload as it is.
+            # A client has to mask its frames; a mask of zeros leaves the payload unchanged.
             self.connection.send(bytes([0x8A, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
         else:
             self.open = False
@@ -142,7 +147,7 @@ def _run(load: LiveLoad) -> LiveResult:
     )
     reporter = SPAWN.Process(target=send_reports, args=(reports, theirs), daemon=True)
     reporter.start()
-    theirs.close()  # so that ours ends when the reporter does
+    theirs.close()  # so that `pipe` ends when the reporter ends
     poll.register(pipe.fileno(), select.EPOLLIN)
     meter = CpuMeter(load.processes)
     while pipe.fileno() not in _read_ready(poll, sockets, 1.0):
@@ -164,7 +169,8 @@ def _run(load: LiveLoad) -> LiveResult:
 
 
 def _open(load: LiveLoad, poll: select.epoll) -> dict[int, _Socket]:
-    """All of them connected, and each sent its first state."""
+    """Open all sockets and read each one's first state, for at most OPENING seconds. Return them by file
+    descriptor."""
     sockets: dict[int, _Socket] = {}
     waiting: list[_Socket] = []
     deadline = time.monotonic() + OPENING
@@ -183,7 +189,8 @@ def _open(load: LiveLoad, poll: select.epoll) -> dict[int, _Socket]:
 
 
 def _read_ready(poll: select.epoll, sockets: dict[int, _Socket], seconds: float) -> set[int]:
-    """Reads what there is, waiting for it at the most so long; returns what was ready."""
+    """Read what has arrived, after waiting at most `seconds` for it. Return the descriptors that were
+    ready."""
     ready = [descriptor for descriptor, _ in poll.poll(seconds)]
     for descriptor in ready:
         if client := sockets.get(descriptor):
@@ -197,7 +204,7 @@ def _read_ready(poll: select.epoll, sockets: dict[int, _Socket], seconds: float)
 
 
 def _bases(clients: Sequence[_Socket], lines: int) -> list[int]:
-    """Each line's version before anything was reported of it."""
+    """Return each line's version before its first report."""
     bases = [0] * lines
     for client in clients:
         bases[client.line] = client.first

@@ -1,4 +1,4 @@
-"""What is measured, in order: the database without us, the requests, the live feed."""
+"""The measurements, in order: the database without TelcoX, HTTP requests, imports, the live feed."""
 
 import json
 import os
@@ -30,18 +30,19 @@ from telcox.testing.stack import Stack
 
 USAGE_EVENT = "/api/dev/usage-event"
 USAGE_EVENTS = "/api/usage/events"
-# Requests prepared; asked in turn, so that no line is asked twice in short time.
+# Lines that requests are prepared for: so many that none is asked for twice in a short time.
 PREPARED = 2_000
 
 
 class Bench:
-    """Seeds, starts the stack and measures. Aims are the project's, for a machine of two cores."""
+    """Benchmark: it seeds the database, starts the stack and measures. The aims are the project's, for a
+    machine of two cores."""
 
     def __init__(self, stack: Stack, scale: Scale) -> None:
         self.stack, self.scale = stack, scale
 
     def online_rows(self) -> Iterator[Row]:
-        """Yield what the database does without us, then what web and live do in front of it."""
+        """Yield the figures of the database without TelcoX, then those of web and live in front of it."""
         self.stack.migrate()
         django.setup()
         yield from self._database()
@@ -52,7 +53,7 @@ class Bench:
         yield from self._live_feed()
 
     def python_row(self, moment: str) -> Row:
-        """Return the speed of the machine itself, to compare runs by."""
+        """Return the speed of the machine itself, with which runs can be compared."""
         figure = python_loops_per_second(self.scale.raw)
         return Row(f"Python, one process: a fixed loop, {moment}", f"{figure:,.0f} loops/s")
 
@@ -140,7 +141,7 @@ class Bench:
         return http_row(f"{name}, {connections} connections", aim, result, counted="events")
 
     def batches(self, source: str, port: int) -> HttpResult:
-        """Each event is sent once: more are prepared than can be taken."""
+        """Post batches of events, each event once. More are prepared than can be counted in the time."""
         scale = self.scale
         chosen = random.Random(2)  # noqa: S311
         at = timezone.now().isoformat()
@@ -175,7 +176,7 @@ class Bench:
         )
 
     def run(self, *arguments: str) -> Done:
-        """`manage.py` with the stack's settings."""
+        """Run `manage.py` with the stack's settings."""
         return run_command(*arguments, env={**os.environ, **self.stack.env}, processes=self.groups)
 
     def _reported(
@@ -187,7 +188,7 @@ class Bench:
         worth: int = 1,
         connections: int | None = None,
     ) -> HttpResult:
-        """What was acknowledged is counted against what is in the database afterwards, too."""
+        """Generate the load, and count as errors by how much acknowledged and stored events differ."""
         before = _events_recorded()
         result = self._load(port, expected, requests, worth=worth, connections=connections)
         result.errors["acknowledged and not recorded once"] += abs(

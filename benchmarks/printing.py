@@ -1,4 +1,4 @@
-"""Documents on paper, by a process that has nothing else to do."""
+"""PDF rendering, in a process that does nothing else."""
 
 import time
 
@@ -6,7 +6,7 @@ import django
 
 
 def documents_printed_per_second(wanted: int) -> float:
-    """Of the newest documents; none is kept, and none was printed before."""
+    """Return the rate for the newest documents. Their PDFs are not stored, and none was rendered before."""
     django.setup()
     from billing.models import Invoice
     from billing.printing import to_print

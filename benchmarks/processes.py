@@ -1,4 +1,4 @@
-"""Work done beside the measuring process, and the processor time and memory of what is measured."""
+"""Running work in another process, and the processor time and memory of the processes that are measured."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-# Started anew, not forked: no connections or locks of ours come along.
+# Not forked, so that no connection or lock of this process is inherited.
 SPAWN = multiprocessing.get_context("spawn")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -21,10 +21,11 @@ def in_own_process(function: Callable[..., Result], *args: Any) -> Result:
 
 
 class CpuMeter:
-    """How much of one processor each group of processes used since the meter was made, as a share (1.0 is one
-    whole processor). A group is named by the pids at its root; what those started belongs to it.
+    """Processor time that each group of processes used since the meter was made, as a share of one processor
+    (1.0 is one whole processor). A group is given by the pids at its root; their descendants belong to it.
 
-    "load" is the process that asks, "others" the rest of the machine and what its host took away (steal).
+    "load" is the process that made the meter. "others" is the rest of the machine, with the time that its
+    host took (steal).
     """
 
     def __init__(self, groups: Mapping[str, Sequence[int]]) -> None:
@@ -47,13 +48,13 @@ class CpuMeter:
 
 
 def memory(roots: Sequence[int]) -> int:
-    """Bytes that these processes and what they started have in memory; of a page that several share, each has
-    its part (PSS)."""
+    """Return the bytes that these processes and their descendants have in memory. A page that several
+    processes share is divided among them (PSS)."""
     return sum(_proportional_set_size(pid) for _, pid, _ in _members({"": roots}))
 
 
 def _members(groups: Mapping[str, Sequence[int]]) -> list[tuple[str, int, float]]:
-    """Group, pid and processor seconds of each process that belongs to a group."""
+    """Return group, pid and processor seconds of each process that belongs to a group."""
     parents, used = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (stat := _stat(entry)):
@@ -72,14 +73,14 @@ def _proportional_set_size(pid: int) -> int:
 
 
 def _machine_seconds() -> float:
-    """Of all processors together: user, nice, system, irq, softirq, steal."""
+    """Return the seconds of all processors together: user, nice, system, irq, softirq and steal."""
     with Path("/proc/stat").open() as stat:
         fields = [int(field) for field in stat.readline().split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / _TICKS
 
 
 def _stat(process: Path) -> tuple[int, float] | None:
-    """The parent's pid, and the processor seconds used so far; None if the process is gone."""
+    """Return the parent's pid and the processor seconds used so far, or None if the process has ended."""
     try:
         fields = (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -88,14 +89,15 @@ def _stat(process: Path) -> tuple[int, float] | None:
 
 
 def _group(pid: int, groups: Mapping[int, str], parents: Mapping[int, int]) -> str | None:
-    """Of the nearest forebear that has one, itself included."""
+    """Return the group of the process, or of its nearest ancestor that has one."""
     while pid and pid not in groups:
         pid = parents.get(pid, 0)
     return groups.get(pid)
 
 
 def listening_on(port: int) -> list[int]:
-    """The processes of this machine that listen on a TCP port; none if they cannot be seen from here."""
+    """Return the pids of this machine that listen on a TCP port over IPv4. It is empty if this user may not
+    see them."""
     sockets = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         columns = line.split()

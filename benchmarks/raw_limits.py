@@ -1,7 +1,7 @@
-"""What Python and the database can do here without us: the ceiling the other figures hang under.
+"""Speed of Python and of the database on this machine without TelcoX: the upper limit of the other figures.
 
-For the database client processes of their own, so that one Python is not the limit; durable commits, as in
-production.
+The clients of the database are processes of their own, so that one Python process is not the limit. Commits
+are durable, as in production.
 """
 
 import json
@@ -16,14 +16,14 @@ from benchmarks.processes import SPAWN
 
 ROWS = 1_000
 ROWS_AT_ONCE = 1_000
-# The columns, keys and checks of the table that events are kept in, with nothing around it.
+# The columns, keys and checks of the events table, without its foreign keys.
 _EVENTS = "CREATE TABLE benchmark_event LIKE usage_usageevent"
 _COUNTERS = "CREATE TABLE benchmark_counter (id BIGINT PRIMARY KEY, used BIGINT UNSIGNED NOT NULL)"
 
 
 def python_loops_per_second(seconds: float) -> float:
-    """A fixed piece of work, of no use but to tell runs apart: machines, and one machine's good and bad
-    hours, differ by twice."""
+    """Return how often a fixed piece of work is done per second. It only serves to compare runs: machines
+    differ by a factor of two, and so does one machine from hour to hour."""
     document = {"items": [{"id": i, "total": i / 7, "name": f"Cliente {i}"} for i in range(12)]}
     begin = time.perf_counter()
     done = 0
@@ -35,7 +35,8 @@ def python_loops_per_second(seconds: float) -> float:
 
 
 def updates_per_second(database: dict[str, Any], connections: int, seconds: float) -> float:
-    """One-row updates, each its own durable transaction, on rows of their own mostly."""
+    """Return how many one-row updates all connections commit per second, each in its own durable transaction
+    and mostly on different rows."""
     _prepare(database, "benchmark_counter", _COUNTERS)
     connection = MySQLdb.connect(**database, autocommit=True)
     connection.cursor().executemany(
@@ -45,9 +46,8 @@ def updates_per_second(database: dict[str, Any], connections: int, seconds: floa
 
 
 def inserts_per_second(database: dict[str, Any], seconds: float) -> float:
-    """Rows as batches of usage make them, a thousand a statement, one connection. The database is
-    migrated.
-    """
+    """Return how many usage events one connection inserts per second, 1,000 a statement. The database must be
+    migrated."""
     _prepare(database, "benchmark_event", _EVENTS)
     return _together(_insert, database, 1, seconds)
 
@@ -61,7 +61,7 @@ def _prepare(database: dict[str, Any], table: str, statement: str) -> None:
 def _together(
     work: Callable[[Any, int, int], int], database: dict[str, Any], connections: int, seconds: float
 ) -> float:
-    """The sum over all processes, which begin at one moment."""
+    """Return the work done per second by all processes together. They begin at the same moment."""
     begin = time.time() + 1 + 0.1 * connections
     with ProcessPoolExecutor(connections, mp_context=SPAWN) as pool:
         runs = [pool.submit(_repeat, work, database, number, begin, seconds) for number in range(connections)]
@@ -98,5 +98,5 @@ def _insert(cursor: Any, worker: int, turn: int) -> int:
 
 
 def batch_event_id(number: int) -> str:
-    """As network elements name theirs: one after the other."""
+    """Return an event_id as network elements give them: in ascending order."""
     return f"session-{number:010d}"

@@ -1,4 +1,4 @@
-"""The one table: figures beside their aims, and what the machine was doing meanwhile."""
+"""The table: figures, their aims, and the processor time of each group of processes meanwhile."""
 
 import os
 import platform
@@ -21,8 +21,8 @@ _ABOUT_CPU = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `wrong` counts answers or sockets that were not as they must be, and is named by
-    `wrong_about`."""
+    """Row of the table. `latencies` are in seconds. `wrong` counts wrong responses, sockets or rows, and
+    `wrong_about` describes them."""
 
     name: str
     figure: str
@@ -42,7 +42,7 @@ class Row:
 
 
 def at(values: Sequence[float], share: float) -> float:
-    """The value that this share of them does not pass."""
+    """Return the quantile: the value that this share of `values` does not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
@@ -74,8 +74,8 @@ def live_row(name: str, aim: str, result: LiveResult) -> Row:
 
 
 def command_row(name: str, aim: str, result: Done, *, done: int, counted: str, wrong: int) -> Row:
-    """Of a command that did so many of what is counted."""
-    held = [size / 2**20 for size in result.memory[len(result.memory) // 10 :]]  # once it is under way
+    """Return the row of a command that processed `done` items, with its memory after start-up."""
+    held = [size / 2**20 for size in result.memory[len(result.memory) // 10 :]]  # without its start-up
     return Row(
         name=name,
         figure=f"{done / result.seconds:,.0f} {counted}/s, {min(held):.0f} to {max(held):.0f} MiB",
@@ -91,7 +91,8 @@ def memory_row(name: str, size: float) -> Row:
 
 
 def sockets_row(name: str, aim: str, size: float, base: float, sockets: int) -> Row:
-    """The memory of a process with so many sockets, and what each of them adds to the process without any."""
+    """Return the row of a process's memory with so many sockets, and of what each adds to `base`, its memory
+    with none."""
     each = (size - base) / sockets
     return Row(
         name=f"memory: {name}", aim=aim, figure=f"{size / 2**20:.1f} MiB, {each / 1000:.1f} kB a socket"

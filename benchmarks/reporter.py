@@ -1,4 +1,4 @@
-"""The network's side of the live feed's load: reports at a steady pace, one a request."""
+"""The network's part in the load on the live feed: reports at a steady rate, one a request."""
 
 import asyncio
 import re
@@ -10,14 +10,15 @@ from multiprocessing.connection import Connection
 from benchmarks.http_load import request
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-# What a proxy says with the last answer it gives over a connection.
+# The header of the proxy's last response over a connection.
 _LAST_ANSWER = b"connection: close"
 
 
 @dataclass
 class Reports:
-    """`per_second` of them, taking `phone_numbers` in turn. Those of one number go over one connection, each
-    after the answer to the one before: so the n-th of a number makes its version that much greater."""
+    """Reports to send: `per_second` of them, of `phone_numbers` in turn. Those of one number go over one
+    connection, each after the response to the one before. So the n-th report of a number raises its version
+    by n."""
 
     port: int
     token: str
@@ -27,12 +28,12 @@ class Reports:
     seconds: float
 
 
-# For each number, when each of its reports was sent.
+# For each number, when each of its reports was sent (`time.monotonic`).
 SentAt = list[list[float]]
 
 
 def send_reports(reports: Reports, pipe: Connection) -> None:
-    """In a process of its own; tells at the end when each was sent."""
+    """Send the reports, then SentAt through the pipe. It runs in a process of its own."""
     pipe.send(asyncio.run(_send(reports)))
 
 
@@ -50,7 +51,7 @@ async def _send(reports: Reports) -> SentAt:
 
 
 class _Sender:
-    """One connection."""
+    """Connection that sends the reports of some of the numbers."""
 
     def __init__(self, reports: Reports) -> None:
         self.reports = reports

@@ -1,14 +1,15 @@
-"""How much is measured, and for how long."""
+"""How much is measured and for how long."""
 
 from dataclasses import dataclass
 
-# The source of events that were there before anything was measured.
+# The source of the seeded events.
 EVENT_SOURCE = "benchmark-seed"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Counts of rows and sockets; times in seconds. `sockets` watch one line, `spread_sockets` one each."""
+    """Counts of rows and sockets, and times in seconds. `sockets` watch the same line, `spread_sockets` one
+    line each."""
 
     lines: int
     billed_lines: int
@@ -46,7 +47,7 @@ FULL = Scale(
     large_import=10_000_000,
     large_table=20_000_000,
 )
-# Shows that everything runs; its figures mean nothing.
+# Only shows that everything runs: its figures have no meaning.
 QUICK = Scale(
     lines=100,
     billed_lines=20,

@@ -1,5 +1,4 @@
-"""A believable operator: customers with lines, money and a current period; some of them for a year, with
-bills."""
+"""A realistic operator: customers with lines, wallets and a current period; some with a year of invoices."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 @dataclass(frozen=True)
 class Seeded:
-    """What the measurements aim at, and who asks."""
+    """Phone numbers to measure with, and the API token of a superuser."""
 
     token: str
     phone_numbers: list[str]
@@ -46,8 +45,8 @@ class Seeded:
 
 
 def seed(*, scale: Scale, at: datetime) -> Seeded:
-    """Fills an empty, migrated database with `scale.lines` lines, the first `scale.billed_lines` of them with
-    a year behind them."""
+    """Fill an empty, migrated database with `scale.lines` lines. The first `scale.billed_lines` of them have
+    a year of billed and paid periods."""
     call_command("loaddata", "catalogue", verbosity=0)
     Issuer.objects.create(
         name="TelcoX S.A.", tax_id="1792345678001", verification_url="https://telcox.example/v/"
@@ -112,7 +111,7 @@ def _lines(wanted: int, at: datetime) -> list[Line]:
 
 
 def _periods(line: Line, plan: Plan, past: int, at: datetime) -> Iterator[Subscription]:
-    """`past` periods that are over, and then the one that runs."""
+    """Yield `past` ended periods, and then the current one."""
     first = at - timedelta(days=10) - past * PERIOD
     for sequence in range(1, past + 2):
         yield Subscription(
@@ -133,7 +132,7 @@ def _periods(line: Line, plan: Plan, past: int, at: datetime) -> Iterator[Subscr
 
 
 def _used(period: Subscription) -> dict[Category, int]:
-    """Some of every allowance, another share on each line."""
+    """Return a part of each allowance as used, a different share for different lines."""
     share = 1 + period.line_id % 9
     data = period.limit_bytes * share // 40
     return {
@@ -150,7 +149,7 @@ def _counter(period: Subscription) -> UsageCounter:
 
 
 def _events(period: Subscription, at: datetime) -> Iterator[UsageEvent]:
-    """What made the counter, one event a category."""
+    """Yield the events that add up to the counter, one a category."""
     for category, amount in _used(period).items():
         yield UsageEvent(
             source=EVENT_SOURCE,
@@ -164,7 +163,7 @@ def _events(period: Subscription, at: datetime) -> Iterator[UsageEvent]:
 
 
 def _bill(at: datetime) -> None:
-    """An issued invoice for each period that is over, paid three days after that."""
+    """Issue an invoice for each ended period, with a payment three days after the end."""
     for _ in bill_ended_periods(at=at):
         pass
     invoices = Invoice.objects.select_related("subscription")

@@ -30,7 +30,7 @@ from telcox.common.office.admin import (
 )
 from telcox.common.office.forms import PhoneNumberField
 
-# Fixed by the sale of a line's current period.
+# Fields of a line that the sale of its current period fixed.
 SOLD_FOR = ("product_type", "prepaid")
 
 
@@ -148,7 +148,7 @@ class GoingOn(RowsFilter):
 
 @admin.register(Suspension)
 class SuspensionAdmin(ActsOnLine):
-    """Read-only: a suspension is ended by a step on the line's page."""
+    """Admin pages of suspensions, which cannot be edited: a step on the line's page ends one."""
 
     asks = ("line", "reason")
     fields = ("line", "reason", "start_at", "end_at")

@@ -62,7 +62,8 @@ def history_of(plan: Plan) -> list[Revised]:
 
 
 class OfferedTerms:
-    """What some plans offered at any moment. Makes one query for the plans and one for their revisions."""
+    """Terms that some plans offered at any moment. It makes one query for the plans and one for their
+    revisions."""
 
     def __init__(self, plan_ids: Iterable[int]) -> None:
         self._plans = Plan.objects.order_by().in_bulk(set(plan_ids))

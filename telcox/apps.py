@@ -7,5 +7,5 @@ class TelcoxConfig(AppConfig):
     name = "telcox"
 
     def ready(self) -> None:
-        # Whoever sends a task has to know the broker.
+        # Every process that sends a task needs the broker's settings.
         import telcox.celery  # noqa: F401

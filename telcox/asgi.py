@@ -1,4 +1,5 @@
-"""WebSockets in production (`bin/live`), and everything at once in the embedded server (`make run`)."""
+"""ASGI application: WebSockets in production (`bin/live`), WebSockets and HTTP in the embedded server
+(`make run`)."""
 
 import os
 

@@ -8,9 +8,9 @@ from telcox.common import heartbeat
 
 
 class Scheduler(beat.Scheduler):
-    """Sends each task when it is due, and stores nothing. The schedule is code, and a task that was not sent
-    while the scheduler was stopped is done by the same task an hour later. So it needs no file, and two may
-    run at once."""
+    """Scheduler that sends each task when it is due, and stores nothing. The schedule is code, and a task
+    that was not sent while the scheduler was stopped is made up for by the next one, an hour later at the
+    latest. So it needs no file, and two schedulers may run at once."""
 
     def tick(self, *args: Any, **options: Any) -> float:
         """Send what is due. Called at the latest CELERY_BEAT_MAX_LOOP_INTERVAL seconds after the last

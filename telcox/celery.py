@@ -22,8 +22,8 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_our_logging(**_: Any) -> None:
-    """Keep our log handlers. While this signal has a receiver, Celery adds no handlers of its own, which
-    would not mask phone numbers. The output of its process pool is logged like everything else."""
+    """Keep the project's log handlers. While this signal has a receiver, Celery adds no handlers of its own,
+    which would not mask phone numbers. The output of its process pool is logged like everything else."""
     get_logger().propagate = True
 
 
@@ -41,7 +41,7 @@ def worker_works(**_: Any) -> None:
 
 @beat_init.connect
 def beat_begins(**_: Any) -> None:
-    heartbeat.clear("beat")  # how it goes on: telcox/beat.py
+    heartbeat.clear("beat")  # touched by telcox/beat.py
 
 
 @worker_shutting_down.connect
@@ -55,7 +55,8 @@ def lose_patience(how: str, **_: Any) -> None:
 
 
 def _kill_tasks() -> None:
-    """Kill with SIGKILL: a process that waits for the database does not react to milder signals."""
+    """Kill the tasks' processes by SIGKILL: one that waits for the database does not react to other
+    signals."""
     for process in active_children():
         if process.pid:
             os.kill(process.pid, signal.SIGKILL)

@@ -10,8 +10,8 @@ urlpatterns = [
     path("api/", include("customers.api.urls")),
     path("api/", include("usage.api.urls")),
     path("api/", include("billing.api.urls")),
-    # With DEBUG on, Django answers an unknown path with a page for developers; an API client gets its
-    # problem.
+    # With DEBUG on, Django answers an unknown path with an HTML page for developers. API clients get a
+    # problem document instead.
     re_path(r"^api/", problems.not_found),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),

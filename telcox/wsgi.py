@@ -1,4 +1,4 @@
-"""HTTP in production (`bin/web`): REST, admin, API documents."""
+"""WSGI application: HTTP in production (`bin/web`), with REST, admin and API documents."""
 
 import os
 

@@ -1,10 +1,10 @@
 """Publish which lines changed to every process that has sockets. No other module publishes.
 
-Called after the commit, from the thread that served the request, and never blocks: a slow or missing channel
-layer does not delay usage reports. What is not published is made good by the hub's comparison with the
-database. Only the keys of lines are sent: a process reads the states of the lines that are watched there. So
-a line without watchers costs eleven bytes and 0.1 µs in the process that publishes and in each that has
-sockets, however much was reported of it; a batch of ten thousand lines costs two messages and 2 ms. If no
+`publish` is called after the commit, in the thread that serves the request, and never blocks: a slow or
+missing channel layer does not delay usage reports. The hub's comparison with the database makes up for lost
+messages. Only the phone numbers of lines are sent; a process reads the states of the lines that are watched
+there. So a line without watchers costs eleven bytes and 0.1 µs in the process that publishes and in each that
+has sockets, however much was reported of it; a batch of ten thousand lines costs two messages and 2 ms. If no
 process has sockets, Redis drops the message.
 """
 
@@ -26,11 +26,11 @@ FAILED = Counter("telcox_live_publish_failures_total", "Messages that the channe
 
 # The group of the processes that have sockets.
 GROUP = "usage"
-# How long the channel layer may take over one message, in seconds, before it counts as gone.
+# Time-out for sending one message to the channel layer, in seconds.
 SEND_TIMEOUT = 2.0
-# How long changes are gathered into one message, in seconds: short beside what a network takes.
+# How long changes are gathered into one message, in seconds: short compared with the latency of a network.
 GATHERED = 0.005
-# Numbers of one message.
+# Phone numbers in one message.
 TOGETHER = 5_000
 
 
@@ -39,11 +39,11 @@ def changed_message(phone_numbers: Iterable[str]) -> dict[str, Any]:
 
 
 class Broadcaster:
-    """Hands messages to the channel layer from an event loop that lasts.
+    """Publisher that hands messages to the channel layer from a long-lived event loop.
 
-    A loop for each call would need a Redis connection for each call. In a process that has sockets it is
-    their loop (the in-memory layer works on no other), elsewhere a loop in a thread of its own. A line that
-    changes faster than the layer takes messages is named once.
+    A loop for each call would need a Redis connection for each call. In a process that has sockets it is the
+    sockets' loop (the in-memory layer only works there), elsewhere a loop in a thread of its own. A line that
+    changes faster than the layer takes messages is named once in each.
     """
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ class UsageEventManager(models.Manager["UsageEvent"]):
 
 
 class UsageEvent(models.Model):
-    """One report of the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. It is never
+    """One report by the network: 1 MiB of SOCIAL by 0969786985, event 17 of source pgw-1. It is never
     changed.
 
     (source, event_id) is the idempotency key: a repeated report counts once.
@@ -42,9 +42,9 @@ class UsageEvent(models.Model):
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
         related_name="usage_events",
-        db_index=False,  # the index below begins with it
-        # The counter, which the same transaction makes or adds to, has this constraint; checking it for each
-        # event, too, costs as much as writing the event down.
+        db_index=False,  # covered by the index below, which starts with it
+        # The counter, which the same transaction creates or adds to, has this constraint. Checking it for
+        # each event, too, costs as much as writing the event.
         db_constraint=False,
     )
     category = models.CharField(_("category"), max_length=20, choices=Category)
@@ -136,7 +136,8 @@ class UsageCounter(UsageTotals):
     )
     version = models.PositiveBigIntegerField(_("version"), default=0, db_default=0)
     purged_before = models.DateField(_("events purged before"), null=True, blank=True)
-    # Counters are written by statements of our own, which name what they add to and nothing else.
+    # A database default, because the hand-written SQL for counters (ingestion/sql.py) only names the columns
+    # to which it adds.
     purged_events = models.PositiveBigIntegerField(_("events purged"), default=0, db_default=0)
 
     objects: ClassVar[UsageCounterManager] = UsageCounterManager()
@@ -168,15 +169,16 @@ class UsageCounter(UsageTotals):
 class UsageDay(UsageTotals):
     """Usage of a subscription on one day in the operator's time zone."""
 
-    # In the order of the table itself: adding to a day is one step in one tree.
+    # The primary key is the order of the table itself, so that adding to a day takes one look-up in one
+    # B-tree.
     pk = models.CompositePrimaryKey("subscription_id", "day")
     subscription = models.ForeignKey(
         Subscription,
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
         related_name="usage_days",
-        db_index=False,  # the primary key begins with it
-        db_constraint=False,  # as an event's
+        db_index=False,  # covered by the primary key, which starts with it
+        db_constraint=False,  # as in UsageEvent
     )
     day = models.DateField(_("day"))
 
@@ -200,7 +202,7 @@ class UsageAlert(models.Model):
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
         related_name="usage_alerts",
-        db_index=False,  # the unique constraint begins with it
+        db_index=False,  # covered by the unique constraint, which starts with it
     )
     resource = models.CharField(_("resource"), max_length=5, choices=Resource)
     threshold = models.PositiveSmallIntegerField(_("threshold"), help_text=_("In percent"))

@@ -31,8 +31,8 @@ class Period:
 
 
 class Alert(NamedTuple):
-    """A UsageAlert of a period: `plan_id`, as a snapshot names the subscription, used `threshold` percent of
-    a resource. With a new time it is a new alert."""
+    """A UsageAlert of a period: the subscription `plan_id` (its name in a snapshot) used `threshold` percent
+    of a resource. With another `crossed_at` it is another alert."""
 
     plan_id: int
     resource: str
@@ -67,8 +67,8 @@ def current_period(phone_number: str) -> Period | None:
     return _period(row) if row else None
 
 
-# Joined and not asked for afterwards: in one statement's answer alerts and counters are of the same moment,
-# so that no alert is known before the state that it belongs to, nor left out of it.
+# Alerts are joined and not read by another query: one statement reads alerts and counters as of the same
+# moment, so that no alert is sent before the state that it belongs to, or is missing from it.
 _WITH_ALERTS = (
     *_COLUMNS,
     "usage_alerts__resource",

@@ -24,20 +24,20 @@ from telcox.common.errors import DomainError
 from usage.ingestion.reports import YEARS
 from usage.models import IngestionAnswer, RejectedUsage, UsageCounter, UsageEvent
 
-# Rows deleted by one transaction: enough to be quick, few enough to hold their locks briefly.
+# Rows deleted in one transaction: enough to be fast, and few enough to hold their locks only briefly.
 CHUNK = 5_000
-# Periods looked through at a time: memory stays the same however many there are.
+# Periods read at a time, so that memory does not grow with their number.
 PERIODS_AT_ONCE = KEYS_AT_ONCE
-# Networks send again what was not answered, and roaming partners are weeks late. What is purged before they
-# have done so is refused, and a repeated report that does not say when it happened would be taken as new.
+# Networks send reports again that were not answered, and roaming partners are weeks late. Usage of a purged
+# time is rejected, and a repeated report without a time would count as new.
 KEPT_AT_LEAST = timedelta(days=31)
 
 
 @dataclass
 class OldEvents:
-    """How many events can be deleted, and of how many periods; and how many are kept, because their period is
-    not in `of` (`kept_events`), or because they may still belong to another period (`unsettled`, see
-    `_plan`)."""
+    """Numbers of events that can be deleted, and of their periods; and of events that are kept, because their
+    period is not in `of` (`kept_events`), or because they may still belong to another period (`unsettled`,
+    see `_plan`)."""
 
     periods: int = 0
     events: int = 0
@@ -130,7 +130,7 @@ def purge_rejected(*, before: date, at: datetime, chunk: int = CHUNK) -> Iterato
 def _with_old_events(before: date) -> Iterator[tuple[Subscription, int]]:
     """Yield the periods that have events from before that day, and how many; the newest period first.
 
-    Each period is checked by itself: if asked about many at once, databases scan all invoices.
+    The caller checks each period separately: databases scan all invoices for a query about many periods.
     """
     newest_first = Subscription.objects.order_by("-pk").only("line", "sequence")
     periods = list(newest_first[:PERIODS_AT_ONCE])
@@ -144,20 +144,21 @@ def _with_old_events(before: date) -> Iterator[tuple[Subscription, int]]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Once these counters refuse what happened before the day, the period's events from before `until` can be
-    deleted."""
+    """Plan of purging a period: once the counters `refusing` reject usage from before the day, the period's
+    events from before `until` can be deleted."""
 
     refusing: list[int]
     until: datetime
 
 
 def _plan(period: Subscription, of: QuerySet[Subscription], before: date) -> _Plan | None:
-    """Return the plan for a period; None if the period is not one of `of`, or nothing is counted of it.
+    """Return the plan for a period, or None if the period is not one of `of`, or has no counter.
 
-    A period that has expired takes usage until the next one starts, and a renewal starts it as of the moment
-    the first expired. A plan change ends a period as of some seconds ago. If an event of the time in between
-    was sent again, it would be counted to the next period: so it can be deleted only if that one refuses it
-    as well. Events from after the end of the line's last period are kept until there is a next one.
+    Usage after a period has expired is counted to it until the next period starts. A renewal starts the next
+    period as of the moment at which the first expired, and a plan change ends a period as of some seconds
+    ago. If an event of the time in between was sent again, it would be counted to the next period. So such an
+    event can be deleted only if the next period rejects it as well. Events from after the end of the line's
+    last period are kept until there is a next one.
     """
     periods = list(
         Subscription.objects.filter(line=period.line_id, sequence__gte=period.sequence)

@@ -26,7 +26,8 @@ def line_snapshot(*, phone_number: str, at: datetime) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class WatchedLine:
-    """What a watcher of a line sees: its snapshot, and the alerts of the period up to exactly that state."""
+    """State of a line for its watchers: its snapshot, and the alerts of the period up to exactly that
+    state."""
 
     snapshot: Snapshot
     alerts: tuple[Alert, ...]

@@ -20,13 +20,13 @@ from usage.reading import NO_PLAN, line_snapshot
 from usage.snapshot import Snapshot
 from usage.vocabulary import DETAILS, Category, RejectionReason
 
-# Rejected reports of one transaction.
+# Rejected reports in one transaction.
 REDRIVEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
 class RecordedUsage:
-    """The outcome of one event, counted now or already counted (`duplicate`), and the snapshot after it."""
+    """Outcome of one event, which was counted now or before (`duplicate`), and the snapshot after it."""
 
     event_id: str
     duplicate: bool
@@ -87,7 +87,7 @@ def take_usage(*, reported: Sequence[Reported], at: datetime) -> Receipt:
 
 @dataclass
 class Redriven:
-    """How many rejected reports were counted now, had been counted before, and are still waiting."""
+    """Numbers of rejected reports that were counted now, had been counted before, and are still waiting."""
 
     applied: int = 0
     duplicates: int = 0

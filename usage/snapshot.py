@@ -29,10 +29,10 @@ class Snapshot(TypedDict):
 
 
 def snapshot_version(sequence: int, changes: int) -> int:
-    """Return a version that grows with every change of a line, over its renewals too: `changes` counts,
-    within period no. `sequence`, the counted events and how often the allowances grew.
+    """Return a version that grows with every change of a line, across its renewals, too. `changes` counts the
+    events and the increases of allowances within period no. `sequence`.
 
-    Exact in JavaScript's numbers for the first two million periods of a line.
+    JavaScript's numbers represent it exactly for the first two million periods of a line.
     """
     return sequence << 32 | changes
 

@@ -13,13 +13,14 @@ from telcox.common.database.consistent_read import consistent_read
 from usage.ingestion.values import COLUMNS, POSITION
 from usage.models import UsageCounter, UsageDay, UsageEvent
 
-# Subscriptions compared at a time: memory stays the same however many there are.
+# Subscriptions compared at a time, so that memory does not grow with their number.
 CHUNK = 1_000
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`where` is a column of the counter, or a day and a column; `events` is the sum of the events."""
+    """Difference between a stored sum (`held`) and the sum of its `events`. `where` is a column of the
+    counter, or a day and a column."""
 
     subscription_id: int
     where: str
@@ -44,8 +45,8 @@ def find_differences() -> Iterator[Difference]:
 
 
 def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
-    """Compare one subscription. Before a counter's `purged_before` some or all events are deleted: there the
-    days stand for them."""
+    """Yield the differences of these subscriptions. Before a counter's `purged_before` some or all events are
+    deleted: there the days stand for them."""
     of_these = {"subscription__in": subscription_ids}
     counted: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(COLUMNS) + 1))
     by_day: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))

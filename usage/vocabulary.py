@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-# The most one event may report (1 PiB): far beyond any session, and far from where sums overflow.
+# The most that one event may report (1 PiB): far more than any session, and far below an overflow of sums.
 QUANTITY_MAX = 2**50
-# The most a counter may hold; adding one more event to it still fits the database's signed 64 bits.
+# The most that a counter may hold. With one more event it still fits the database's signed 64 bits.
 COUNTER_MAX = 2**62
 
 
@@ -22,7 +22,7 @@ class Category(TextChoices):
     SMS = "SMS", _("SMS")
 
 
-# Where each category is counted.
+# The column in which each category is counted.
 COUNTER_FIELDS = {
     Category.SOCIAL: "used_social_bytes",
     Category.ENTERTAINMENT: "used_entertainment_bytes",
@@ -55,7 +55,7 @@ class Resource(TextChoices):
     SMS = "SMS", _("SMS")
 
 
-# The shares of an allowance, in percent, at whose crossing the subscriber is told.
+# Shares of an allowance in percent. The subscriber gets an alert when usage reaches one.
 ALERT_THRESHOLDS = (50, 80, 100)
 
 

@@ -1,8 +1,8 @@
 """The port to the operator's business support system (BSS), which knows balances and minutes.
 
-Adapters: `customers.bss.http.HttpGateway` asks the operator's own BSS; `billing.bss.LocalGateway` reads our
-own wallets and counters. The setting BSS_GATEWAY names the adapter by its dotted path, as Django's caches are
-named.
+Adapters: `customers.bss.http.HttpGateway` asks the operator's own BSS; `billing.bss.LocalGateway` reads
+TelcoX's wallets and counters. The setting BSS_GATEWAY names the adapter by its dotted path, as in Django's
+CACHES.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from telcox.common.errors import NotFound
 
 @dataclass(frozen=True)
 class CustomerSummary:
-    """Summary of a customer's line. Money in dollars."""
+    """Summary of a customer's line. Money is in dollars."""
 
     customer_id: int
     dni: str

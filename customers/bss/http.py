@@ -32,8 +32,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 class HttpGateway:
-    """Asks the BSS with one pool of kept-alive connections for the process. BSS_TIMEOUT_SECONDS limits the
-    wait for an answer."""
+    """Adapter that asks the BSS over HTTP, with one pool of keep-alive connections for the process.
+    BSS_TIMEOUT_SECONDS limits the wait for an answer."""
 
     def __init__(self) -> None:
         self._base = settings.BSS_URL.rstrip("/")
@@ -55,7 +55,7 @@ class HttpGateway:
             try:
                 return exchange(self._pool, "GET", url, deadline=deadline)
             except ProtocolError:
-                # The BSS may have closed a kept-alive connection meanwhile, which is not a failure. A second
+                # The BSS may have closed an idle keep-alive connection, which is not a failure. A second
                 # request is safe.
                 return exchange(self._pool, "GET", url, deadline=deadline)
         except NewConnectionError as error:

@@ -95,7 +95,7 @@ class BssStandin(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # The client has timed out, as the switches intend.
+        # A lost connection is not an error: the switches make clients time out.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -8,8 +8,8 @@ from customers.sms import SmsRefused
 
 
 class ConsoleGateway:
-    """Prints messages in development. In production it refuses them: output ends up in the logs, and logs
-    must not contain personal data."""
+    """Adapter that prints messages in development. In production it refuses them: output ends up in the logs,
+    and logs must not contain personal data."""
 
     def send(self, *, phone_number: str, text: str) -> None:
         if not settings.DEBUG:

@@ -11,15 +11,15 @@ from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.common.http_exchange import exchange
 from telcox.common.web.admission import stepped_out
 
-# Kept connections; a message that finds all of them busy waits for one.
+# Connections in the pool; a message waits if all of them are busy.
 CONNECTIONS = 4
-# The answers that say that the gateway will never have this message.
+# Statuses by which the gateway refuses a message for good.
 REFUSALS = {400, 404, 409, 410, 422}
 
 
 class HttpGateway:
-    """Posts messages. Any 2xx means that the gateway accepted the message. There is no second attempt: if the
-    answer was cut off, the message may have been accepted."""
+    """Adapter that posts messages. Any 2xx status means that the gateway accepted the message. There is no
+    second attempt: if the answer was cut off, the message may have been accepted."""
 
     def __init__(self) -> None:
         self._url = settings.SMS_URL

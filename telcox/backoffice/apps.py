@@ -10,7 +10,7 @@ class BackofficeConfig(AppConfig):
 
 
 class AdminConfig(admin_apps.AdminConfig):
-    """Django's admin with our site instead of its own."""
+    """Django's admin with BackofficeSite instead of its own site."""
 
     default = False
     default_site = "telcox.backoffice.site.BackofficeSite"

@@ -21,7 +21,7 @@ USERNAME = "demo"
 
 class Login(NamedTuple):
     username: str
-    password: str | None  # None: made earlier, and only its hash was kept
+    password: str | None  # None: created by an earlier run, and only its hash is stored
     token: str
 
 
@@ -39,7 +39,7 @@ def seed_demo(*, at: datetime) -> bool:
 
 
 def _use_again(at: datetime) -> None:
-    """Repeat the fixtures' usage in the current period, since the fixtures' own period has ended since."""
+    """Repeat the fixtures' usage in the current period, because the fixtures' own period has ended."""
     for event in UsageEvent.objects.filter(source="seed").select_related("subscription__line"):
         record_usage(
             phone_number=event.subscription.line.phone_number,

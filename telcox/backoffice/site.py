@@ -15,7 +15,7 @@ from telcox.common.office.admin import list_page_of
 
 
 class Figure(NamedTuple):
-    """A number on the first page, and the list behind it."""
+    """A number on the first page, and the address of the list that it counts."""
 
     label: Any
     rows: int
@@ -23,7 +23,7 @@ class Figure(NamedTuple):
 
 
 class BackofficeSite(admin.AdminSite):
-    """The operator's own back-office."""
+    """The operator's back-office."""
 
     site_header = _("TelcoX back-office")
     site_title = "TelcoX"
@@ -44,7 +44,8 @@ class BackofficeSite(admin.AdminSite):
 
 
 def _exports() -> ModuleType:
-    """Import the pages of exports when they are asked for: those of billing.admin register with this site."""
+    """Import the export pages late: importing billing.admin registers its models with this site, which has to
+    exist before."""
     from billing.admin import exports
 
     return exports

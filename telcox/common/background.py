@@ -12,9 +12,9 @@ logger = logging.getLogger(__name__)
 
 
 def in_background(task: Task, *arguments: Any) -> None:
-    """Run a task by a worker or, without a broker, by a thread of this process, so that an embedded server
-    can answer meanwhile. The thread ends with the process, as a worker may, so the task must be safe to
-    kill."""
+    """Run a task in a worker or, without a broker, in a thread of this process, so that an embedded server
+    can answer meanwhile. The thread ends with the process, and a worker may be killed, so the task must be
+    safe to interrupt."""
     if not settings.CELERY_TASK_ALWAYS_EAGER:
         task.delay(*arguments)
         return

@@ -45,14 +45,14 @@ class InvalidInput(Unprocessable):
 
 
 class BadGateway(DomainError):
-    """A system behind us gave an invalid answer."""
+    """An external system gave an invalid answer."""
 
     status = 502
     reason = "bad_gateway"
 
 
 class GatewayTimeout(DomainError):
-    """A system behind us did not answer in time."""
+    """An external system did not answer in time."""
 
     status = 504
     reason = "gateway_timeout"

@@ -1,4 +1,4 @@
-"""A model field for keys that were made elsewhere. Landed migrations name it by this module."""
+"""A model field for keys from other systems. Existing migrations refer to it by the name of this module."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class KeyField(models.CharField):
-    """A key that another system made, compared byte by byte on every database.
+    """A key from another system, compared byte by byte on every database.
 
     The default collations of MySQL and MariaDB treat `ABC` and `abc` as one key; SQLite's does not.
     """

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Every 10 seconds it is touched; three times missed is not well.
+# The file is touched every 10 seconds. A process that missed three times counts as unhealthy.
 SILENT_SECONDS = 35.0
 
 
@@ -18,7 +18,7 @@ def _file(kind: str, folder: Path | None) -> Path:
 
 
 def beat(kind: str) -> None:
-    """Touch the file: this process, a `worker` or `beat`, works."""
+    """Touch the file, to show that this process, a `worker` or `beat`, works."""
     _file(kind, None).touch()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-# Far above any answer that we read, in bytes.
+# Far above the size of any expected answer, in bytes.
 ANSWER_MAX = 64 * 1024
 
 
@@ -19,8 +19,8 @@ def exchange(
 ) -> tuple[int, bytes]:
     """Return status and body of the answer, which must be complete by `deadline` (of time.monotonic()).
 
-    Sends one request and follows no redirect. The connection is kept if the answer was read to its end. Raise
-    urllib3's errors, AnswerTooLong among them.
+    It sends one request and follows no redirect. The connection is kept if the answer was read to its end.
+    Raise urllib3's errors, AnswerTooLong among them.
     """
     response = pool.request(
         method,
@@ -37,7 +37,7 @@ def exchange(
             body += chunk
             if len(body) > ANSWER_MAX:
                 raise AnswerTooLong
-            # The socket's time-out starts anew with every byte; the caller's does not.
+            # The socket's time-out starts again with each byte that arrives; the deadline does not.
             if time.monotonic() > deadline:
                 raise ReadTimeoutError(None, url, "the answer arrives too slowly")  # type: ignore[arg-type]
     except BaseException:

@@ -24,7 +24,7 @@ class RequestIdFilter(logging.Filter):
         record.request_id = request_id.get()
         # Django attaches the request, whose representation names the path.
         record.__dict__.pop("request", None)
-        # Celery attaches what a task was told.
+        # Celery attaches the arguments of a task.
         record.__dict__.pop("data", None)
         return True
 
@@ -39,7 +39,7 @@ class JsonLineFormatter(JsonFormatter):
         return mask_numbers(super().format(record))
 
 
-# What no line of ours shows is not looked up for each of them (logging HOWTO, "Optimization").
+# Not looked up for each record, because no format here shows them (logging HOWTO, "Optimization").
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
@@ -65,9 +65,9 @@ def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Its own handlers would print the same again, unmasked.
+            # Django's own handlers would print each record again, unmasked.
             "django": {"handlers": [], "propagate": True},
-            # 4xx answers: telcox.access has them, by route.
+            # Without 4xx answers: telcox.access logs them, by route.
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": False},
             "daphne": {"level": "WARNING"},

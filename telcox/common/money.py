@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from telcox.common.errors import Unprocessable
 
 CENT = Decimal("0.01")
-# What a column of money holds.
+# The largest amount that a column of money can hold.
 MONEY_MAX = Decimal("9999999999.99")
 
 

@@ -1,4 +1,4 @@
-"""Files on this machine, for STORAGES."""
+"""Storage of files on this machine, for the STORAGES setting."""
 
 import os
 import secrets

@@ -1,8 +1,8 @@
-"""What the tests of all apps begin with."""
+"""Fixtures and the moment that the tests of all apps share."""
 
 from datetime import UTC, datetime
 
-# What `seeded` loads.
+# The fixtures that `seeded` inserts.
 FIXTURES = ("catalogue", "customers", "groups", "invoices")
 # A moment within the first period of the fixtures' lines.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Talking to a process as its users do: over a socket."""
+"""HTTP and WebSocket clients that talk to a process over a real socket."""
 
 import base64
 import json
@@ -52,13 +52,14 @@ def post_json(port: int, path: str, document: Any, **headers: str) -> Answer:
 
 
 def wait_until_read(connection: socket.socket) -> None:
-    """Until the process at the other end, on this machine, has accepted the connection and read all that was
-    sent: for what it is to have before something else happens."""
+    """Wait until the process at the other end, on this machine, has accepted the connection and read all that
+    was sent. Raise ProcessFailed after 60 seconds."""
     wait_until(lambda: _is_read(connection), 60, "what was sent is read")
 
 
 def _is_read(connection: socket.socket) -> bool:
-    """By the kernel's table of connections: the other end's belongs to a process, and nothing waits in it."""
+    """Return whether the kernel's table of connections shows, for the other end, that a process has it (its
+    inode is not 0) and that its receive queue is empty."""
     here, there = (f"{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername()))
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, _state, queues, *_others = fields = line.split()
@@ -68,18 +69,18 @@ def _is_read(connection: socket.socket) -> bool:
 
 
 def watch(port: int, query: str, *, path: str = "/ws/usage", **headers: str) -> ClientConnection:
-    """An open socket of the live feed; `recv()` reads its next frame."""
+    """Return an open socket of the live feed; `recv()` reads its next frame."""
     return connect(
         f"ws://{LOOPBACK}:{port}{path}?{query}",
         additional_headers=headers,
         open_timeout=60,
-        ping_interval=None,  # a server that is slow to answer is no failure
+        ping_interval=None,  # a server that is slow to answer pings is not a failure
         proxy=None,
     )
 
 
 def watch_with_small_buffer(port: int, query: str) -> ClientConnection:
-    """A socket that takes in little before it is read, so that its server soon notices that nobody does."""
+    """Return a socket with small buffers, so that its server soon notices that the client does not read."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect((LOOPBACK, port))
@@ -97,8 +98,8 @@ def next_frame(connection: ClientConnection, seconds: float = 60) -> Any:
 
 
 class RawSocket:
-    """A live-feed socket that does nothing by itself: it answers no ping and no close frame, and sends what
-    frames it is told, broken ones too."""
+    """Live-feed socket that does nothing by itself: it answers no ping and no close frame, and sends the
+    frames that it is given, invalid ones too."""
 
     def __init__(self, port: int, query: str, *, connection: socket.socket | None = None) -> None:
         self.connection = connection or socket.create_connection((LOOPBACK, port), timeout=60)
@@ -116,7 +117,7 @@ class RawSocket:
         self.connection.sendall(client_frame(payload, opcode, last=last))
 
     def next_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload. Raises ConnectionError when there will be none."""
+        """Return opcode and payload. Raise ConnectionError if the connection ends first."""
         head = self._exactly(2)
         length = head[1]
         if length == 126:
@@ -124,7 +125,7 @@ class RawSocket:
         return head[0] & 0x0F, self._exactly(length)
 
     def last_frames(self) -> list[tuple[int, bytes]]:
-        """All that comes until the other end closes or drops the connection."""
+        """Return all frames until the other end closes or drops the connection."""
         frames = []
         try:
             while True:
@@ -147,7 +148,8 @@ class RawSocket:
 
 
 def client_frame(payload: bytes, opcode: int = 1, *, last: bool = True) -> bytes:
-    """As RFC 6455 has it, section 5.2; masked with zeros, which leave the payload as it is."""
+    """Return a client's frame by RFC 6455, section 5.2, with a mask of zeros, which leaves the payload
+    unchanged."""
     length = len(payload)
     head = bytes([opcode | (0x80 if last else 0)])
     if length < 126:
@@ -160,5 +162,5 @@ def client_frame(payload: bytes, opcode: int = 1, *, last: bool = True) -> bytes
 
 
 def closing(payload: bytes) -> tuple[int, str]:
-    """A close frame's code and reason."""
+    """Return code and reason of a close frame."""
     return int.from_bytes(payload[:2]), payload[2:].decode()

@@ -1,10 +1,10 @@
-"""A pytest plugin, named in pyproject.toml, that runs tests at another moment and in another time zone.
+"""Pytest plugin, named in pyproject.toml, that runs tests at another moment and in another time zone.
 
 `--clock "2028-03-01T15:00 Pacific/Auckland"` sets the clock to that moment and the process to that time zone;
-the clock runs on from there. Tests that depend on the day on which they are run fail then.
+the clock runs on from there. It finds tests that depend on the day on which they are run.
 
-The clock is moved in this process only; a process that a test starts has the machine's clock. `--clock`
-therefore leaves out the tests marked `processes`, and fails a test that starts a process and is not marked.
+The clock is moved in this process only; a process that a test starts has the machine's clock. So `--clock`
+leaves out the tests marked `processes`, and fails an unmarked test that starts a process.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ import time_machine
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment that a local time and a time zone name. Raise ArgumentTypeError for another text."""
+    """Return the moment given as a local time and a time zone. Raise ArgumentTypeError for any other text."""
     local, _, zone = text.partition(" ")
     try:
         return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if moment := config.getoption("clock"):
-        # Before tests are collected: modules may look at the clock when they are imported.
+        # Before tests are collected, because modules may read the clock when they are imported.
         travel = time_machine.travel(moment, tick=True)
         travel.start()
         config.add_cleanup(travel.stop)
@@ -53,7 +53,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 class _InProcess:
-    """Leave out tests that start processes, and fail those that start one without being marked."""
+    """Plugin that leaves out tests marked `processes`, and fails others that start a process."""
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         left_out = [item for item in items if item.get_closest_marker("processes")]

@@ -1,4 +1,4 @@
-"""Hundreds of connections that report usage at once, each as fast as it is answered."""
+"""Hundreds of connections that report usage at once, each with one request at a time."""
 
 import asyncio
 import json
@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from telcox.testing.network import Network, Source
 from telcox.testing.processes import LOOPBACK
 
-# Stands in a prepared body for what makes its event_ids its own; as long as what takes its place.
+# Placeholder in a prepared body, replaced by a name that makes the event_ids unique; both are equally long.
 _NAME = "NNNNNNNN"
 
 
 def batch(source: Source, events: int, *, size: int = 0) -> bytes:
-    """A body of so many events, of so many bytes at least, from which any number of batches can be made."""
+    """Return a body of `events` events, padded to about `size` bytes, that serves for any number of
+    batches."""
     items = [
         event._replace(event_id=f"{_NAME}-{event.event_id}")._asdict() for event in source.events(events)
     ]
@@ -23,12 +24,12 @@ def batch(source: Source, events: int, *, size: int = 0) -> bytes:
 
 
 class Crowd:
-    """`bodies` are dealt out to the connections, and sent again and again, each time as another batch; one
-    that is refused comes again when Retry-After says.
+    """Many connections that send batches. `bodies` are distributed among them, and each is sent again and
+    again under a new name; a batch that is refused is sent again after the time in Retry-After.
 
-    `letter` begins the names of its batches. `answers` is how often each status came, `reasons` which ones
-    refusals gave; `acknowledged` by a batch's name how many of its events were counted, by its receipt;
-    `slowest` is how long an answer took at most.
+    The names of batches begin with `letter`. `answers` counts the responses by status, `reasons` are those of
+    refusals, `acknowledged` has how many events each batch's receipt acknowledged, by name, and `slowest` is
+    the longest response time in seconds.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Crowd:
         self.slowest = 0.0
 
     def run(self, seconds: float, meanwhile: Callable[[], None] = lambda: time.sleep(0.2)) -> None:
-        """Calls `meanwhile` again and again, in a thread; returns when every connection is answered. Raises
-        what is wrong with an answer: a refusal is a problem, and says when to come again."""
+        """Send for that long, calling `meanwhile` again and again in a thread, and return when every
+        connection has its response. Raise an error for a refusal that is not a problem document or has no
+        Retry-After."""
         asyncio.run(self._run(time.monotonic() + seconds, meanwhile))
 
     async def _run(self, until: float, meanwhile: Callable[[], None]) -> None:

@@ -1,5 +1,5 @@
-"""A database of its own for a test that starts real processes; the test run's own database has no place for
-them."""
+"""Databases for tests that start real processes, which cannot use the database of the test run: each test
+has its own."""
 
 import json
 import os
@@ -24,8 +24,8 @@ from telcox.testing.processes import ROOT
 
 @contextmanager
 def fresh_database(folder: Path) -> Iterator[str]:
-    """The DATABASE_URL of a new, empty database on the kind of server the suite runs on: a file, or
-    MariaDB."""
+    """Create an empty database, an SQLite file or on MariaDB as the suite's own, and yield its DATABASE_URL.
+    On MariaDB it is dropped afterwards."""
     name = f"telcox_{secrets.token_hex(4)}"
     server = settings.DATABASES["default"]
     if server["ENGINE"].endswith("sqlite3"):
@@ -42,8 +42,8 @@ def fresh_database(folder: Path) -> Iterator[str]:
 
 
 class Dump:
-    """All tables, rows and triggers of a database, from which others are made in a second: migrating one
-    takes ten on MariaDB."""
+    """Tables, rows and triggers of a database. Making another database from them takes a second, migrating
+    one takes ten on MariaDB."""
 
     def __init__(self, file: bytes = b"", statements: tuple[tuple[str, Any], ...] = ()) -> None:
         self._file, self._statements = file, statements
@@ -65,7 +65,7 @@ class Dump:
             return cls(statements=tuple(_statements(cursor)))
 
     def write(self, url: str) -> None:
-        """Make the empty database of this URL like it."""
+        """Fill the empty database of this URL with the tables, rows and triggers."""
         if self._file:
             _path(url).write_bytes(self._file)
             return
@@ -81,7 +81,7 @@ def _path(url: str) -> Path:
 
 
 def _statements(cursor: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what makes a MariaDB database like the one of this cursor."""
+    """Yield the statements, with their values, that make a copy of the cursor's MariaDB database."""
 
     def read(sql: str) -> list[tuple[Any, ...]]:
         cursor.execute(sql)
@@ -97,7 +97,7 @@ def _statements(cursor: Any) -> Iterator[tuple[str, Any]]:
         yield re.sub(r"^CREATE DEFINER=\S+", "CREATE", read(f"SHOW CREATE TRIGGER {trigger[0]}")[0][2]), None
 
 
-# By the kind of database, and what was done to it.
+# By the kind of database ("sqlite", "mysql") and how it was filled ("migrate", "demo").
 _dumps: dict[tuple[str, str], Dump] = {}
 
 
@@ -107,7 +107,7 @@ def remember_migrated() -> None:
 
 
 def _fill(url: str, name: str, make: Callable[[], object]) -> None:
-    """Make an empty database what `make` makes it. That is done once a worker, and copied from then on."""
+    """Fill an empty database as `make` does. `make` is called once a worker; later databases are copies."""
     key = "sqlite" if url.startswith("sqlite") else "mysql", name
     if key in _dumps:
         _dumps[key].write(url)
@@ -117,12 +117,12 @@ def _fill(url: str, name: str, make: Callable[[], object]) -> None:
 
 
 def migrate(env: Mapping[str, str]) -> None:
-    """Bring the empty database of DATABASE_URL to the newest migration."""
+    """Migrate the empty database of DATABASE_URL."""
     _fill(env["DATABASE_URL"], "migrate", lambda: manage(env, "migrate", "--verbosity=0"))
 
 
 def fill_demo(env: Mapping[str, str]) -> None:
-    """As `migrate`, and with demo data."""
+    """Migrate the empty database of DATABASE_URL and add demo data."""
 
     def make() -> None:
         migrate(env)
@@ -145,14 +145,14 @@ for line in sys.stdin:
 
 
 class Shell:
-    """A `manage.py shell` that is started when something is first to be run in it, and stays."""
+    """A `manage.py shell` that starts with the first code to run, and runs all later code, too."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = {**os.environ, **env}
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, code: str) -> str:
-        """Return what the code printed."""
+        """Return what the code printed. Raise AssertionError with its traceback if it failed."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "shell", "--verbosity=0", "-c", _SHELL],
@@ -176,7 +176,8 @@ class Shell:
 
 
 def manage(env: Mapping[str, str], *arguments: str) -> str:
-    """What `manage.py` printed, run with these settings on top of ours."""
+    """Run `manage.py` with `env` added to this environment, and return what it printed. Raise AssertionError
+    if it fails."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -191,7 +192,7 @@ def manage(env: Mapping[str, str], *arguments: str) -> str:
 
 
 def manage_and_kill(env: Mapping[str, str], *arguments: str, when: Callable[[], object]) -> bool:
-    """`kill -9` of `manage.py` as soon as `when` is true; whether it was still running then."""
+    """Run `manage.py` and `kill -9` it as soon as `when` is true. Return whether it was still running."""
     run = subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -209,8 +210,8 @@ def manage_and_kill(env: Mapping[str, str], *arguments: str, when: Callable[[], 
 
 @contextmanager
 def connected(database_url: str) -> Iterator[Any]:
-    """A connection to a MariaDB of a test's own, without anything of ours in between."""
-    import MySQLdb  # type: ignore[import-untyped]  # what `make run` can do without
+    """Connect to a MariaDB database without Django."""
+    import MySQLdb  # type: ignore[import-untyped]  # not installed for `make run`
 
     address = urlsplit(database_url)
     connection = MySQLdb.connect(

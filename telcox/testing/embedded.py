@@ -1,4 +1,4 @@
-"""The embedded server (`make run`) with demo data, for tests of what it says over real sockets."""
+"""The embedded server (`make run`) with demo data, for tests over real sockets."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ JESUS, BRUNO, CARLA = "0969786985", "0923456789", "0934567890"
 
 
 class Embedded:
-    """A server to talk to, and its command line."""
+    """Client of a server, with a shell on its database."""
 
     def __init__(self, server: Served) -> None:
         self.server, self.port, self.env = server, server.port, server.env
         self._shell = Shell(server.env)
 
     def report(self, phone_number: str = JESUS, quantity: int = 1, **fields: Any) -> dict[str, Any]:
-        """A report of data; returns the snapshot after it."""
+        """Report data usage in bytes, and return the snapshot after it."""
         event = {"phone_number": phone_number, "category": "SOCIAL", "bytes": quantity, **fields}
         answer = post_json(self.port, "/api/dev/usage-event", event)
         assert answer.status == 202, answer
@@ -31,7 +31,7 @@ class Embedded:
         return snapshot
 
     def report_all(self, *reports: tuple[str, str, int]) -> None:
-        """Number, category and quantity of each, in one batch."""
+        """Report usage in one batch: phone number, category and quantity of each."""
         batch = [
             {"phone_number": phone_number, "category": category, "quantity": quantity}
             for phone_number, category, quantity in reports
@@ -43,7 +43,7 @@ class Embedded:
         return watch(self.port, f"phone_number={phone_number}")
 
     def metric(self, name: str) -> float:
-        """The sum over its labels."""
+        """Return the sum of a metric over its labels."""
         lines = ask(self.port, "GET", "/metrics").body.decode().splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.partition("{")[0].split(" ")[0] == name)
 
@@ -58,7 +58,7 @@ class Embedded:
         self._shell.close()
 
     def renew(self, phone_number: str) -> None:
-        """The line's period ends and its next one begins, of which nothing is used."""
+        """End the line's period now and begin its next one, with no usage."""
         self.shell(
             "from customers.models import Line, Subscription;"
             "from billing.sales.renewal import renew_subscriptions;"
@@ -71,7 +71,7 @@ class Embedded:
 
 @contextmanager
 def demo_env(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
-    """What a server of ours needs in its environment to have a database of its own, with demo data."""
+    """Create a database with demo data, and yield the environment for a server on it."""
     with fresh_database(folder) as url:
         env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1", "LIVE_RESYNC_SECONDS": "0.3", **settings}
         fill_demo(env)
@@ -84,7 +84,7 @@ def serve(folder: Path, **settings: str) -> Iterator[Embedded]:
 
 
 def frames_until_quiet(connection: ClientConnection, seconds: float) -> Iterator[Any]:
-    """What comes until nothing came for so long."""
+    """Yield frames until none has come for `seconds`."""
     while True:
         try:
             yield json.loads(connection.recv(timeout=seconds))

@@ -1,4 +1,4 @@
-"""Settings for a `bin/beat` that a test need not wait an hour for: every task is sent each second."""
+"""Settings with which `bin/beat` sends every task each second, so that a test need not wait an hour."""
 
 from telcox.settings import *  # noqa: F403
 from telcox.settings import CELERY_BEAT_SCHEDULE as _HOURLY

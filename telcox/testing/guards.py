@@ -1,4 +1,4 @@
-"""Past the triggers that keep documents as they are (billing/guards): for tests that tamper."""
+"""Switching off the triggers that keep documents unchanged (billing/guards), for tests that tamper."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from telcox.common.database.frozen import FrozenQuerySet
 
 @contextmanager
 def tampering() -> Iterator[None]:
-    """No guards meanwhile, neither the database's nor the ORM's. Under MariaDB only in a test whose work is
-    committed: it ends the transaction."""
+    """Switch off all guards meanwhile: the triggers of the database and FrozenQuerySet. On MariaDB this
+    commits the transaction, so use it only in a test whose work is committed."""
     assert connection.vendor == "sqlite" or not connection.in_atomic_block
     drop_guards(connection)
     try:

@@ -1,4 +1,4 @@
-"""Which files of this project the image holds, by .dockerignore, without a Docker engine."""
+"""Files of this project that its Docker image contains, by .dockerignore, without a Docker engine."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from telcox.testing.processes import ROOT
 
 
 def files_of_project() -> list[str]:
-    """Return the paths of all files that git knows or would add, relative to the project's folder."""
+    """Return the paths of all files that git tracks or would add, relative to the project's folder."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [path for path in known.splitlines() if (ROOT / path).is_file()]
@@ -33,14 +33,14 @@ def is_shipped(path: str) -> bool:
 
 
 def _expression(pattern: str) -> str:
-    """Return the regular expression of a pattern of `*`, which stays within a folder, and `**/`."""
+    """Return the regular expression for a pattern with `*`, which stays within a folder, and `**/`."""
     parts = re.split(r"(\*\*/|\*)", pattern.strip("/"))
     meaning = {"**/": "(?:.*/)?", "*": "[^/]*"}
     return "".join(meaning.get(part, re.escape(part)) for part in parts)
 
 
 def copy_image(folder: Path) -> None:
-    """Copy what the image holds of this project into a folder."""
+    """Copy the files of this project that the image contains into a folder."""
     for path in filter(is_shipped, files_of_project()):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,8 @@ def copy_image(folder: Path) -> None:
 
 
 def deployment_check(folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    """Return exit code and errors of `manage.py check --deploy` in a folder, in this environment alone."""
+    """Return exit code and errors of `manage.py check --deploy` in a folder, with no environment but `env`
+    and PATH."""
     done = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=folder,

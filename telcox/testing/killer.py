@@ -1,4 +1,4 @@
-"""kill -9 of whatever takes part in counting usage, at moments nobody chose."""
+"""kill -9, at random moments, of the processes that take part in counting usage."""
 
 import csv
 import random
@@ -15,14 +15,14 @@ from telcox.testing.senders import Sender
 from telcox.testing.servers import MariaDB
 from telcox.testing.stack import Served
 
-# Records of one file of the importer.
+# Records in one file of the importer.
 RECORDS = 20_000
 
 
 class Importer:
-    """`import_cdr`, again and again on a file until it is through it; then on the next file.
+    """Runs of `import_cdr`: again and again on a file until it succeeds, then on the next file.
 
-    `account` is what the files hold.
+    `account` has the usage in all files.
     """
 
     def __init__(self, source: Source, env: Mapping[str, str], folder: Path) -> None:
@@ -40,7 +40,7 @@ class Importer:
         self.process = Process("importer", command, env=self.env, output=self.folder / "log").start()
 
     def finish(self) -> None:
-        """What is begun, undisturbed."""
+        """Import the current file to its end."""
         while self.process and self.process.returncode != 0:
             self.go_on()
             time.sleep(0.1)
@@ -63,8 +63,8 @@ class Importer:
 
 
 class Killer:
-    """One victim a round, which is started again. `kills` counts them by kind, and `hits` those that met
-    requests, or an import, under way."""
+    """Killer of one random process a round, which is then started again. `kills` counts them by name, and
+    `hits` those killed while a request or an import was in progress."""
 
     def __init__(
         self,
@@ -94,5 +94,5 @@ class Killer:
         self.hits[victim.name] += busy
         if victim is not self.importer.process:
             victim.start()
-        # What was acknowledged is never sent again: nobody can have made good meanwhile what was lost.
+        # Acknowledged events are never sent again, so a lost one cannot have been replaced meanwhile.
         assert counted_up_to(self.mariadb.url, acknowledged) == acknowledged

@@ -1,4 +1,4 @@
-"""A network that reports usage, and its own account of what it reported: what the database must hold."""
+"""A network that reports usage and keeps account of it, which the database must match."""
 
 import random
 from collections import Counter
@@ -13,10 +13,10 @@ from telcox.testing.servers import MariaDB, Redis
 from telcox.testing.stack import Stack, production_env
 
 ZONE = ZoneInfo("America/Guayaquil")
-# How long ago the lines' periods began, in days; what is reported happened since.
+# How many days ago the lines' periods began. All reported usage happened since.
 BEGUN = 10
 
-# Where the database adds each category up.
+# The column of counters and days for each category.
 COLUMNS = {
     "SOCIAL": "used_social_bytes",
     "ENTERTAINMENT": "used_entertainment_bytes",
@@ -44,7 +44,7 @@ print(make_login().token)
 
 
 class Network(NamedTuple):
-    """The lines of a freshly migrated database, and the token with which their usage is reported."""
+    """Lines of a database, and the API token with which their usage is reported."""
 
     phone_numbers: list[str]
     token: str
@@ -62,7 +62,7 @@ def make_network(env: Mapping[str, str], *, lines: int) -> Network:
 
 @contextmanager
 def network_stack() -> Iterator[tuple[MariaDB, Stack, Network]]:
-    """Two `web` behind a proxy on a MariaDB of their own, with the lines of a network."""
+    """Start a MariaDB, a Redis and a stack with two `web` processes, and make a network of 60 lines."""
     with MariaDB() as mariadb, Redis() as redis:
         env = production_env(mariadb.url, redis.url)
         migrate(env)
@@ -71,7 +71,8 @@ def network_stack() -> Iterator[tuple[MariaDB, Stack, Network]]:
 
 
 class Event(NamedTuple):
-    """As it is sent. `event_id` counts up within its source, so that one number says how far it was sent."""
+    """Usage event as it is sent. `event_id` counts up within its source, so one number says how many events
+    of a source were sent."""
 
     phone_number: str
     category: str
@@ -82,12 +83,12 @@ class Event(NamedTuple):
 
     @property
     def day(self) -> str:
-        """By the local calendar: the moment is written with its offset."""
+        """Return the local date, in ISO format: `occurred_at` is a local time with its UTC offset."""
         return self.occurred_at[:10]
 
 
 class Source:
-    """One of the network's elements: makes events, each with the next id."""
+    """Network element: it makes events, each with the next id."""
 
     def __init__(self, name: str, phone_numbers: Sequence[str], chosen: random.Random) -> None:
         self.name, self._phone_numbers, self._chosen = name, phone_numbers, chosen
@@ -111,12 +112,12 @@ class Source:
 
 
 def numbered(number: int) -> str:
-    """An event_id; those of smaller numbers come before it in the alphabet, too."""
+    """Return an event_id. As text they sort in the order of their numbers."""
     return f"{number:09d}"
 
 
 class Account:
-    """What was reported, added up: by line and category, and by line, local day and category."""
+    """Sums of usage: by line and category, and by line, local day and category."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -135,7 +136,7 @@ class Account:
         self.days.update(other.days)
 
 
-# What belongs to a subscription, with its line.
+# Joins a table `held`, whose rows belong to a subscription, to its line.
 _OF_LINE = (
     "held JOIN customers_subscription period ON period.id = held.subscription_id "
     "JOIN customers_line line ON line.id = period.line_id"
@@ -143,7 +144,7 @@ _OF_LINE = (
 
 
 def held_by(database_url: str) -> Account:
-    """What the database holds: the number of its events, its counters and its days."""
+    """Return what the database holds: the number of events, and the sums of counters and days."""
     columns = ", ".join(f"held.{column}" for column in COLUMNS.values())
     counters = f"SELECT line.phone_number, {columns} FROM usage_usagecounter {_OF_LINE}"
     days = f"SELECT line.phone_number, held.day, {columns} FROM usage_usageday {_OF_LINE}"
@@ -159,7 +160,7 @@ def held_by(database_url: str) -> Account:
 
 
 def events_held(database_url: str) -> tuple[Counter[tuple[str, str]], int]:
-    """The sums of the database's events by line and category, and how many keys they have."""
+    """Return the sums of the database's events by line and category, and the number of different keys."""
     by_category = f"SELECT line.phone_number, category, SUM(quantity) FROM usage_usageevent {_OF_LINE}"
     sums = {
         (number, category): int(total)
@@ -170,7 +171,8 @@ def events_held(database_url: str) -> tuple[Counter[tuple[str, str]], int]:
 
 
 def counted_up_to(database_url: str, acknowledged: Mapping[str, int]) -> dict[str, int]:
-    """Of each source, how many of its events up to this one the database holds."""
+    """Return, for each source, how many of its first events, up to the acknowledged number, are in the
+    database."""
     count = "SELECT COUNT(*) FROM usage_usageevent WHERE source = %s AND event_id <= %s"
     return {
         source: rows(database_url, count, source, numbered(number))[0][0]

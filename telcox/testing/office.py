@@ -1,4 +1,4 @@
-"""The back-office as a browser uses it."""
+"""Helpers that use the back-office as a browser does."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 
 def somebody_of(*groups: str) -> Client:
-    """Logged in, reading English."""
+    """Return a client of a new user in these groups, logged in, with pages in English."""
     user = User.objects.create_user("-".join(groups), is_staff=True)
     user.groups.set(Group.objects.filter(name__in=groups))
     client = Client(headers={"accept-language": "en"})
@@ -50,12 +50,12 @@ def take(client: Client, obj: Any, step: str, **given: str) -> Any:
 
 
 def told(response: Any) -> list[str]:
-    """The messages shown above the page."""
+    """Return the messages shown above the page."""
     return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def as_shown(client: Client, page: str) -> dict[str, Any]:
-    """What a page's form would send if nothing was typed into it."""
+    """Return what a page's form sends if the user changes nothing."""
     context = client.get(page).context
     forms = [context["adminform"].form]
     for inline in context["inline_admin_formsets"]:

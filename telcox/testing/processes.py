@@ -27,11 +27,11 @@ class ProcessFailed(Exception):
 
 
 class Interrupted(BaseException):
-    """We were told to stop; the signal's number is the argument."""
+    """This process was sent a signal to stop; the signal's number is the argument."""
 
 
 def interrupt_on_signals() -> None:
-    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP, and ignore later ones: we clean up."""
+    """Raise Interrupted at the first SIGINT, SIGTERM or SIGHUP, and ignore later ones during the clean-up."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _: object) -> None:
@@ -43,12 +43,12 @@ def interrupt_on_signals() -> None:
         signal.signal(each, interrupt)
 
 
-# Where Linux takes none from for connections of its own: nobody else gets the port before we listen on it.
+# Below Linux's ephemeral ports, so that no outgoing connection takes the port before the server listens.
 _PORTS = range(10_000, 32_768)
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on just now."""
+    """Return a port of this machine on which no process listens at the moment."""
     while True:
         port = _PORTS[secrets.randbelow(len(_PORTS))]
         with socket.socket() as sock, contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ def port_answers(port: int) -> bool:
 def wait_until(
     condition: Callable[..., object], seconds: float = 60, what: str = "What was waited for"
 ) -> None:
-    """Raises ProcessFailed when `condition` is still false after that time."""
+    """Wait until `condition` is true. Raise ProcessFailed if it is still false after that time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -82,10 +82,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def prepare_child() -> None:
-    """Give a process that is about to start the signals of a terminal's (for `preexec_fn`).
+    """Restore SIGINT's default action in a process that is about to start (for `preexec_fn`).
 
-    A shell starts what runs in its background with SIGINT ignored, and children inherit that: Ctrl-C would
-    not reach them. On Linux the process is terminated when the thread that started it ends: nothing outlives
+    A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C would not stop them.
+    On Linux, the process is also terminated when the thread that started it ends, so that no process outlives
     a killed test run.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -94,7 +94,7 @@ def prepare_child() -> None:
 
 
 def _memory(process: Path, *, session: int) -> int:
-    """Bytes of a process of /proc, if it belongs to this session and is still there."""
+    """Return the bytes (PSS) of a process of /proc, or 0 if it has ended or belongs to another session."""
     with contextlib.suppress(OSError):
         if int((process / "stat").read_text().rpartition(")")[2].split()[3]) == session:
             lines = (process / "smaps_rollup").read_text().splitlines()
@@ -103,10 +103,10 @@ def _memory(process: Path, *, session: int) -> int:
 
 
 class Process:
-    """A process of ours, in a session of its own.
+    """Process in a session of its own.
 
-    Ctrl-C reaches whoever started it, who then stops it in good order. Start it from a thread that
-    lives as long as it is needed (see `prepare_child`).
+    Ctrl-C only reaches the program that started it, which then stops it in an orderly way. Start it from a
+    thread that lives as long as the process is needed (see `prepare_child`).
     """
 
     stop_seconds = 30.0
@@ -163,7 +163,7 @@ class Process:
         return self
 
     def is_ready(self) -> bool:
-        """Overridden: does it answer?"""
+        """Return whether it answers. To be overridden."""
         return True
 
     def _wait_until_ready(self, seconds: float = 180) -> None:
@@ -174,30 +174,31 @@ class Process:
             )
 
     def last_words(self) -> str:
-        """The end of what it wrote, if that went to a file."""
+        """Return the last 15 lines of its output, or an empty text if that did not go to a file."""
         if self.output is None or not self.output.exists():
             return ""
         return "\n".join(self.output.read_text(errors="replace").splitlines()[-15:])
 
     @property
     def memory(self) -> int:
-        """Bytes that it and what it started have in memory; of a page that several share, each has its part
-        (PSS)."""
+        """Return the bytes that it and its descendants have in memory. A page that several processes share is
+        divided among them (PSS)."""
         return sum(_memory(process, session=self.pid) for process in Path("/proc").glob("[0-9]*"))
 
     def terminate(self) -> None:
-        """Ask it to stop, and don't wait: stop() does. Useful where several shall stop at the same time."""
+        """Ask it to stop, without waiting for its end as stop() does: to stop several at the same time."""
         if self._popen and self.running:
             self._popen.terminate()
 
     def wait(self, seconds: float) -> int:
-        """The code it ended with by itself. Raises ProcessFailed."""
+        """Wait for its end and return its exit code. Raise ProcessFailed if it is still running by then."""
         wait_until(lambda: not self.running, seconds, f"{self.name} ended")
         assert self.returncode is not None
         return self.returncode
 
     def stop(self) -> None:
-        """In good order, and by force when that takes too long. Stopping twice does nothing."""
+        """Stop it with SIGTERM, and kill it if it has not ended after `stop_seconds`. Stopping again does
+        nothing."""
         if self._popen is None:
             return
         self.terminate()
@@ -206,13 +207,13 @@ class Process:
         self._kill_group()
 
     def kill(self) -> None:
-        """`kill -9`, its workers included, as a machine that loses power would."""
+        """Kill it and its workers with `kill -9`, as a power failure would."""
         if self._popen:
             self._kill_group()
 
     def _kill_group(self) -> None:
         assert self._popen
-        # Its session is its own, so its group holds nobody but its descendants.
+        # It has a session of its own, so its process group contains only it and its descendants.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
@@ -230,7 +231,7 @@ class Process:
 
 
 class Service(Process):
-    """A process with its files in a folder of its own, which goes when it is closed."""
+    """Process with its files in a folder of its own, which is removed when it is closed."""
 
     def __init__(
         self,
@@ -245,7 +246,7 @@ class Service(Process):
 
     @property
     def where(self) -> str:
-        """Where it is found, for a person."""
+        """Return where to find it, for a person to read."""
         return f"pid {self.pid}"
 
     def close(self) -> None:
@@ -265,7 +266,7 @@ class Service(Process):
 
 
 class Server(Service):
-    """One that answers on a port."""
+    """Service that answers on a port."""
 
     def __init__(
         self,

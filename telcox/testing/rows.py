@@ -1,7 +1,7 @@
-"""The rows of the test database: fixtures that are loaded once a worker and inserted for each test that asks
-for them, and the flush after a test whose work was committed.
+"""The rows of the test database: fixtures, which are loaded once a worker and inserted for each test that
+uses them, and the flush after a test whose work was committed.
 
-Raw SQL, because what is put back is rows and not objects; the names are those of our own tables.
+It uses raw SQL, because it restores rows and not objects. Table names come from this project's models.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -18,13 +18,13 @@ from billing.guards import create_guards, drop_guards
 from billing.guards.triggers import GUARDS
 from telcox.common.database.bulk import placeholders
 
-# `migrate` fills them and no test changes them. Left alone, permissions keep their keys from test to test.
+# Filled by `migrate` and changed by no test. Not flushed, so that permissions keep their primary keys.
 _LEFT_ALONE = {"django_migrations", "django_content_type", "auth_permission"}
 _GUARDED = {guard.model._meta.db_table for guard in GUARDS}
 
 
 class Table(NamedTuple):
-    """A table's columns, those of its primary key, and its rows by that."""
+    """Columns of a table, those of its primary key, and its rows by primary key."""
 
     columns: tuple[str, ...]
     key: tuple[str, ...]
@@ -35,7 +35,7 @@ Tables = dict[str, Table]
 
 
 class Contents:
-    """The rows of the migrated database, and what `loaddata` makes of them."""
+    """Rows of the migrated database, and the changes that `loaddata` makes to them."""
 
     def __init__(self, migrated: Tables, loaded: Tables) -> None:
         self._migrated = migrated
@@ -43,7 +43,7 @@ class Contents:
 
     @classmethod
     def take(cls, fixtures: Sequence[str]) -> Self:
-        """Load the fixtures into the migrated database, read what they are, and roll them back."""
+        """Load the fixtures into the migrated database, read all rows, and roll back."""
         migrated = all_rows()
         with transaction.atomic():
             call_command("loaddata", *fixtures, verbosity=0)
@@ -52,11 +52,11 @@ class Contents:
         return cls(migrated, loaded)
 
     def insert_fixtures(self) -> None:
-        """Do what `loaddata` does, to a database as it was migrated."""
+        """Make the changes of `loaddata` in a database that is as it was migrated."""
         _execute(self._fixtures)
 
     def flush(self) -> None:
-        """Return to the rows of the migrated database, past the guards."""
+        """Restore the rows of the migrated database. The guards do not prevent it."""
         changed = {name for name in self._filled() if _read_table(name) != self._migrated[name]}
         with connection.constraint_checks_disabled():
             _empty(changed)
@@ -67,7 +67,7 @@ class Contents:
             _execute(list(_changes(left, self._migrated)))
 
     def _filled(self) -> set[str]:
-        """Return the tables that hold rows, or held some at first."""
+        """Return the tables that have rows, or had some in the migrated database."""
         each = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in self._migrated)
         with connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(each))
@@ -76,8 +76,8 @@ class Contents:
 
     @contextmanager
     def flushed_after_commits(self) -> Iterator[None]:
-        """Meanwhile, a test whose work was committed ends with our flush: Django's is refused by the guards,
-        makes all permissions anew, and forgets the rows that migrations wrote."""
+        """Let tests whose work was committed end with this flush instead of Django's. The guards refuse
+        Django's; it also creates all permissions again and loses the rows that migrations wrote."""
         teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
         TransactionTestCase._fixture_teardown = lambda _: self.flush()  # type: ignore[attr-defined]
         try:
@@ -87,7 +87,7 @@ class Contents:
 
 
 def all_rows() -> Tables:
-    """Return every table with its rows, to be compared: equal is, where nothing has changed."""
+    """Return every table with its rows. Two results are equal if no row has changed in between."""
     return {name: _read_table(name) for name in _keys()}
 
 
@@ -112,7 +112,8 @@ def _read_table(name: str) -> Table:
 
 
 def _changes(before: Tables, after: Tables) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the statements that turn one state of the tables into another that has all its rows."""
+    """Yield the statements that turn the tables `before` into those `after`, in which no row may be
+    missing."""
     for name, table in after.items():
         old = before[name].rows
         assert old.keys() <= table.rows.keys(), f"{name}: rows are missing"
@@ -145,13 +146,13 @@ def _execute(statements: Sequence[tuple[str, list[Any]]]) -> None:
 
 
 def _empty(tables: Collection[str]) -> None:
-    """Delete all rows of these tables, whatever guards them."""
+    """Delete all rows of these tables. The guards do not prevent it."""
     guarded = _GUARDED.intersection(tables)
     if connection.vendor == "sqlite":
         if guarded:
             drop_guards(connection, "DELETE")
     else:
-        # Asks no trigger. Dropping and creating them takes twice as long.
+        # TRUNCATE fires no trigger. Dropping and creating triggers takes twice as long.
         for name in guarded:
             with connection.cursor() as cursor:
                 cursor.execute(f"TRUNCATE {name}")

@@ -1,4 +1,4 @@
-"""Threads that report usage as networks do: each batch again and again until it is acknowledged."""
+"""Threads that report usage as networks do: they send each batch again until it is acknowledged."""
 
 import json
 import random
@@ -13,16 +13,16 @@ from telcox.testing.network import Account, Event, Network, Source
 from telcox.testing.processes import LOOPBACK
 
 PATH = "/api/usage/events"
-# What says "later"; so does a connection that breaks.
+# Statuses after which the batch is sent again, as after a broken connection.
 LATER = frozenset({429, 503})
 
 
 class Sender(threading.Thread):
-    """One element's events, in batches of these `sizes` (the least and the most), to one of these ports or
-    another, with at most `pause` seconds between them.
+    """Thread that sends one source's events in batches of `sizes` (minimum and maximum), to one of `ports`,
+    and to the next one after a failure, with pauses of at most `pause` seconds.
 
-    `account` holds what was acknowledged, `answers` how often each status or broken connection came. With
-    anything but an acknowledgement or "later" it stops, and `failure` says what came.
+    `account` has the acknowledged usage, `answers` counts statuses, broken connections and duplicates. After
+    any response but an acknowledgement or one of LATER it stops, and `failure` has the response.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Sender(threading.Thread):
         self._connection: HTTPConnection | None = None
 
     def end(self) -> None:
-        """After what is under way is acknowledged."""
+        """Stop once the current batch is acknowledged."""
         self._ending.set()
 
     def run(self) -> None:
@@ -100,7 +100,7 @@ class Sender(threading.Thread):
 
 
 def finish(senders: Sequence[Sender]) -> Account:
-    """Ends them all, and adds up what they were acknowledged. Raises AssertionError with what else came."""
+    """End all senders and return the sum of their accounts. Raise AssertionError if one failed."""
     for sender in senders:
         sender.end()
     total = Account()

@@ -1,6 +1,6 @@
 """Throw-away MariaDB and Redis servers, each with its own folder, free port and pid.
 
-Nothing of the machine's own servers is read or touched.
+The machine's own servers and their files are not read or changed.
 """
 
 import os
@@ -12,18 +12,18 @@ from typing import Self
 
 from telcox.testing.processes import LOOPBACK, ROOT, ProcessFailed, Server
 
-# Where Debian keeps servers, and an ordinary user's PATH may not look.
+# With the folders where Debian installs servers, which an ordinary user's PATH may lack.
 _SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 class ServersUnavailable(Exception):
-    """A server's program is not on this machine, and could not be installed."""
+    """A server's program is not installed on this machine, and could not be installed."""
 
 
 def program(name: str, *packages: str) -> str:
-    """The path of a program, after installing its Debian packages if that is needed and allowed.
+    """Return the path of a program, after installing its Debian packages if that is needed and allowed.
 
-    Raises ServersUnavailable.
+    Raise ServersUnavailable if it cannot be found or installed.
     """
     if not shutil.which(name, path=_SEARCH):
         subprocess.run([ROOT / "bin" / "apt-install", *packages], check=False)
@@ -34,12 +34,13 @@ def program(name: str, *packages: str) -> str:
 
 
 class MariaDB(Server):
-    """Durable (each commit is flushed to disk, the default), utf8mb4, one user who may do everything."""
+    """MariaDB server: durable (each commit is flushed to disk, as by default), utf8mb4, with one user who has
+    all privileges."""
 
     def __init__(self, *, port: int | None = None, buffer_pool: str = "") -> None:
-        # The programs without the service that would start on its own.
+        # These packages have the programs without the service, which would start by itself.
         packages = ("mariadb-server-core", "mariadb-client-core")
-        program("my_print_defaults", *packages)  # mariadb-install-db asks it
+        program("my_print_defaults", *packages)  # mariadb-install-db calls it
         install_db = program("mariadb-install-db", *packages)
         mariadbd = program("mariadbd", *packages)
         super().__init__("mariadb", port=port)
@@ -51,7 +52,7 @@ class MariaDB(Server):
             f"CREATE OR REPLACE USER 'telcox'@'%' IDENTIFIED BY '{self.password}';\n"
             "GRANT ALL ON *.* TO 'telcox'@'%' WITH GRANT OPTION;\n"
         )
-        # As root it must be told that this is meant.
+        # MariaDB only runs as root if it is asked to explicitly.
         as_root = ["--user=root"] if os.getuid() == 0 else []
         self._install = [
             install_db,
@@ -79,7 +80,7 @@ class MariaDB(Server):
             "--innodb-flush-log-at-trx-commit=1",
             f"--innodb-buffer-pool-size={buffer_pool or os.environ.get('MARIADB_BUFFER_POOL', '256M')}",
             f"--innodb-log-file-size={os.environ.get('MARIADB_LOG_FILE', '96M')}",
-            # As in docker-compose.yml: an event is mostly looking up rows by their keys (8 % more of them).
+            # As in docker-compose.yml: usage events are mostly look-ups by key (8 % more events a second).
             "--innodb-adaptive-hash-index=ON",
         ]
 
@@ -89,7 +90,7 @@ class MariaDB(Server):
 
     def start(self) -> Self:
         if not (self.folder / "data").exists():
-            # Temporary tables of two who install at the same moment may have the same names.
+            # Two installations at the same moment may use the same names for temporary tables.
             env = {**os.environ, "TMPDIR": str(self.folder)}
             made = subprocess.run(self._install, env=env, capture_output=True, text=True, check=False)
             if made.returncode:
@@ -97,7 +98,8 @@ class MariaDB(Server):
         return super().start()
 
     def is_ready(self) -> bool:
-        """It greets whoever connects, once it has run its init file; a greeting starts with protocol 10."""
+        """Return whether it sends its greeting, which starts with protocol version 10. It does so once it has
+        run its init file."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=2) as sock:
                 return sock.recv(5)[4:] == b"\x0a"
@@ -106,7 +108,7 @@ class MariaDB(Server):
 
 
 class Redis(Server):
-    """Keeps nothing on disk: as channel layer and cache it has nothing that must outlive it."""
+    """Redis server without persistence: nothing in it has to survive it."""
 
     def __init__(self, *, port: int | None = None) -> None:
         redis_server = program("redis-server", "redis-server")

@@ -1,4 +1,4 @@
-"""The system's own processes on free ports of this machine, started by the very commands of `bin/`."""
+"""TelcoX's processes on free ports of this machine, started by the scripts of `bin/`."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ NGINX_TEMPLATE = ROOT / "deploy" / "nginx.conf.template"
 
 
 def production_env(database_url: str, redis_url: str) -> dict[str, str]:
-    """Production settings for one machine without TLS; a secret key is made up if there is none."""
+    """Return production settings for one machine without TLS. The secret key is random if none is set."""
     return {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -32,8 +32,8 @@ def production_env(database_url: str, redis_url: str) -> dict[str, str]:
 
 
 def _environment(env: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """What a process of ours is started with. A test run has named the settings; who starts `bin/web` has
-    not."""
+    """Return the environment for a process: without DJANGO_SETTINGS_MODULE, which a test run sets and a user
+    who starts `bin/web` does not."""
     inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     return {**inherited, **env, "TMPDIR": str(folder)}
 
@@ -54,7 +54,7 @@ class Served(Server):
 
     def is_ready(self) -> bool:
         try:
-            # Our own address, and always HTTP.
+            # The URL is always HTTP on this machine.
             with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
@@ -64,7 +64,7 @@ class Served(Server):
 
 
 class Background(Service):
-    """One `bin/worker` or `bin/beat`: nobody talks to it but through Redis."""
+    """One `bin/worker` or `bin/beat`. It has no port; other processes only reach it through Redis."""
 
     def __init__(
         self, kind: Literal["worker", "beat"], env: Mapping[str, str], *, to_terminal: bool = False
@@ -81,7 +81,7 @@ class Background(Service):
 
 
 class Proxy(Server):
-    """nginx with the compose file's configuration, in front of these processes."""
+    """nginx in front of these processes, with the configuration that docker-compose.yml uses."""
 
     def __init__(
         self, web: list[Served], live: list[Served], *, port: int | None = None, to_terminal: bool = False
@@ -99,10 +99,10 @@ class Proxy(Server):
                 RUN_FOLDER=str(self.folder),
             )
         )
-        # A live socket is two open files here. What is raised for us is raised for those we start.
+        # Each live socket takes two open files of nginx. Child processes inherit the limit of this process.
         hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
-        # As root its workers would be another user, who cannot enter our folder.
+        # Started by root, nginx runs its workers as another user, who cannot enter this folder.
         user = "user root; " if os.getuid() == 0 else ""
         self.command = [
             *(program("nginx", "nginx"), "-e", "stderr", "-p", str(self.folder)),
@@ -114,15 +114,16 @@ class Proxy(Server):
 
 
 def _rendered(template: str, **values: str) -> str:
-    """What the nginx image does with a template: `${NAME}` of the names given, and nothing else."""
+    """Replace `${NAME}` of the given names and leave everything else, as the nginx image does."""
     for name, value in values.items():
         template = template.replace(f"${{{name}}}", value)
     return template
 
 
 class Stack:
-    """Production on this machine: some `web`, some `live`, a proxy; the database is migrated first. Tasks are
-    done where it is asked for a worker, and sent at their hour where it is asked for a beat."""
+    """Production on this machine: `web` and `live` processes and a proxy. As a context manager, it migrates
+    the database first. Tasks are only done if there is a `worker`, and only sent on schedule if there is a
+    `beat`."""
 
     def __init__(
         self,
@@ -145,11 +146,12 @@ class Stack:
 
     @property
     def processes(self) -> list[Service]:
-        """The proxy first, which needs the others."""
+        """Return all processes. The proxy is first, because it needs the others: it starts last and stops
+        first."""
         return [self.proxy, *self.web, *self.live, *self.worker, *self.beat]
 
     def run(self, *command: str) -> None:
-        """A command of this project, in the stack's environment. Raises ProcessFailed."""
+        """Run a command in the stack's environment. Raise ProcessFailed if it fails."""
         env = {**os.environ, **self.env}
         if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode:
             raise ProcessFailed(f"`{' '.join(command)}` failed")
@@ -173,7 +175,7 @@ class Stack:
                 stack.callback(process.close)
 
     def state(self) -> dict[str, Any]:
-        """Where everything is, for whoever wants to talk to one process, or to kill it."""
+        """Return port and pid of each process, for scripts that send requests to one or kill it."""
 
         def place(process: Service) -> dict[str, Any]:
             port = {"port": process.port} if isinstance(process, Server) else {}

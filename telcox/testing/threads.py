@@ -1,4 +1,4 @@
-"""Running something in many threads at once, each with a database connection of its own."""
+"""Running work in many threads at once, each with a database connection of its own."""
 
 from collections.abc import Callable, Sequence
 from threading import Thread
@@ -11,7 +11,8 @@ Result = TypeVar("Result")
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], *, threads: int) -> list[Result]:
-    """What `work` returned for each item, the items dealt out to `threads`. Raises what any raised."""
+    """Distribute `items` among `threads` threads, and return what `work` returned for each item. Raise the
+    first exception of any thread."""
     results: dict[int, Result] = {}
     failures: list[Exception] = []
 

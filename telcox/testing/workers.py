@@ -1,5 +1,5 @@
-"""A pytest plugin, named in pyproject.toml: each worker of pytest-xdist has its own database of the Redis
-server that REDIS_URL names. (pytest-django gives each its own database of MariaDB or SQLite.)
+"""Pytest plugin, named in pyproject.toml, that gives each worker of pytest-xdist its own database of the
+Redis server in REDIS_URL. (pytest-django gives each its own database of MariaDB or SQLite.)
 
 It changes the environment before Django's settings are read, and processes that a test starts inherit it.
 """
@@ -7,7 +7,7 @@ It changes the environment before Django's settings are read, and processes that
 import os
 import re
 
-# Redis has 16 of them, unless it is told otherwise.
+# Redis has 16 databases, unless it is configured otherwise.
 REDIS_DATABASES = 16
 
 

@@ -176,7 +176,7 @@ class UsageEventsViewSet(ViewSet):
 
 def _body(request: Request) -> bytes:
     body: Any = request.data
-    if not isinstance(body, bytes):  # DRF calls no parser for an empty body
+    if not isinstance(body, bytes):  # DRF does not call the parser for an empty body
         raise InvalidInput("Field required", loc=("body",), type="missing")
     return body
 

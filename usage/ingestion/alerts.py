@@ -3,7 +3,7 @@
 from usage.ingestion.values import POSITION, Amounts, Held, Place
 from usage.vocabulary import ALERT_THRESHOLDS, DATA_CATEGORIES, Category, Resource
 
-# Below the first threshold, whatever the rounding of a product with it.
+# As a factor, safely below the first threshold, however a product with it is rounded.
 _FIRST = (ALERT_THRESHOLDS[0] - 1) / 100
 _VOICE, _SMS = POSITION[Category.VOICE], POSITION[Category.SMS]
 # Positions of the bytes that use up an allowance, by Place.zero_rated.
@@ -22,8 +22,8 @@ def crossed_thresholds(place: Place, held: Held, added: Amounts) -> list[Crossin
     into batches, and again by a later one if the allowance grew in between. Zero-rated data crosses none, and
     a resource without an allowance has none.
     """
-    # Most additions are to one resource, and most counters far from the first threshold, even with what is
-    # free; and this is asked of each.
+    # For speed, since this runs for each counter: most additions are to one resource, and most counters are
+    # below the first threshold even with their zero-rated data.
     found: list[Crossing] = []
     social, entertainment, updates, search, seconds, messages = added
     if (social or entertainment or updates or search) and sum(held[:4]) > place.limit_bytes * _FIRST:

@@ -1,4 +1,4 @@
-"""Count usage. Every way in (REST, files, redrive) calls `apply_usage`."""
+"""Count usage. All usage (REST, files, redrive) goes through `apply_usage`."""
 
 import uuid
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Item:
-    """A report whose period is known, and whose key is new as far as is known."""
+    """Report whose period is known, and whose key is presumably new."""
 
     outcome: Outcome
     event_id: str
@@ -39,8 +39,7 @@ class _Item:
 
 
 class _DaysPurged(Exception):
-    """Raised if an event happened before the day up to which its subscription's events were purged
-    (`before`)."""
+    """An event happened before the day (`before`) up to which its subscription's events were purged."""
 
     def __init__(self, before: Mapping[int, date]) -> None:
         super().__init__(before)
@@ -160,7 +159,8 @@ def _write_once(items: list[_Item], at: datetime) -> None:
             explained = _resolve_known([item.outcome for item in items]) or _reject_overflowing(items)
             if baffled and not explained:
                 raise
-            # The event with that key may have been purged meanwhile: then the next attempt is too late.
+            # The event with that key may have been purged meanwhile: then the next attempt raises
+            # _DaysPurged.
             baffled = not explained
         except _DaysPurged as purged:
             _reject_too_late(items, purged.before)
@@ -186,10 +186,11 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
         days[subscription_id, local_dates.of(occurred_at)][position] += quantity
         changes[subscription_id] += 1
         rows.append((report.source, item.event_id, subscription_id, category, quantity, occurred_at))
-    # In the order of their keys, as counters and days: two batches wait for each other rather than deadlock.
+    # Ordered by key, as counters and days are, so that two batches wait for each other and do not deadlock.
     insert_events(sorted(rows), at)
     held, purged = add_to_counters(amounts, changes)
-    # Checked while the counters are locked: a purge holds the same locks, so no event falls between.
+    # Checked while the counters are locked. A purge takes the same locks, so no event is counted while it
+    # runs.
     if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
         raise _DaysPurged(purged)
     add_to_days(days)
@@ -209,7 +210,7 @@ def _alerts(
         for key, place in places.items()
         for resource, threshold in crossed_thresholds(place, held[key], added[key])
     ]
-    # In the order of their keys, as all writes.
+    # Ordered by key, like all writes, against deadlocks.
     return [
         UsageAlert(subscription_id=key, resource=resource, threshold=threshold, crossed_at=at)
         for key, resource, threshold in sorted(crossings)
@@ -217,7 +218,8 @@ def _alerts(
 
 
 def _reject_overflowing(items: Sequence[_Item]) -> bool:
-    """Reject what its counter cannot hold any more, in the order given. Return whether there was any."""
+    """Reject the events that their counters cannot hold any more, in the order given. Return whether there
+    were any."""
     room = room_in_counters({item.place.subscription_id for item in items})
     found = False
     for item in items:

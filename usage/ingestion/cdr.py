@@ -32,11 +32,11 @@ class NotADetailRecord(ValueError):
 
 @dataclass(frozen=True)
 class RecordLayout:
-    """How a file is read: `names` maps our column names to those of the file where they differ, and
-    `time_zone` is the zone of times without an offset; without a zone such times are refused.
+    """Layout of a file. `names` maps names of COLUMNS to those of the file where they differ, and `time_zone`
+    is the zone of times without an offset; without a zone such times are refused.
 
-    `source` is used where a file names none. Where it names no event, the row's number in the file is the
-    event's id, so that a file gives the same events each time it is read.
+    `source` is used for records that name none. For records without an event id, the row's number in the file
+    is the id, so that a file gives the same events each time it is read.
     """
 
     source: str
@@ -47,7 +47,7 @@ class RecordLayout:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Some of a file's records, in order. `rows` counts from 1; the heading is row 0."""
+    """Some of a file's records, in order, with their row numbers: the heading is row 0."""
 
     rows: list[int]
     reported: list[Reported]
@@ -114,7 +114,8 @@ def _one(fields: dict[str, Any], layout: RecordLayout) -> Reported:
 
 
 def _typed(fields: dict[str, Any], layout: RecordLayout) -> dict[str, Any]:
-    """Convert the fields that have no form of their own in CSV."""
+    """Convert the time, which may lack its offset, and the category, which may be in lower case. Raise
+    InvalidReport for a missing time."""
     if "occurred_at" not in fields:
         raise InvalidReport("Missing - at `$.occurred_at`")
     return {

@@ -25,7 +25,7 @@ from usage.ingestion.reports import CategoryName, InvalidReport, Key, Moment, Qu
 
 @dataclass(slots=True)
 class Malformed:
-    """An invalid item of a batch; `event_id` if at least that could be read."""
+    """Invalid item of a batch, with its `event_id` if that could be read."""
 
     detail: str
     event_id: str | None = None
@@ -40,7 +40,7 @@ class CloudUsage(msgspec.Struct):
 
 
 class CloudEvent(msgspec.Struct):
-    """Other attributes are ignored, as the specification asks."""
+    """A CloudEvent. Other attributes are ignored, as the specification asks."""
 
     specversion: Literal["1.0"]
     id: Key
@@ -57,7 +57,7 @@ class CloudEvent(msgspec.Struct):
 
 
 class _Form:
-    """Decoders of one kind of item: for one, and, faster, for many at once."""
+    """Decoders of one kind of item: `one` item, or `many` at once, which is faster."""
 
     def __init__(self, item: type[Any], translate: Callable[[Any], UsageReport], id_field: str) -> None:
         self.one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)

@@ -4,9 +4,10 @@ A commit takes nearly the same time for one report as for a hundred. So while on
 the reports of other threads of the process wait and go into the next one. Each caller continues only when its
 own reports are durable, and no caller waits for others that may not come.
 
-The wait is limited: what was not taken into a transaction within QUEUE_WAIT_SECONDS is withdrawn, and while a
-transaction takes longer than QUEUE_BEHIND_SECONDS further reports are refused (see
-telcox.common.web.admission). What was taken may be counted, so it waits for the end of its transaction.
+The wait is limited (load shedding). Reports that are not taken into a transaction within QUEUE_WAIT_SECONDS
+are withdrawn, and while a transaction takes longer than QUEUE_BEHIND_SECONDS further reports are refused (see
+telcox.common.web.admission). Reports that were taken may be counted, so they wait for the end of their
+transaction.
 """
 
 import threading
@@ -23,7 +24,7 @@ from telcox.common.web.admission import stepped_out, too_busy
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Outcome, UsageReport
 
-# Most reports of one transaction; a larger batch has a transaction of its own.
+# Most reports in one transaction; a larger batch has a transaction of its own.
 MOST = 500
 # Share of a process's threads that may wait for one transaction; the others stay free to refuse requests.
 MOST_THREADS = 0.75
@@ -31,8 +32,8 @@ MOST_THREADS = 0.75
 
 @dataclass(eq=False)
 class _Ticket:
-    """The reports of one thread. `called` is set when they are done, or when the thread is to lead the next
-    transaction."""
+    """Reports of one thread. `called` is set when they are done, or when the thread is to run the next
+    transaction (to lead it)."""
 
     reports: Sequence[UsageReport]
     at: datetime
@@ -75,8 +76,8 @@ class Together:
         return ticket.outcomes
 
     def _behind(self) -> float:
-        """Return for how many seconds the transaction in progress, or the first waiting one, has been
-        there."""
+        """Return for how many seconds the transaction in progress has been running or the first ticket has
+        been waiting, whichever is longer."""
         since = [self._begun_at] if self._led else []
         since += [ticket.brought_at for ticket in self._waiting[:1]]
         return monotonic() - min(since) if since else 0.0
@@ -85,7 +86,7 @@ class Together:
         if ticket.called.wait(settings.QUEUE_WAIT_SECONDS):
             return
         with self._lock:
-            # A thread that was called meanwhile leads: if it returned now, no thread would lead the others.
+            # A thread that was called meanwhile has to lead: if it gave up, no thread would count the others.
             if ticket in self._waiting and not ticket.called.is_set():
                 self._waiting.remove(ticket)
                 raise too_busy("transaction", "waited")

@@ -12,7 +12,7 @@ from usage.ingestion.formats import Reported
 from usage.ingestion.reports import UsageReport
 from usage.models import IngestionAnswer
 
-# Prefix of event ids that are made from a key.
+# UUID namespace of event ids that are made from a key.
 _NAMESPACE = uuid.UUID("5d8ab4a2-3f57-4b0e-9d55-0a4f6f1f6c0f")
 
 

@@ -20,8 +20,8 @@ _ALLOWANCES = ("limit_bytes", "minutes_limit", "sms_limit")
 
 @dataclass(slots=True)
 class _Service:
-    """Times in which a line was out of service: from `terminated_at` on, and the intervals of `suspended`,
-    the last of which may be open."""
+    """Times in which a line was out of service: from `terminated_at` on, and in the intervals `suspended`, of
+    which the last may be open."""
 
     status: str
     terminated_at: datetime | None
@@ -44,10 +44,10 @@ class _Service:
 
 @dataclass(slots=True)
 class _Line:
-    """A line, and the `only` period that anything reported of it can belong to. If there may be others, its
-    `periods` in order, each with its start: all of them or, if it `reaches_back`, those from before
-    everything that was reported. `service` is set if something may have happened while it was out of
-    service."""
+    """Line, with the `only` period to which its reports can belong. If there may be several, `periods` has
+    them in order, each with its start: all of them or, if `reaches_back` (a period had started before all of
+    the reports), those that had not expired before all of the reports. `service` is set if some usage may
+    have happened while the line was out of service."""
 
     line_id: int
     only: Place | None
@@ -57,7 +57,7 @@ class _Line:
 
 
 class Places:
-    """The lines of some reports, read at once: the period and state of each number at each time."""
+    """Lines of some reports, read at once: the period and state of each number at each time."""
 
     def __init__(self, happened: Iterable[tuple[str, datetime]], at: datetime) -> None:
         self._latest = at + timedelta(seconds=settings.USAGE_FUTURE_SECONDS)
@@ -69,8 +69,8 @@ class Places:
         self._lines = _lines(phone_numbers, earliest)
 
     def of(self, phone_number: str, occurred_at: datetime) -> Place | RejectionReason:
-        """Return the last period that had started. Usage after a period has expired and before the next has
-        started belongs to it, as in the original."""
+        """Return the last period that had started at that time, or the reason to reject the usage. Usage
+        after a period has expired and before the next has started belongs to it, as in the original."""
         line = self._lines.get(phone_number)
         if line is None:
             return RejectionReason.UNKNOWN_LINE
@@ -86,10 +86,11 @@ class Places:
         return line.periods[position - 1][1] if position else RejectionReason.NO_SUBSCRIPTION
 
 
-# By hand, because compiling a thousand-fold IN costs the ORM more than the database needs to answer it. Only
-# periods that had not run out before everything that was reported: of a line's long past one row as a rule,
-# found and read in an index of its own (subscription_of_usage). And of the line, whether all of that happened
-# while it was in service: it is, and was not resumed since.
+# Hand-written SQL, because the ORM needs more time to compile an IN of a thousand values than the database to
+# answer it. It reads only periods that had not expired before all of the reports: usually one row of a line,
+# however long its past, from a covering index (subscription_of_usage). The third column is true if the line
+# may have been out of service at the time of a report: it is not active, or was resumed after the first of
+# them.
 _LINES = f"""
     SELECT line.phone_number, line.id, line.status <> '{LineStatus.ACTIVE.value}' OR line.resumed_at > %s,
            period.start_at <= %s, period.id, {", ".join(f"period.{column}" for column in _ALLOWANCES)},
@@ -100,7 +101,7 @@ _LINES = f"""
 
 
 def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Line]:
-    """Return the lines by number. `earliest` is before everything that was reported of them."""
+    """Return the lines by number. No report is from before `earliest`."""
     lines: dict[str, _Line] = {}
     interrupted = []
     since = connection.ops.adapt_datetimefield_value(earliest)
@@ -119,21 +120,22 @@ def _lines(phone_numbers: Collection[str], earliest: datetime) -> dict[str, _Lin
                     line.reaches_back |= bool(begun)
     several = [line for line in lines.values() if line.only is None]
     _read_periods([line for line in several if line.reaches_back], since=earliest)
-    # Something happened before all of those: perhaps in a gap after an older one.
+    # For these lines, some usage may be from before all periods read so far: it may belong to an older,
+    # expired one, so all periods are read.
     _read_periods([line for line in several if not line.reaches_back])
     _read_service(interrupted)
     return lines
 
 
 def _read_periods(lines: Iterable[_Line], *, since: datetime | None = None) -> None:
-    """Return all periods of these lines, or those that had not expired at `since`."""
+    """Set `periods` of these lines: all periods, or those that had not expired at `since`."""
     by_id = {line.line_id: line for line in lines}
     columns = ("line_id", "start_at", "id", *_ALLOWANCES, *ZERO_RATED.values())
     for line_ids in chunks(list(by_id)):
         periods = Subscription.objects.filter(line__in=line_ids)
         if since:
             periods = periods.filter(expiration_at__gt=since)
-        # By when they began, which is in the index that has all the rest, too.
+        # Ordered by start and not by `sequence`, so that the covering index has all columns of the query.
         rows = periods.order_by("line_id", "start_at").values_list(*columns)
         for line_id, of_line in groupby(rows, key=itemgetter(0)):
             by_id[line_id].periods = [

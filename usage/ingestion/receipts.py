@@ -1,4 +1,4 @@
-"""The receipt that a sender of usage gets."""
+"""The receipt that the sender of usage reports gets."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage
 from usage.vocabulary import RejectionReason
 
-# Reasons that cannot pass: such reports are named to the sender and not kept.
+# Reasons for which a report is kept. The others cannot pass: the receipt names such reports, and that is all.
 KEPT = frozenset(RejectionReason) - {RejectionReason.EVENT_CONFLICT, RejectionReason.INVALID}
 
 

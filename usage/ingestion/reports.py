@@ -1,4 +1,4 @@
-"""A usage report on its way in, and its outcome. No database, no clock."""
+"""A usage report that is to be counted, and its outcome. Pure: no database, no clock."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CATEGORY_NAMES: tuple[str, ...] = get_args(CategoryName)
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
 # With its UTC offset, so that the time zone is not guessed.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-# Length of a key as it is sent, with blanks around it.
+# The length is limited as the key is sent, with blanks around it.
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Source = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
-# Years that all our databases can hold, in every time zone.
+# Years that all supported databases can hold, in every time zone.
 YEARS = range(1971, 9999)
 # The source of reports that name none.
 DEFAULT_SOURCE = "api"

@@ -1,10 +1,11 @@
 """SQL that writes usage, each statement for many rows at once.
 
-Written by hand. For sums, because the ORM's upsert can only overwrite a column with the new value, and
+The SQL for sums is hand-written, because the ORM's upsert can only overwrite a column with the new value, and
 reading before writing is either a race or, on a row that does not exist yet, a deadlock (two inserts that
-each wait for the other's lock). For events, because the ORM, and then the driver, need more processor time to
-make SQL of them than all the rest takes. Numbers, names of our own, and text of nothing but letters, digits
-and a few signs (`is_plain`) are written into the statement; any other text from outside is a parameter.
+each wait for the other's lock). The SQL for events is hand-written, because the ORM and the driver need more
+processor time to convert them to SQL than everything else takes. Numbers, names of this project, and text
+that only has letters, digits and a few signs (`is_plain`) are written into the statement; any other text from
+outside is a parameter.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -65,8 +66,8 @@ def _upsert(vendor: str, table: str, keys: tuple[str, ...], columns: tuple[str, 
 
 
 def _touched(amounts: Collection[Amounts]) -> list[int]:
-    """Return the columns to which something is added, as positions in COLUMNS. Usually it is half of them,
-    and each column costs time in every row."""
+    """Return the columns to which something is added, as positions in COLUMNS. The others are left out: they
+    are usually half, and each column costs time in every row."""
     return [position for position in range(len(COLUMNS)) if any(sums[position] for sums in amounts)]
 
 
@@ -83,7 +84,7 @@ def add_to_counters(
     table, touched = UsageCounter._meta.db_table, _touched(amounts.values())
     columns = (*(COLUMNS[position] for position in touched), "version")
     head, tail = _upsert(connection.vendor, table, ("subscription_id",), columns)
-    # MariaDB and SQLite answer what a row is then; MySQL is asked once more.
+    # MariaDB and SQLite return the new rows (RETURNING); MySQL needs a second query.
     answers = connection.features.can_return_columns_from_insert
     held: dict[int, Held] = {}
     purged: dict[int, date] = {}
@@ -100,7 +101,7 @@ def add_to_counters(
                 key, purged_before = row[:2]
                 held[key] = row[2:]
                 if purged_before is not None:
-                    purged[key] = date.fromisoformat(str(purged_before))  # SQLite answers text
+                    purged[key] = date.fromisoformat(str(purged_before))  # SQLite returns text
     return held, purged
 
 

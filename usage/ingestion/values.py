@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from usage.vocabulary import COUNTER_FIELDS
 
 COLUMNS = list(COUNTER_FIELDS.values())
-# Where each category stands among them.
+# The position of each category in COLUMNS.
 POSITION = {category.value: position for position, category in enumerate(COUNTER_FIELDS)}
-# The sums of what a batch adds, and what a counter holds then, in the order of COLUMNS.
+# The sums that a batch adds to a counter, and those that the counter holds afterwards, in the order of
+# COLUMNS.
 Amounts = list[int]
 Held = tuple[int, ...]
 
 
 @dataclass(slots=True)
 class Place:
-    """A period that usage is counted to, with its allowances (bytes, minutes, messages). The data categories
-    that are free are bits of `zero_rated`, from the lowest, in the order of DATA_CATEGORIES."""
+    """Period to which usage is counted, with its allowances (bytes, minutes, messages). `zero_rated` has one
+    bit for each data category, from the lowest, in the order of DATA_CATEGORIES."""
 
     subscription_id: int
     limit_bytes: int

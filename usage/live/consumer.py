@@ -43,10 +43,10 @@ class SocketRefused(Exception):
 
 
 class UsageConsumer(AsyncWebsocketConsumer):
-    """Sends the line's state at once and after each change, the newest one if the socket is slower than the
-    line; and after a state the alerts that it crossed since the socket was opened."""
+    """Consumer that sends the line's state at once and after each change; to a slow socket, only the newest
+    state. After a state it sends the alerts that were raised since the socket was opened."""
 
-    # No channel of its own: the process has one for all its sockets (hub).
+    # No channel for each socket: the process has one for all of them (see the hub).
     channel_layer_alias = ""
 
     def __init__(self) -> None:
@@ -54,15 +54,15 @@ class UsageConsumer(AsyncWebsocketConsumer):
         self.phone_number = ""
         self._newest = NOTHING
         self._alerts: tuple[Alert, ...] = ()
-        # What waits for the reader: the newest state, and all alerts, of which a period has nine at the most,
-        # and those of them again that were crossed again after a pack.
+        # Frames that wait for the reader: the newest state, and all alerts. A period has at most nine, and
+        # again those that usage reached again after a pack.
         self._waiting: bytes | None = None
         self._untold: tuple[bytes, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
-        finally:  # on any end: the server cancels handshakes that take too long
+        finally:  # also when cancelled: the server cancels handshakes that take too long
             if self.phone_number:
                 current_hub().unwatch(self.phone_number, self)
 

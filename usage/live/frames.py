@@ -9,16 +9,16 @@ from telcox.common.sockets.daphne import text_frame
 from usage.periods import Alert
 from usage.reading import WatchedLine
 
-# `version` and `expired` of a state: the greater one is newer.
+# `version` and `expired` of a state: the greater pair is newer.
 Revision = tuple[int, bool]
-# Older than every state there is.
+# Older than every state.
 NOTHING: Revision = (0, False)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Made once for all watchers of the line: the snapshot's WebSocket frame, and the alerts that were
-    crossed up to it. Each watcher knows which of them are new to it."""
+    """State of a line, made once for all its watchers: the snapshot's WebSocket frame, and the alerts that
+    were raised up to it. Each watcher knows which of them are new to it."""
 
     revision: Revision
     frame: bytes

@@ -1,9 +1,9 @@
 """The watchers of lines in this process.
 
-The process has one channel of the channel layer, which receives the keys of all changed lines. The hub reads
-the states of those that are watched here, all that changed meanwhile at once, and gives the same ready-made
-frame to all watchers of a line. One channel for each socket was measured to lose three of five messages at a
-thousand sockets.
+The process has one channel of the channel layer, which receives the phone numbers of all changed lines. The
+hub reads the states of those that are watched here, all that have changed since the last reading at once, and
+gives the same frame to all watchers of a line. With one channel for each socket, three of five messages were
+lost at a thousand sockets.
 """
 
 import asyncio
@@ -29,22 +29,24 @@ logger = logging.getLogger(__name__)
 
 SOCKETS = Gauge("telcox_live_sockets", "Open live-feed sockets", multiprocess_mode="livesum")
 
-# How long joining the group may keep a new watcher waiting, in seconds. Later it is joined behind its back.
+# How long a new watcher waits for the process to join the group, in seconds. After that, it is joined in the
+# background.
 JOIN_TIMEOUT = 2.0
-# How long the channel layer is left alone after it failed, in seconds.
+# Pause after a failure of the channel layer, in seconds.
 RETRY_SECONDS = 1.0
-# How long what changes is gathered after a reading of the database, in seconds. Where many lines change, they
-# are read by tens at once; a change that comes alone is read at once.
+# How long changes are gathered after a reading of the database, in seconds. If many lines change, dozens are
+# read by one query; a single change is read at once.
 PAUSE = 0.02
 
 
 class Watcher(Protocol):
     def offer(self, state: State) -> None:
-        """Take a state of the line, ready to be sent. Never waits, and may drop it for a newer one."""
+        """Take a state of the line, ready to be sent. Do not wait. The state may be dropped for a newer
+        one."""
 
 
 class TooManySockets(Exception):
-    """The process, or the line (`of_line`), has as many sockets as it may."""
+    """The process, or the line (`of_line`), has the most sockets that are allowed."""
 
     def __init__(self, *, of_line: bool) -> None:
         super().__init__()
@@ -63,8 +65,8 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def watch(self, phone_number: str, watcher: Watcher) -> None:
-        """Add a watcher. Once it returns, the watcher misses no state of the line for good. Raise
-        TooManySockets."""
+        """Add a watcher. From the return on, it receives each change of the line's state, at the latest by
+        the comparison with the database. Raise TooManySockets."""
         self.require_room(phone_number)
         self._start()
         self._watchers[phone_number].add(watcher)
@@ -75,7 +77,7 @@ class Hub:
                 await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
             except (
                 TimeoutError
-            ):  # the channel layer is away; until it is back, the comparison below finds the changes
+            ):  # the channel layer is not reachable; until it is, the comparison below finds the changes
                 logger.warning("channel layer did not answer: group not joined yet")
 
     def unwatch(self, phone_number: str, watcher: Watcher) -> None:
@@ -144,7 +146,7 @@ class Hub:
             await self._try(self._compare())
 
     async def _try(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run it and log a failure; the next comparison makes it good."""
+        """Run `work` and log a failure. The next comparison sends the states that were missed."""
         try:
             await work
         except DATABASE_UNAVAILABLE as error:

@@ -7,7 +7,7 @@ from usage.live.consumer import UsageConsumer
 websocket_router = URLRouter(
     [
         re_path(r"^ws/usage/?$", UsageConsumer.as_asgi()),
-        # Without it an unknown path would be an exception, and a 500 in the handshake.
+        # Without it, an unknown path would raise an exception and answer the handshake with 500.
         re_path(r"", WebsocketDenier.as_asgi()),
     ]
 )

@@ -27,7 +27,7 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True)
 class Delivered:
-    """The acknowledged receipt, the number of attempts, and how many seconds the last one took."""
+    """Result of a delivery: the receipt, the number of attempts, and how many seconds the last one took."""
 
     receipt: Receipt
     attempts: int
@@ -35,8 +35,8 @@ class Delivered:
 
 
 class Door:
-    """Kept-alive connections to one server. `patience` is for how many seconds a batch is retried; `stopped`
-    ends that at once."""
+    """Keep-alive connections to one server. `patience` is for how many seconds a batch is retried; setting
+    `stopped` ends that at once."""
 
     def __init__(
         self, url: str, *, token: str | None, connections: int, patience: float, stopped: threading.Event
@@ -85,7 +85,7 @@ def _receipt(answer: bytes) -> Receipt:
 
 
 def _detail(answer: bytes) -> str:
-    """Return the detail of a problem answer."""
+    """Return the `detail` of a problem document, after a comma, or an empty text."""
     try:
         return f", {json.loads(answer)['detail']}"
     except (ValueError, LookupError, TypeError):

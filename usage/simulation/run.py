@@ -13,8 +13,9 @@ from usage.simulation.traffic import Element
 
 
 class Pace:
-    """Hands out how many events to send next: `batch`, as fast as they are asked for, or with a `rate` so
-    many a second. A batch is sent when its last event is due, as by an element that collects."""
+    """Pace of a simulation, which says how many events to send next: `batch` each time, as fast as possible,
+    or `rate` events a second. A batch is sent when its last event is due, as by an element that collects
+    them."""
 
     def __init__(self, *, rate: float, duration: float, batch: int, stopped: threading.Event) -> None:
         self._rate, self._batch, self._stopped = rate, batch, stopped
@@ -39,8 +40,8 @@ class Pace:
 
 
 class Run:
-    """A simulation. `tell` is called with the number of items of each acknowledged batch, by one thread at a
-    time."""
+    """Run of a simulation. `tell` is called with the number of items of each acknowledged batch, by one
+    thread at a time."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from usage.simulation.traffic import Batch
 
 @dataclass
 class Tally:
-    """Sums of acknowledged batches: what was sent on purpose, and what the receipts say.
+    """Sums of acknowledged batches: of the items sent, and of their receipts.
 
     `doubtful` are the good events of batches that were sent more than once: the first attempt may have
     counted them although no receipt arrived, and then the receipt calls them duplicates.

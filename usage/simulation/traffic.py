@@ -13,8 +13,8 @@ from usage.vocabulary import Category, RejectionReason
 
 MIB = 2**20
 
-# What one event of a category is: half of them are below the first figure, and the second says how far they
-# scatter (of the logarithm). Bytes, seconds, messages.
+# Quantity of one event by category, in bytes, seconds or messages: median and sigma of a log-normal
+# distribution.
 _USUAL: dict[Category, tuple[float, float]] = {
     Category.SOCIAL: (2 * MIB, 1.2),
     Category.ENTERTAINMENT: (40 * MIB, 1.0),
@@ -23,11 +23,11 @@ _USUAL: dict[Category, tuple[float, float]] = {
     Category.VOICE: (90, 1.0),
     Category.SMS: (1, 0.3),
 }
-# The most of it: a film, an afternoon on the telephone.
+# Largest quantity of one event: a film, an afternoon on the telephone.
 _MOST = {Category.VOICE: 4 * 3600, Category.SMS: 5}
 _MOST_BYTES = 4096 * MIB
 
-# How long ago late usage happened, at the most; and how far ahead a wrong clock is.
+# LATE: how long ago late usage happened, at most. AHEAD: how far a wrong clock is ahead.
 LATE = timedelta(days=3)
 AHEAD = timedelta(days=30)
 # Acknowledged events that an element may still repeat.
@@ -36,7 +36,7 @@ REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A line with a plan, in service since `since`; nothing is reported from before."""
+    """Line with a plan, in service since `since`; no usage is reported from before that."""
 
     phone_number: str
     since: datetime
@@ -44,10 +44,10 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Events of `lines`, with categories by their weights, all from one `source`.
+    """Traffic to simulate: events of `lines`, with categories by their weights, all from one `source`.
 
-    `duplicates` and `bad` are the shares of items that repeat an earlier one and that cannot be counted;
-    `late` is the share of good events that happened some days ago. `unknown` are numbers without a line.
+    `duplicates` is the share of items that repeat an earlier one, `bad` of those that cannot be counted, and
+    `late` of good events that happened some days ago. `unknown` are numbers without a line.
     """
 
     source: str
@@ -73,8 +73,8 @@ class Batch:
 
 
 class Element:
-    """One network element with its own connection. It repeats only events of the same batch or acknowledged
-    ones, so that the outcome of each item is known, whatever other elements send."""
+    """Network element with its own connection. It only repeats events of the same batch or acknowledged ones,
+    so that the outcome of each item is known, whatever other elements send."""
 
     def __init__(self, traffic: Traffic, *, number: int, seed: int | None) -> None:
         self._traffic, self._number = traffic, number
@@ -84,7 +84,7 @@ class Element:
         self._acknowledged: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
 
     def batch(self, size: int, at: datetime) -> Batch:
-        """Return the next batch, at `at`."""
+        """Return the next batch of `size` items, sent at `at`."""
         batch = Batch()
         for _ in range(size):
             share = self._chosen.random()

@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
-# Periods that are ended, followed or billed in one transaction: enough to be quick, few enough to hold their
-# locks briefly.
+# Periods that are ended, renewed or billed in one transaction: enough to be fast, and few enough to hold
+# their locks only briefly.
 CHUNK = 500
 
 
 class Share(NamedTuple):
-    """One process's share of the lines, if several processes share a task: no. `number` of `of`, from 0."""
+    """One process's share of the lines, if `of` processes share a task. `number` counts from 0."""
 
     number: int = 0
     of: int = 1
@@ -40,7 +40,7 @@ def in_pieces(
     work: Callable[[Sequence[int]], Result], keys: Sequence[int], done: str
 ) -> Iterator[Result | None]:
     """Yield what `work`, a whole transaction, returns for all of these keys. If it is refused, run it for
-    each key by itself, so that a key that is refused does not keep the others from being `done`; it is
+    each key separately, so that one refused key does not keep the others from being `done`. A refused key is
     logged, and its result is None."""
     try:
         yield retry_lost_locks(partial(work, keys))
@@ -56,7 +56,8 @@ def in_pieces(
 def in_chunks(
     rows: QuerySet[Any], key: str, size: int = CHUNK, *, by: str = "expiration_at"
 ) -> Iterator[list[int]]:
-    """Yield a key of these rows, a chunk at a time, in the order of when each was due (`by`)."""
+    """Yield the values of `key` of these rows, a chunk at a time, in the order of the column `by`: when each
+    was due."""
     wanted = rows.values_list(*sorted({by, "pk", key}), named=True)
     for page in pages(wanted, by, size):
         yield [getattr(row, key) for row in page]

@@ -12,9 +12,9 @@ from django.db import connection, models
 
 Item = TypeVar("Item")
 
-# Keys of one statement: MariaDB turns an IN of a thousand and more into a subquery, which is slower.
+# Keys in one statement: MariaDB turns an IN of 1,000 values or more into a subquery, which is slower.
 KEYS_AT_ONCE = 999
-# Rows of one statement.
+# Rows in one statement.
 ROWS_AT_ONCE = 2_000
 
 
@@ -25,7 +25,7 @@ def chunks(items: Sequence[Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequence
 
 @cache
 def placeholders(count: int) -> str:
-    """Return `(%s, %s, %s)`, to stand after IN."""
+    """Return `(%s, %s, %s)` with `count` placeholders, for use after IN."""
     return f"({', '.join(['%s'] * count)})"
 
 
@@ -63,8 +63,8 @@ def bulk_insert(rows: Sequence[Rows]) -> Sequence[Rows]:
     """Insert unsaved rows of one model, and set their keys if the database returns them: MariaDB and SQLite
     do, MySQL does not.
 
-    Like bulk_create, which needs five times as long to make SQL of each value; for the few tables that are
-    filled with hundreds of thousands of rows. It supports the types of field that those have.
+    It does what bulk_create does, which takes five times as long to convert each value to SQL. It is for the
+    few tables that get hundreds of thousands of rows, and supports the field types that those have.
     """
     for some in chunks(rows, ROWS_AT_ONCE):
         _insert(some)

@@ -13,12 +13,12 @@ from django.db.models import Q
 
 
 class FrozenRow(IntegrityError):
-    """An attempt to change or delete a frozen row. A subclass of the error that the database's triggers
+    """Attempt to change or delete a frozen row. A subclass of the error that the database's triggers
     raise."""
 
 
 class FrozenQuerySet(models.QuerySet[Any]):
-    """Refuses updates of frozen fields, and deletes, if a frozen row is among the rows."""
+    """QuerySet that refuses deletes, and updates of frozen fields, if a frozen row is among its rows."""
 
     def frozen(self) -> FrozenQuerySet:
         return self.filter(self.model.FROZEN)

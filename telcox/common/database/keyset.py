@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class Place(NamedTuple):
-    """Of a row in that order: its value of the column, and its key."""
+    """Place of a row in that order: its value of the column, and its primary key."""
 
     value: Any
     pk: int
@@ -31,18 +31,18 @@ def page_of(found: Sequence[Place], limit: int) -> Page[Place]:
 
 
 def is_after(by: str, place: Place) -> Q:
-    """Return the condition for the rows after a place, in one query; `by` is a column, or `-column` for the
-    greatest first. It reads all rows with the value of the place: where many rows share one, see
+    """Return the condition for the rows after a place, in one query. `by` is a column, or `-column` for
+    descending order. The query reads all rows with the value of the place: if many rows share a value, use
     `rows_after`."""
     column, beyond = (by[1:], "lt") if by.startswith("-") else (by, "gt")
     alike = Q(**{column: place.value, f"pk__{beyond}": place.pk})
-    # The first condition is what the index is asked for.
+    # The first condition is the range of the index that is read.
     return Q(**{f"{column}__{beyond}e": place.value}) & (Q(**{f"{column}__{beyond}": place.value}) | alike)
 
 
 def rows_after(rows: "QuerySet[Any, Any]", by: str, place: Place | None, most: int) -> list[Any]:
     """Return the first `most` rows in the order of column `by` and the key, after a place if one is given.
-    Two queries at most, because each of them is one range of the index."""
+    It takes at most two queries, and each reads one range of the index."""
     in_order = rows.order_by(by, "pk")
     if place is None:
         return list(in_order[:most])
@@ -53,8 +53,8 @@ def rows_after(rows: "QuerySet[Any, Any]", by: str, place: Place | None, most: i
 
 
 def pages(rows: "QuerySet[Any, Any]", by: str, size: int) -> Iterator[list[Any]]:
-    """Yield all rows, `size` at a time: memory stays the same however many there are, and none is looked at
-    twice, whatever becomes of it meanwhile. Of each row `by` and `pk` are read."""
+    """Yield all rows, `size` at a time, so that memory does not grow with their number. Rows that are changed
+    or deleted meanwhile do not shift the others. Each row must have the attributes `by` and `pk`."""
     found = rows_after(rows, by, None, size)
     while found:
         yield found

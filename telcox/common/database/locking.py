@@ -1,13 +1,13 @@
-"""Row locks: every lock on a row is taken here, in one order for the whole system.
+"""Row locks: every `SELECT … FOR UPDATE` is made here, in one lock order for the whole system.
 
 Two transactions that take the same locks in the same order wait for each other; in different orders they
 deadlock. So a transaction takes its locks from the top of LOCK_ORDER downwards, and those on rows of one
-table in the order of their keys. It may leave out what it does not need.
+table in the order of their keys. It leaves out what it does not need.
 
-Some rows are locked by being written (UPDATE, or the parent of a row that is inserted); these writes keep the
-order too. One does not: billing a period charges late usage of earlier ones, and only then is known which
-invoices that concerns. Where that, or the database's own choice of rows, ends in a deadlock all the same, the
-work is begun anew (retrying.py).
+Some rows are locked because they are written (UPDATE, or the parent of a row that is inserted). These writes
+keep the order, too, with one exception: billing a period charges late usage of earlier ones, and only then is
+known which invoices that concerns. If a deadlock happens all the same, because of this or of rows that the
+database chose to lock, the transaction is retried (retrying.py).
 """
 
 from typing import Any, TypeVar
@@ -17,40 +17,40 @@ from django.db import models
 Row = TypeVar("Row", bound=models.Model)
 
 LOCK_ORDER = (
-    # A plan is edited by itself; so is a notice sent again, and usage purged.
+    # Each of these three is locked alone: to edit a plan, send a notice again, purge usage.
     "customers.Plan",
     "billing.Notice",
     "usage.UsageCounter",
-    # A run is started, stopped and ended under its own lock. Whoever bills a chunk does not lock the run,
-    # which all of them would wait for.
+    # A run is locked to start, stop or end it. Billing a chunk does not lock the run, because all workers
+    # would wait for it.
     "billing.BillingRun",
     "billing.BillingChunk",
     # A bank's transfer, then the invoices that it may be for.
     "billing.BankTransfer",
-    # With an invoice those of earlier periods of which it charges late usage.
+    # An invoice, with the invoices of earlier periods whose late usage it charges.
     "billing.Invoice",
-    # Whatever is sold on a line, or happens to it, holds the line.
+    # Every step of a line (sale, change, suspension, renewal) locks the line.
     "customers.Line",
     "customers.Subscription",
     "billing.ParkedBill",
-    # Money moves last but one: many lines' periods may pay from their wallets in one transaction.
+    # Wallets are locked last but one: periods of many lines may pay from their wallets in one transaction.
     "billing.Wallet",
-    # All issuing waits for the series, so nothing else is waited for once it is locked.
+    # All issuing waits for the series, so its holder must not wait for any other lock.
     "billing.InvoiceSeries",
 )
 
 
 def lock_row(model: type[Row], pk: Any) -> Row:
-    """Return the row as it is now, locked until the transaction ends. Raises DoesNotExist if it is gone."""
+    """Return the row as it is now, locked until the transaction ends. Raise DoesNotExist if it is gone."""
     return _locking(model._default_manager.filter(pk=pk)).get()
 
 
 def lock_rows(rows: models.QuerySet[Row], *, skip_locked: bool = False) -> list[Row]:
-    """Return these rows as they are now, locked until the transaction ends, in the order of their keys;
-    without those that another transaction has locked, if they are to be skipped.
+    """Return these rows as they are now, locked until the transaction ends, in the order of their keys. With
+    `skip_locked`, leave out rows that another transaction has locked.
 
-    Ask for rows of other tables after this: a statement that waited for a lock still sees those as they were
-    when it began. The rows of joined tables are locked as well.
+    Read rows of other tables after this call: a statement that waited for a lock still sees those as they
+    were when it began. The rows of joined tables are locked as well.
     """
     return list(_locking(rows, skip_locked))
 

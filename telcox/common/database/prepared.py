@@ -1,8 +1,8 @@
-"""Queries written with the ORM, compiled once and run many times.
+"""Prepared queries: written with the ORM, compiled once and run many times.
 
-Building and compiling a QuerySet costs more processor time than everything else in a short request together,
-and gives the same SQL each time. Use it for the few queries that most requests consist of, and for those that
-every sale, renewal or bill makes.
+Building and compiling a QuerySet takes more processor time than everything else in a short request together,
+and gives the same SQL each time. Use this module for the few queries that most requests consist of, and for
+those that every sale, renewal or bill makes.
 """
 
 import inspect
@@ -20,13 +20,13 @@ Row = dict[str, Any]
 
 
 class _Placeholder(NamedTuple):
-    """Stands among the compiled query's parameters for a value that is given at each call."""
+    """Placeholder among the compiled query's parameters for a value that is given at each call."""
 
     name: str
 
 
 class _Statement(NamedTuple):
-    """The SQL, split at its parameters."""
+    """SQL of a query, split at its parameters."""
 
     parts: tuple[str, ...]
     parameters: tuple[Any, ...]
@@ -45,11 +45,11 @@ class _Statement(NamedTuple):
 
 
 class PreparedQuery:
-    """The rows of the `values()` QuerySet that `build` makes of its keyword parameters.
+    """Query that returns the rows of the `values()` QuerySet which `build` makes from its keyword parameters.
 
-    `build` is called with placeholders in place of values, so it may filter by them and must not read them.
+    `build` is called with placeholders instead of values, so it may filter by them and must not read them.
     Values are always sent as parameters: text, integers or moments, of the type of the column they are
-    compared with. Several, for `__in`, are a collection; an empty one gives no rows, without a query.
+    compared with. For `__in`, give a collection; an empty one returns no rows, without a query.
 
     The SQL belongs to a connection, like a prepared statement, and a connection to one thread. So nothing is
     shared between threads, and no lock is needed.

@@ -10,18 +10,18 @@ from prometheus_client import Counter
 
 Result = TypeVar("Result")
 
-# The database is away, restarting, or gave this transaction up: the same request may well work in a moment.
+# The database is not reachable, is restarting, or aborted the transaction: a retry may succeed in a moment.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 RETRIES = Counter(
     "telcox_transaction_retries_total", "Transactions retried after a deadlock or lock time-out"
 )
 
-# MariaDB and MySQL: a deadlock; a lock waited for too long. The transaction was rolled back.
+# Error codes of MariaDB and MySQL: deadlock, lock wait time-out.
 _LOST_LOCKS = {1213, 1205}
-# For how long it is begun anew, in seconds; and how long a pause may become. With the wait before it
-# (QUEUE_WAIT_SECONDS) and a last statement that hangs (DATABASE_TIMEOUT_SECONDS) it ends before the proxy's
-# 60 seconds do.
+# For how long a transaction is retried, and the longest pause before a retry, in seconds. With the wait
+# before it (QUEUE_WAIT_SECONDS) and a last statement that hangs (DATABASE_TIMEOUT_SECONDS), it ends before
+# the proxy's time-out of 60 seconds.
 PATIENCE = 20.0
 LONGEST_PAUSE = 0.5
 
@@ -40,6 +40,6 @@ def retry_lost_locks(work: Callable[[], Result]) -> Result:
             if error.args[0] not in _LOST_LOCKS or connection.in_atomic_block or time.monotonic() > until:
                 raise
         RETRIES.inc()
-        # No two of them at the same beat.
+        # Random pauses, so that competing transactions do not retry at the same moments.
         time.sleep(random.uniform(0, pause))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,7 +1,7 @@
 """Django's MySQL backend with fewer round trips around a short request.
 
-- A transaction begins with BEGIN, as Django itself does on SQLite, and not by switching autocommit off and
-  on: one round trip instead of two.
+- A transaction begins with BEGIN, as in Django's SQLite backend, and not by switching autocommit off and on:
+  one round trip instead of two.
 - A connection that answered a ping within the last second is not pinged again. If the database went away in
   that second, a transaction begins on a fresh connection (nothing was sent in it yet); a query outside of a
   transaction is answered with 503, and the error makes the next check a real one.

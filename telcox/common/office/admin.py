@@ -29,12 +29,12 @@ from django.utils.translation import gettext as _
 from telcox.common.errors import DomainError
 from telcox.common.phone import InvalidPhoneNumber, national_number
 
-# Refusals told one by one after an action on many rows; of the others, how many there were.
+# Refusals that are shown one by one after an action on many rows. The others are only counted.
 REFUSALS_TOLD = 5
 
 
 class Search(AutocompleteSelect):
-    """Search for a row. What was sent, or named in the address, may not be a row's key at all."""
+    """Search field for a row. It ignores submitted values, and values in the address, that cannot be keys."""
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
@@ -56,18 +56,19 @@ class Step:
     run: Callable[[Any, datetime, str], Model | None]
     when: Callable[[Any], bool] = lambda obj: True
     confirm: Any = ""
-    # Whether it may be taken with many rows at once, which nobody is asked to confirm.
+    # Whether it is also an action on the list, for many rows at once and without confirmation.
     on_list: bool = True
 
 
 class OfficeAdmin(admin.ModelAdmin):
-    """A model's pages. `list_select_related` holds for every page, so that naming a row costs no query."""
+    """Admin pages of a model. `list_select_related` applies to every page, so that showing a row's name takes
+    no query."""
 
     list_per_page = 50
-    show_full_result_count = False  # it would count the whole table beside what was searched for
+    show_full_result_count = False  # it would count the whole table in addition to the rows found
     change_form_template = "admin/office_change_form.html"
     steps: tuple[Step, ...] = ()
-    # The rows have a `version`, and a step is taken with the one that the page showed.
+    # Whether the rows have a `version`: then a step uses the version that the page showed.
     versioned = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -78,13 +79,13 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search; a phone number may be in any of its written forms."""
+        """Search, with a phone number in any of its written forms."""
         return super().get_search_results(request, queryset, as_stored(search_term))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         try:
             return super().get_object(request, object_id, from_field)
-        except OverflowError:  # SQLite, asked for a key that no column can hold
+        except OverflowError:  # raised by SQLite for a key that is too large for the column
             return None
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -148,7 +149,8 @@ class OfficeAdmin(admin.ModelAdmin):
 
 
 def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], None]:
-    """Do the step with each selected row by itself: a refusal does not affect the others."""
+    """Return an action that does the step for each selected row separately: a refusal does not affect the
+    others."""
 
     def action(model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         done, refusals = 0, []
@@ -262,8 +264,8 @@ class ReadOnlyInline(NeverWritten, admin.TabularInline):
 
 
 class RowsFilter(admin.SimpleListFilter):
-    """A filter of a list. Each choice has its value in the address, its label, and a function that leaves of
-    the list's rows those it is about."""
+    """Filter of a list. Each choice has its value in the address, its label, and a function that selects its
+    rows from the list's."""
 
     offered: Sequence[tuple[str, Any, Callable[[Any], QuerySet[Any]]]]
 
@@ -278,7 +280,7 @@ class RowsFilter(admin.SimpleListFilter):
 
 
 class CappedPaginator(Paginator):
-    """Counts at most MOST rows, so that counting a table of events does not get slower as it grows."""
+    """Paginator that counts at most MOST rows, so that counting does not get slower as a table grows."""
 
     MOST = 10_000
 

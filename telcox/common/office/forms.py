@@ -34,7 +34,7 @@ class GigabytesField(forms.DecimalField):
 
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, int):
-            return value  # what was typed, shown again
+            return value  # the text that was typed is shown again
         return f"{(Decimal(value) / GB).quantize(Decimal('1e-10')).normalize():f}"
 
     def clean(self, value: Any) -> Any:

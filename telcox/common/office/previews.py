@@ -27,7 +27,8 @@ class Invalid(Exception):
 
 
 class Panel(NamedTuple):
-    """The part of the page with the button: the address to which it sends the form, and fields of its own."""
+    """The part of the page with the preview button, which sends the form to `address`; `form` has fields only
+    for the preview."""
 
     title: Any
     address: str
@@ -36,8 +37,8 @@ class Panel(NamedTuple):
 
 
 class Previewed(OfficeAdmin):
-    """A page with a preview. Nothing that a preview does is kept. It works without JavaScript: the button
-    sends the whole form to another address, and the answer is shown in a frame."""
+    """Page with a preview, which is a dry run: its transaction is rolled back. It works without JavaScript:
+    the button sends the whole form to another address, and the answer is shown in a frame."""
 
     preview_template = "admin/preview.html"
     preview_title: Any = ""

@@ -1,4 +1,4 @@
-"""Extensions of daphne's WebSocket server that the contract and the live feed need."""
+"""Extensions of daphne's WebSocket server that the API contract and the live feed need."""
 
 import asyncio
 import socket
@@ -18,17 +18,18 @@ from telcox.common.sockets.token_bucket import TokenBucket
 
 CLOSED = Counter("telcox_live_closed_total", "WebSockets closed by the server, by close code", ["code"])
 
-# What is on its way to one reader, in bytes: more than that in our buffer and it is behind. The system keeps
-# about as much again.
+# Back-pressure: a reader with more than this many unsent bytes in the process's buffer is behind. The kernel
+# buffers about as much again.
 BUFFERED_MAX = 16 * 1024
-# How many seconds' frames a client may send at once, after a quiet time.
+# How many seconds' worth of frames a client may send at once, after a quiet time.
 BURST_SECONDS = 5
 
 _CLOSE = 8
 
 
 def text_frame(text: str) -> bytes:
-    """A whole, unmasked text message (RFC 6455, section 5.2), for any number of sockets."""
+    """Return a complete, unmasked text message (RFC 6455, section 5.2), to be sent on any number of
+    sockets."""
     payload = text.encode()
     length = len(payload)
     if length < 126:
@@ -41,12 +42,13 @@ def text_frame(text: str) -> bytes:
 
 
 class Outlet:
-    """The sending end of one WebSocket: takes ready-made frames while its reader keeps up.
+    """The sending end of one WebSocket, with back-pressure: it takes complete frames while the reader keeps
+    up.
 
-    ASGI's own `send` never waits with daphne, and buffers for a stuck reader without end; and it makes the
-    frame anew for each socket. While `clogged` nothing shall be written; `on_clear` is called when the
-    reader caught up, and one that does not within LIVE_STALLED_SECONDS is cut off. `on_flood` is called when
-    the other end sent too many frames; nothing of it is read from then on.
+    With daphne, ASGI's own `send` never waits, so it buffers without limit for a reader that is stuck; and it
+    makes the frame again for each socket. While `clogged`, the application must not write. `on_clear` is
+    called when the reader has caught up; one that does not within LIVE_STALLED_SECONDS is disconnected.
+    `on_flood` is called when the peer has sent too many frames; no more of it is read from then on.
     """
 
     def __init__(self, protocol: WebSocketProtocol) -> None:
@@ -58,22 +60,22 @@ class Outlet:
         self._cut: asyncio.TimerHandle | None = None
         transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED_MAX)
         transport.bufferSize = BUFFERED_MAX
-        # Until now the HTTP channel that this socket was upgraded from.
+        # Replaces the producer so far, the HTTP channel from which this socket was upgraded.
         transport.unregisterProducer()
         transport.registerProducer(self, True)
 
     def write(self, frame: bytes) -> None:
-        """Nothing is sent any more on a socket that is closing."""
+        """Send a frame. Do nothing on a socket that is closing."""
         if self._protocol.state == Autobahn.STATE_OPEN:
             self._transport.write(frame)
 
     def close(self, code: int, reason: str = "") -> None:
-        """With any code of RFC 6455, such as 1008. Stock daphne takes those for a bug in the application and
-        closes with 1011 (django/daphne#374)."""
+        """Close with any code of RFC 6455, such as 1008. Stock daphne takes such a code for an error of the
+        application and closes with 1011 (django/daphne#374)."""
         if self._protocol.state == Autobahn.STATE_OPEN:
             self._protocol.sendCloseFrame(code, reason.encode() or None)
 
-    # --- What Twisted calls (IPushProducer) ---
+    # --- Called by Twisted (IPushProducer) ---
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         if not self.clogged:
@@ -81,14 +83,14 @@ class Outlet:
             self._cut = asyncio.get_running_loop().call_later(
                 settings.LIVE_STALLED_SECONDS, self._transport.abortConnection
             )
-            # Nor is anything read that would have to be answered.
+            # Stop reading as well: what the peer sends may need an answer, such as a ping.
             self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         self._forget_cut()
         self.clogged = False
         if self._transport.disconnecting:
-            self._transport.unregisterProducer()  # which lets it end
+            self._transport.unregisterProducer()  # Twisted closes the connection only without a producer
         else:
             self._transport.resumeProducing()
             self.on_clear()
@@ -108,12 +110,13 @@ def outlet_of(scope: Any) -> Outlet:
 
 
 class Socket(WebSocketProtocol):
-    """daphne's WebSocket, on which what the other end sends is bounded, and its silence, too."""
+    """daphne's WebSocket, with limits on the size and rate of the peer's frames, and pings that do not
+    overlap."""
 
-    # RFC 6455: whoever breaks a rule is told by a close frame's code which one. By default autobahn drops
-    # the connection without a word.
+    # RFC 6455: a peer that breaks a rule gets a close frame whose code names the rule. By default, autobahn
+    # drops the connection without one.
     failByDrop = False  # noqa: N815 - autobahn's names, here and below
-    # How long the other end may take to answer a close frame, in seconds: a phone's network is slow at times.
+    # How long the peer may take to answer a close frame, in seconds: mobile networks are slow at times.
     closeHandshakeTimeout = 3  # noqa: N815
 
     outlet: Outlet | None = None
@@ -134,12 +137,13 @@ class Socket(WebSocketProtocol):
             self.outlet.close(SERVICE_RESTART, retry_hint())
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        """Read and drop data from a peer that broke a rule, so that the peer can read our close frame."""
+        """Read and drop the data of a peer that broke a rule, so that it can read the close frame."""
         if not self.failedByMe:
             super().dataReceived(data)
 
     def onFrameBegin(self) -> None:  # noqa: N802
-        """Each frame counts: a message, a part of one, a ping. Parts that are empty fill memory, too."""
+        """Count each frame against the rate limit: messages, parts of messages and pings. Empty parts take
+        memory, too."""
         if self.current_frame.opcode != _CLOSE and not self._frames.take(time.monotonic()):
             self.failedByMe = True
             self.data = b""
@@ -153,15 +157,15 @@ class Socket(WebSocketProtocol):
         super().sendCloseFrame(code, *reason, **how)
 
     def _sendAutoPing(self) -> None:  # noqa: N802
-        """Not while another ping is unanswered. autobahn would know the later one only: with pings that are
-        less apart than an answer may take, a slow answer to the first would not count, and the end that gave
-        it would be cut off."""
+        """Send a ping unless one is unanswered. autobahn only remembers the last ping: if the interval is
+        shorter than the time-out, a slow answer to the first would not count, and its sender would be
+        disconnected."""
         if self.autoPingTimeoutCall is None:
             super()._sendAutoPing()
 
 
 class LiveServer(OrderlyServer):
-    """daphne whose applications have their socket's Outlet, an ASGI extension."""
+    """daphne that gives each application its socket's Outlet, as an ASGI extension."""
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "websocket":
@@ -171,6 +175,7 @@ class LiveServer(OrderlyServer):
 
 
 def extend_daphne() -> None:
-    """Once for a process, before it serves: `python -m daphne` and `manage.py runserver` are ours then."""
+    """Make `python -m daphne` and `manage.py runserver` use LiveServer and Socket. Call it once in a process,
+    before it serves."""
     WebSocketFactory.protocol = Socket
     CommandLineInterface.server_class = RunServer.server_cls = LiveServer

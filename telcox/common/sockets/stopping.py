@@ -1,6 +1,6 @@
 """Graceful stop of a process with sockets: no request or message is cut off in the middle.
 
-Stock daphne, asked to stop, cancels every request and drops every socket at once.
+When stock daphne is asked to stop, it cancels every request and drops every socket at once.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from twisted.internet.defer import Deferred
 
 logger = logging.getLogger(__name__)
 
-# RFC 6455's registry: the service restarts, come back.
+# Close code "Service Restart" of the registry of RFC 6455: the client may reconnect.
 SERVICE_RESTART = 1012
-# How often it is looked whether all is done, in seconds. Also the least that is waited, in which what had
-# reached this machine before we stopped listening is read.
+# Interval of checking whether all is done, in seconds. It is also the shortest wait, in which requests are
+# read that reached this machine before the process stopped listening.
 LOOK_SECONDS = 0.05
-# How many sockets are closed before the others' work has its turn.
+# How many sockets are closed before other tasks of the event loop have their turn.
 CLOSED_AT_ONCE = 100
 
 
@@ -36,16 +36,16 @@ def retry_hint() -> str:
 
 
 class OrderlyServer(Server):
-    """daphne that, asked to stop by SIGTERM or SIGINT, listens no more, closes its sockets with 1012 and
-    answers the requests it has begun; all within LIVE_STOP_SECONDS, after which the rest is cut off and the
-    process's exit code is 1. A second signal ends it at once."""
+    """daphne with a graceful stop. On SIGTERM or SIGINT it stops listening, closes its sockets with 1012 and
+    answers the requests in progress. After LIVE_STOP_SECONDS, the rest is cut off and the exit code is 1. A
+    second signal ends it at once."""
 
     stopping = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ports: list[Any] = []
-        # Of requests that are the last of their connection: what they are answered with may take its time.
+        # Transports of requests that are the last of their connection: sending the answer may take a while.
         self._last_transports: set[Any] = set()
 
     def listen_success(self, port: Any) -> None:
@@ -78,13 +78,13 @@ class OrderlyServer(Server):
         while unfinished := self._unfinished():
             if now() > deadline:
                 logger.warning("stopped with %d connections unfinished", unfinished)
-                # Threads that still work for them would be waited for without end.
+                # A normal exit would wait without limit for threads that still work for them.
                 os._exit(1)
             await asyncio.sleep(LOOK_SECONDS)
         await self._end_applications()
 
     def _open(self, wanted: Callable[[Any], bool]) -> list[Any]:
-        """Return the requests and sockets that daphne knows and that have not ended."""
+        """Return daphne's requests and sockets that have not ended."""
         return [
             protocol
             for protocol, details in self.connections.items()
@@ -92,7 +92,7 @@ class OrderlyServer(Server):
         ]
 
     def _make_last(self, request: Any) -> None:
-        """Let the connection take no request after this one."""
+        """Close the request's connection after the answer."""
         if request.channel is None:  # its client has gone
             return
         request.channel.persistent = False
@@ -114,6 +114,6 @@ class OrderlyServer(Server):
 
 
 def _let_the_next_signal_kill() -> None:
-    if threading.current_thread() is threading.main_thread():  # elsewhere there are no signals to handle
+    if threading.current_thread() is threading.main_thread():  # other threads cannot set signal handlers
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)

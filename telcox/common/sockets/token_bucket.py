@@ -2,8 +2,8 @@
 
 
 class TokenBucket:
-    """Holds at most `burst` tokens and gains `rate` of them a second. Moments are seconds of any monotonic
-    clock."""
+    """Bucket that holds at most `burst` tokens and gains `rate` of them a second. Moments are seconds of any
+    monotonic clock."""
 
     __slots__ = ("_burst", "_rate", "_since", "_tokens")
 

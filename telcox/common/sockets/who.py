@@ -25,9 +25,10 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 class SameOriginValidator(OriginValidator):
-    """Lets in pages of our own hosts and of CORS_ALLOWED_ORIGINS, and programs, which send no origin.
+    """Check of the `Origin` header: pages of ALLOWED_HOSTS and of CORS_ALLOWED_ORIGINS may connect, and
+    programs, which send no origin.
 
-    A browser sends its cookies along with any page; a program has only those it was given.
+    A browser sends its cookies with the requests of any page; a program only has the cookies it was given.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -51,14 +52,15 @@ async def user_of(scope: Scope) -> Any:
     scheme, _, key = (_header(scope, b"authorization") or "").partition(" ")
     if scheme.lower() == "token":
         return await database_sync_to_async(user_of_token)(key.strip()) or AnonymousUser()
-    # Read here and not by Channels' SessionMiddleware, which looks at every frame that is sent, whether the
-    # session is to be saved: an eighth of what sending it costs.
+    # Read here and not by Channels' SessionMiddleware, which checks for every frame sent whether the session
+    # has to be saved: an eighth of the cost of sending a frame.
     sessions = import_module(settings.SESSION_ENGINE)
     session = sessions.SessionStore(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
     return await get_user({**scope, "session": session})
 
 
 def of_own_pages(inner: Application) -> Any:
-    """Wrap an application for sockets that our own pages, or no page, opened, with their cookies read."""
+    """Wrap an application so that only SameOriginValidator's pages and programs reach it, with their cookies
+    parsed."""
     allowed = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
     return SameOriginValidator(CookieMiddleware(inner), allowed)

@@ -3,8 +3,8 @@
 
 Python runs one thread at a time; many busy threads are slower together than two (620 summaries a second with
 four, 815 with two). But a request that waits, for a group commit or for a slow BSS, needs no processor. So a
-process has many threads, of which two compute at a time, and a thread that waits for something else steps out
-meanwhile.
+process has many threads, of which two compute at a time, and a thread that waits for something else gives up
+its place meanwhile.
 
 If requests come faster than they are done, because the database is slow, the queue must not grow until no
 client gets an answer in time. A request waits for at most QUEUE_WAIT_SECONDS, including its wait at the
@@ -34,17 +34,17 @@ REFUSED = Counter(
 )
 
 PLACES = 2
-# What tells whether this process is well must be told most of all when it is busy.
+# Health checks and metrics must be answered especially when the process is busy.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-# No proxy waits for so long: a request that seems older came from one whose clock is wrong.
+# In seconds. No proxy waits for so long: a request that seems older came from a proxy whose clock is wrong.
 OLDEST = 60.0
 
 _this_thread = threading.local()
 
 
 def too_busy(queue: str, why: str) -> TooBusy:
-    """Return the error to raise before anything of the request was done. `why`: it `waited` too long, or the
-    others are so far `behind` that it was not let in."""
+    """Count a refusal, and return the error to raise before the request has changed anything. `why` is
+    `waited` if it waited too long, or `behind` if it was refused at once because others wait too long."""
     REFUSED.labels(queue, why).inc()
     return TooBusy("Too many requests are waiting. Nothing was changed: try again later")
 
@@ -57,14 +57,15 @@ class _Turn:
 
 
 class _Places:
-    """Places, given in the order in which they were asked for, so that no request waits long while others
-    pass."""
+    """Places, given in the order of the requests (first in, first out), so that none waits long while others
+    overtake it."""
 
     def __init__(self, places: int) -> None:
         self._lock = threading.Lock()
         self._free = places
         self._waiting: deque[_Turn] = deque()
-        # When the first of those asked who wait, or gave up since a place was last given.
+        # Since when the first request in the queue has been waiting. One that gave up counts until a place is
+        # given.
         self._kept_waiting_since: float | None = None
 
     def take(self, seconds: float) -> bool:
@@ -79,7 +80,7 @@ class _Places:
         if turn.given.acquire(timeout=max(0.0, seconds)):
             return True
         with self._lock:
-            if turn.given.acquire(blocking=False):  # just now
+            if turn.given.acquire(blocking=False):  # given between the time-out and the lock
                 return True
             self._waiting.remove(turn)
             return False
@@ -167,7 +168,7 @@ def _waited(environ: dict[str, Any]) -> float:
 
 
 def _refused(refusal: TooBusy, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    # Unread, it would have the server close the connection, and its sender would never see the answer.
+    # If the body is left unread, the server closes the connection and the client does not see the answer.
     drain_body(environ["wsgi.input"])
     body = json.dumps(problem_document(refusal.status, refusal.detail, reason=refusal.reason)).encode()
     headers = {

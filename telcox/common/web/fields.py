@@ -86,7 +86,7 @@ class StrictMoneyField(serializers.DecimalField):
         if not isinstance(data, int | Decimal) or isinstance(data, bool):
             self.fail("number_type")
         amount = Decimal(data)
-        # Compared before anything is reckoned: a number may be of a million digits.
+        # Compared before it is calculated with: a number may have a million digits.
         if amount <= 0:
             self.fail("greater_than")
         if amount > MONEY_MAX:

@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from telcox.common.database.retrying import DATABASE_UNAVAILABLE
 
-# Reading the migration files takes long; once nothing was left to apply, nothing will be in this process.
+# Reading the migration files takes long. Once all are applied, that does not change in this process.
 _migrations_applied = False
 
 

@@ -3,7 +3,7 @@ from django.http import HttpRequest
 
 
 class PageMessageMiddleware(MessageMiddleware):
-    """Sets up the storage of messages for pages only, not for requests of the API."""
+    """Django's MessageMiddleware for pages only, not for requests of the API."""
 
     def process_request(self, request: HttpRequest) -> None:
         if not request.path_info.startswith("/api/"):

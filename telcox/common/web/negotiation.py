@@ -6,8 +6,8 @@ from rest_framework.request import Request
 
 
 class JSONWhateverIsAccepted(DefaultContentNegotiation):
-    """Ignores `Accept`, since there is one representation: RFC 9110 (section 12.4.1) permits it, and the
-    original does it. So there is no 406, and the header is not parsed."""
+    """Content negotiation that ignores `Accept`, since there is one representation: RFC 9110 (section 12.4.1)
+    permits it, and the original does it. So there is no 406, and the header is not parsed."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

@@ -22,9 +22,8 @@ _PROBES = frozenset({"healthz", "readyz", "metrics"})
 
 
 class ObservabilityMiddleware:
-    """Gives each request an id (or takes the proxy's), counts and times it, and logs it by route.
-
-    By route and not by path, since a path contains a phone number.
+    """Middleware that gives each request an id (or takes the proxy's), counts and times it, and logs it by
+    route. It does not log the path, since a path contains a phone number.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -46,10 +46,10 @@ class Problem(serializers.Serializer[Any]):
 
 
 class Schema(AutoSchema):
-    """Takes an operation's examples from the file `examples.json` beside its view.
+    """Schema with an operation's examples, from the file `examples.json` beside its view.
 
     The file has an object for each operation id, with `answer`, the body of a 2xx answer, and `requests`, the
-    bodies of requests by media type; where a body is a list, one item of it.
+    bodies of requests by media type. If a body is a list, the example is one item of it.
     """
 
     def get_examples(self) -> list[OpenApiExample]:

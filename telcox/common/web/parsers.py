@@ -14,10 +14,10 @@ from rest_framework.parsers import BaseParser
 
 from telcox.common.errors import InvalidInput
 
-# How much more of a body that is too large is read and thrown away, in bytes.
+# How much of the rest of a body that is too large is read and discarded, in bytes.
 DRAINED_MAX = 32 * 1024 * 1024
-# Read at a time. The server keeps up to twice the largest piece for as long as the request is under way: a
-# body of 8 MiB that is read at once takes 25 MiB until it is answered.
+# Bytes that are read at a time. The server keeps up to twice the largest piece until the request is answered:
+# a body of 8 MiB that is read at once takes 25 MiB.
 PIECE = 64 * 1024
 
 

@@ -20,7 +20,7 @@ from telcox.common.errors import DomainError, InvalidInput, TooBusy
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 
-# The names the original's validation errors have for DRF's.
+# Names of DRF's validation errors, and the names that the original has for them.
 _ERROR_TYPES = {
     "required": "missing",
     "null": "null",
@@ -55,8 +55,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
             errors = list(_flatten(exc.get_full_details(), ("body",)))
             body = problem_document(422, _sentence(errors), errors=errors)
         case exceptions.APIException():
-            # DRF's own sentences are translated; the API speaks one language, so the status phrase stands
-            # for them.
+            # DRF's own sentences are translated. The API has one language, so `detail` is the phrase of the
+            # status.
             body = problem_document(exc.status_code)
             if authenticate := getattr(exc, "auth_header", None):
                 headers["WWW-Authenticate"] = authenticate
@@ -110,7 +110,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonR
     return _answer(403)
 
 
-@csrf_exempt  # nothing is there to be forged
+@csrf_exempt  # it does nothing that could be forged
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return _answer(404)
 

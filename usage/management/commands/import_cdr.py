@@ -23,9 +23,9 @@ from usage.ingestion.receipts import Receipt
 from usage.services import take_usage
 
 STANDARD_INPUT = "-"
-# Records of one transaction.
+# Records in one transaction.
 BATCH = 2_000
-# Refused records that are shown, of all files together.
+# Most rejected records that are shown, of all files together.
 SHOWN = 20
 
 
@@ -74,7 +74,7 @@ class Command(BaseCommand):
     def _import(self, name: str, layout: RecordLayout) -> Counter[str]:
         totals: Counter[str] = Counter()
         with _opened(name) as (file, progress):
-            text = text_of(file)  # kept: it closes the file when it goes
+            text = text_of(file)  # in a variable, because it closes the file when it is deleted
             batches = read_cdr(text, layout, at_once=BATCH)
             for batch, receipt in _counted(batches, self.workers):
                 for what in ("received", "applied", "duplicates", "rejected"):
@@ -107,7 +107,7 @@ def _time_zone(name: str) -> ZoneInfo:
 
 @contextmanager
 def _opened(name: str) -> Iterator[tuple[io.BufferedReader, Any]]:
-    """Return the file and its progress bar: of bytes, or of records if the size is unknown."""
+    """Yield the file and its progress bar: of bytes, or of records if the size is unknown."""
     if name == STANDARD_INPUT:
         with tqdm(unit=" records", desc="stdin", disable=None) as progress:
             yield sys.stdin.buffer, progress  # type: ignore[misc]
@@ -121,8 +121,9 @@ def _opened(name: str) -> Iterator[tuple[io.BufferedReader, Any]]:
 
 
 def _counted(batches: Iterable[Records], workers: int) -> Iterator[tuple[Records, Receipt]]:
-    """Yield each batch and its receipt, in order. Several are counted at once, because one waits for the
-    database while another is read, and no more, so that memory does not grow with the file."""
+    """Yield each batch and its receipt, in order. Several batches are counted at once, because one can be
+    read while another waits for the database. Their number is limited, so that memory does not grow with the
+    file."""
     if workers == 1:
         for batch in batches:
             yield batch, _count(batch)
@@ -142,7 +143,7 @@ def _count(batch: Records) -> Receipt:
     try:
         return take_usage(reported=batch.reported, at=timezone.now())
     finally:
-        reset_queries()  # in development Django keeps the statements, and these are long
+        reset_queries()  # with DEBUG Django keeps all statements, and these are long
 
 
 def _count_in_a_thread(batch: Records) -> Receipt:

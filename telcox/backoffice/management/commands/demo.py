@@ -22,7 +22,7 @@ class Command(BaseCommand):
         if seed_demo(at=now):
             login = make_login()
         else:
-            # Somebody's data: periods go on, and nobody is given a login.
+            # The database was already in use: renew its periods, and create no login.
             renew_subscriptions(at=now)
             login = login_made_before()
         self._tell(login, options["port"])

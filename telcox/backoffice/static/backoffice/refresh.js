@@ -1,5 +1,5 @@
-// The part of a page with `data-refresh` is asked for again every two seconds, until it comes without that; then
-// everything else on the page has changed as well.
+// Reload the part of a page with `data-refresh` every two seconds. When it comes without that attribute, reload the
+// whole page, because everything else on it has changed as well.
 "use strict";
 
 async function refresh() {
@@ -17,7 +17,7 @@ async function refresh() {
       if (!now.dataset.refresh) return location.reload();
     }
   } catch {
-    // The server is away for a moment.
+    // The server is not reachable at the moment: try again.
   }
   setTimeout(refresh, 2000);
 }
