@@ -3,8 +3,8 @@ from django.db.models import F, Max
 
 
 def fill(apps, schema_editor):
-    """Fill the new columns of existing periods: each was a full period with the plan's allowances, and the
-    last of a line is the one with the highest number."""
+    """Until now a period was a full one, had the plan's allowances, and the last was the one with the highest
+    number."""
     Subscription = apps.get_model("customers", "Subscription")
     Subscription.objects.update(
         data_bytes=F("limit_bytes"),

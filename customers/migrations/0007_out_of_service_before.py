@@ -5,8 +5,8 @@ AT_ONCE = 500
 
 
 def fill(apps, schema_editor):
-    """Give lines that are already suspended or terminated the present time as the time of that step, and an
-    entry in their history."""
+    """Lines that were suspended or terminated before either had a moment: as of now, and so is their
+    history."""
     Line = apps.get_model("customers", "Line")
     Suspension = apps.get_model("customers", "Suspension")
     LineEvent = apps.get_model("customers", "LineEvent")

@@ -15,7 +15,7 @@ COUNTER_FIELDS = {
 
 
 def fill_days(apps, schema_editor):
-    """Create the days of events that were stored before there were days."""
+    """The days of the events that were there before days were kept."""
     UsageEvent, UsageDay = apps.get_model('usage', 'UsageEvent'), apps.get_model('usage', 'UsageDay')
     pks = UsageEvent.objects.order_by('subscription_id').values_list('subscription_id', flat=True).distinct()
     last = 0
