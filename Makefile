@@ -23,7 +23,7 @@ nightly: ## Run the property tests of rating with 10,000 examples each (ARGS= fo
 simulate: ## Simulate an operator with 1,000 lines for 24 months, and verify the result (ARGS="--seed 8")
 	@bin/venv dev
 	@MARIADB_BUFFER_POOL=1G MARIADB_LOG_FILE=512M bin/with-servers env REDIS_URL= LOG_LEVEL=ERROR DEBUG=0 ALLOWED_HOSTS=localhost \
-		SECRET_KEY=made-up-as-everything-here-and-of-no-use-to-anybody \
+		SECRET_KEY=only-for-a-simulation-on-throw-away-servers-000000 \
 		sh -c '.venv/bin/python manage.py migrate -v0 && exec .venv/bin/python manage.py simulate_operator "$$@"' simulate $(ARGS)
 
 endure: ## Endurance test of usage: 100 times kill -9, and a minute of colliding clients (ROUNDS=, SECONDS=)

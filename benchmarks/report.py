@@ -14,8 +14,8 @@ from benchmarks.live_load import LiveResult
 CPU_GROUPS = ("web", "live", "proxy", "database", "redis", "load", "others")
 _HEADINGS = ("measured", "aim", "result", "p50 ms", "p99 ms", "max ms", "wrong", *CPU_GROUPS)
 _ABOUT_CPU = (
-    "The last columns: processors used meanwhile (1.00 is one whole). `load` is this program, `others`\n"
-    "whatever else ran on the machine: where it is not next to nothing, measure again."
+    "The last columns: processors used (1.00 is one whole processor). `load` is this program, `others` is\n"
+    "everything else on the machine: if `others` is not close to 0, measure again."
 )
 
 

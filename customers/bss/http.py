@@ -65,7 +65,7 @@ class HttpGateway:
         except AnswerTooLong as error:
             raise BadGateway("Error contacting BSS: the answer is too long") from error
         except HTTPError as error:
-            raise BadGateway("Error contacting BSS: the answer broke off") from error
+            raise BadGateway("Error contacting BSS: the answer ended too early") from error
 
 
 def parse_summary(body: bytes) -> CustomerSummary:
@@ -76,7 +76,7 @@ def parse_summary(body: bytes) -> CustomerSummary:
         for field in ("balance_usd", "balance_limit_usd"):
             values[field] = Decimal(values[field])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadGateway("Error contacting BSS: the answer is no summary") from error
+        raise BadGateway("Error contacting BSS: the answer is not a summary") from error
     return CustomerSummary(**values)
 
 

@@ -46,5 +46,5 @@ class HttpGateway:
         except TimeoutError as error:
             raise GatewayTimeout("The SMS gateway did not answer in time") from error
         except HTTPError as error:
-            raise BadGateway("The SMS gateway's answer broke off") from error
+            raise BadGateway("The SMS gateway's answer ended too early") from error
         return status
