@@ -348,7 +348,7 @@ def test_tampering_is_found_and_the_first_that_is_wrong_named(
     assert not list(wallet_faults())
     with tampering():
         tamper(line.wallet.entries)
-    assert [str(fault) for fault in wallet_faults()] == [f"wallet of {JESUS}, {told}"]
+    assert [str(fault) for fault in wallet_faults()] == [f"wallet of {JESUS}: {told}"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,5 +16,4 @@ def find_faults() -> Iterator[Fault]:
     stays the same however many there are."""
     yield from line_faults()
     yield from document_faults()
-    for fault in wallet_faults():
-        yield Fault(f"wallet of {fault.phone_number}", fault.what)
+    yield from wallet_faults()

@@ -7,22 +7,12 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.models import Wallet, WalletEntry
+from billing.verification.faults import Fault
 from telcox.common.database.consistent_read import consistent_read
 
 # Wallets compared at a time, and entries read at a time: memory stays the same however many there are.
 WALLETS_AT_ONCE = 1_000
 ENTRIES_AT_ONCE = 5_000
-
-
-@dataclass(frozen=True)
-class WalletFault:
-    """The first thing that is wrong with a wallet."""
-
-    phone_number: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"wallet of {self.phone_number}, {self.what}"
 
 
 @dataclass
@@ -47,7 +37,7 @@ class _Wallet:
         return self.fault
 
 
-def wallet_faults() -> Iterator[WalletFault]:
+def wallet_faults() -> Iterator[Fault]:
     """Of each wallet the first fault: a gap in the positions, a balance that is not the sum of the entries up
     to it, or the wallet's own that is not the last entry's. Each thousand wallets are read as of one moment,
     while entries may go on coming."""
@@ -66,7 +56,7 @@ def wallet_faults() -> Iterator[WalletFault]:
                 chunk[wallet_id].read(position, amount, balance_after)
         for wallet in chunk.values():
             if fault := wallet.close():
-                yield WalletFault(wallet.phone_number, fault)
+                yield Fault(f"wallet of {wallet.phone_number}", fault)
 
 
 def _entries(first: int, last: int) -> Iterator[tuple[int, int, Decimal, Decimal]]:

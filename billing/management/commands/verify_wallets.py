@@ -1,22 +1,12 @@
-from itertools import islice
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from collections.abc import Iterator
 
 from billing.verification.wallets import wallet_faults
+from telcox.common.proof_command import ProofCommand
 
 
-class Command(BaseCommand):
+class Command(ProofCommand):
     help = "Compare every wallet with the sum of its entries, and print the first fault of each wallet."
+    clean = "Wallets are the sums of their entries."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--most", type=int, default=100, help="stop after this many wallets (100)")
-
-    def handle(self, *args: Any, most: int, **options: Any) -> None:
-        found = 0
-        for fault in islice(wallet_faults(), most):
-            found += 1
-            self.stdout.write(str(fault))
-        if found:
-            raise CommandError(f"{found} wallet(s) with faults")
-        self.stdout.write("Wallets are the sums of their entries.")
+    def find(self) -> Iterator[object]:
+        return wallet_faults()
