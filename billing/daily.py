@@ -19,8 +19,9 @@ from telcox.common.database.batches import ALL, Share
 
 @dataclass(frozen=True)
 class DayRun:
-    """What a run of the day did, or one step of it: periods begun, lines ended, invoices issued and what they
-    are in all, periods that were set aside, reminders made and lines suspended because they were not paid."""
+    """Result of the day's run, or of one step of it: periods begun, lines ended, invoices issued and their
+    `total` in dollars, periods quarantined (`parked`), reminders made, and lines suspended for
+    non-payment."""
 
     begun: int = 0
     ended: int = 0
@@ -45,17 +46,17 @@ class DayRun:
 
 
 def run_day(*, at: datetime) -> DayRun:
-    """Do all that is due by `at`, and return what that was; see `day_run`."""
+    """Do everything that is due by `at`, and return the sum of all steps; see `day_run`."""
     return sum(day_run(at=at), DayRun())
 
 
 def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
-    """Do all that is due by `at`, of all lines or a share of them. Each committed transaction is one step,
-    which says what it did.
+    """Do everything that is due by `at`, for all lines or a share of them. Yield the result of each step; a
+    step is one committed transaction.
 
-    Periods begin before those before them are billed, so that a bill knows what was carried over. Billing is
-    left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
-    killed and run again, it comes to the same.
+    New periods begin before the ended ones are billed, so that a bill knows what was carried over. With
+    BILL_AS_PERIODS_END off, billing is left to billing runs (billing/runs). Run twice, late, in several
+    processes at once, or killed and run again, the result is the same.
     """
     for begun in renew_due_lines(at=at, share=share):
         yield DayRun(begun=begun)
@@ -70,8 +71,8 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
 
 
 def work_due(*, at: datetime) -> dict[str, int]:
-    """Return how much of each work is due. Missed periods, each of which makes one more due, are not
-    counted."""
+    """Return how many items of each kind of work are due. Of a line that missed several periods only the next
+    one is counted."""
     day = local_date(at)
     return {
         "begun": lines_due(at).count(),

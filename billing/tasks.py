@@ -1,5 +1,5 @@
-"""What is done at its hour, without anybody asking (CELERY_BEAT_SCHEDULE says when), and what is done by
-workers so that nobody waits for it."""
+"""Celery tasks: scheduled work (the times are in CELERY_BEAT_SCHEDULE), and work that is too long for a
+request."""
 
 from celery import shared_task
 from django.conf import settings
@@ -10,7 +10,7 @@ from billing.models import BillingRun
 from billing.runs import rehearsing, running
 from telcox.common.database.retrying import DATABASE_UNAVAILABLE
 
-# A round of notices, in seconds: a worker is for other tasks, too, and the next round comes in a minute.
+# Longest round of notices, in seconds. A worker has other tasks, too, and the next round comes in a minute.
 ROUND = 45.0
 
 
@@ -28,8 +28,8 @@ def send_notices() -> None:
 
 @shared_task
 def bill_last_month() -> None:
-    """Begins the run of last month where nobody did, goes on with it where it was left, and bills what has
-    come since; one that a person has stopped stays so."""
+    """Start last month's billing run, resume it if it was abandoned, and bill periods that became billable
+    since. A run that a clerk has stopped stays stopped."""
     run = running.start_if_due(at=timezone.now())
     if run is not None:
         bill_run.delay(run.pk)
@@ -37,8 +37,8 @@ def bill_last_month() -> None:
 
 @shared_task
 def bill_run(run_id: int) -> None:
-    """Queue the open chunks of a run for billing: each is a task, for as many workers as there are. Without a
-    broker they are billed here."""
+    """Queue the open chunks of a run for billing, one task each, for all workers. Without a broker, bill them
+    in this process."""
     run = BillingRun.objects.get(pk=run_id)
     if settings.CELERY_TASK_ALWAYS_EAGER:
         for _ in running.bill_open_chunks(run=run):

@@ -1,4 +1,4 @@
-"""Money that the bank says came in (docs/finance.md)."""
+"""Import of bank statements: incoming transfers become payments (docs/finance.md)."""
 
 from billing.bank.importing import ImportReport, import_statement
 from billing.bank.transfers import assign_transfer

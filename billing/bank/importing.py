@@ -1,4 +1,4 @@
-"""A bank's statement, imported: its transfers become payments, each in a transaction of its own."""
+"""Import a bank statement: its transfers become payments, each in a transaction of its own."""
 
 import logging
 from collections import Counter
@@ -30,12 +30,12 @@ from telcox.common.database.retrying import retry_lost_locks
 
 logger = logging.getLogger(__name__)
 
-# Rows that are named one by one; of the others, how many there were.
+# Most rows listed one by one; the others are only counted.
 NOTED = 1_000
 
 
 class Note(NamedTuple):
-    """A row that somebody has to look at: a transfer that waits (`reference`), or a bad row."""
+    """A row that a clerk has to look at: an unmatched transfer (with its `reference`) or a bad row."""
 
     row: int
     reference: str
@@ -44,10 +44,10 @@ class Note(NamedTuple):
 
 @dataclass
 class ImportReport:
-    """What became of a file's rows: read = matched + known + unmatched + debits + bad.
+    """Outcome of a file's rows: read = matched + known + unmatched + debits + bad.
 
-    `known` were imported before, whether they are payments or wait for somebody. `matched_amount` is in
-    dollars. `notes` names the first NOTED rows that are unmatched or bad.
+    `known` rows were imported before, matched or not. `matched_amount` is in dollars. `notes` lists the first
+    NOTED rows that are unmatched or bad.
     """
 
     read: int = 0
@@ -69,7 +69,7 @@ class ImportReport:
 
     @property
     def untold(self) -> int:
-        """Of those to be looked at, how many `notes` leaves out."""
+        """Return how many unmatched and bad rows `notes` leaves out."""
         return self.unmatched + self.bad - len(self.notes)
 
     def waiting(self) -> list[tuple[str, int]]:
@@ -105,14 +105,13 @@ def import_statement(
     decimal: str = "",
     dry_run: bool = False,
 ) -> ImportReport:
-    """Makes payments of a bank statement's transfers, as far as it is plain what they are for; the others are
-    kept, and wait (`assign_transfer`). `source` is what the file is called; `separator` and `decimal` say
-    what it does not (billing.bank.statements.StatementLayout).
+    """Record the transfers of a bank statement as payments if it is certain what they pay. The others are
+    kept as unmatched, for `assign_transfer`. `source` is the file's name; `separator` and `decimal` are used
+    where the file leaves them open (billing.bank.statements.StatementLayout).
 
-    Any file gives a report. A reference is imported once, so the same file can be imported again, wherever
-    the first time ended, and by two people at once. A dry run is all of it in one transaction, rolled back:
-    the invoices that it would pay stay locked meanwhile.
-    """
+    Any file gives a report. A reference is imported once, so a file can be imported again after an
+    interruption, and by two clerks at once. A dry run does everything in one transaction, which is rolled
+    back; the invoices that it would pay are locked until then."""
     rows = read_statement(file, StatementLayout(settings.BANK_COLUMNS, separator, decimal))
     series = [Series(*each) for each in InvoiceSeries.objects.values_list("pk", "prefix", "pattern")]
     take = partial(_take, series=series, source=source, at=at, by=by)
@@ -152,7 +151,7 @@ def _take(
             take = partial(take_transfer, transfer=row, series=series, source=source, at=at, by=by)
             try:
                 taken = retry_lost_locks(take)
-            except IntegrityError:  # somebody else took it at the same time
+            except IntegrityError:  # another process imported it at the same time
                 taken = retry_lost_locks(take)
             if taken.before is None:
                 report.count_transfer(row, taken.problem, taken.refusal)

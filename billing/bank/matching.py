@@ -1,11 +1,11 @@
-"""Which invoice a transfer is for. No database, no clock, no settings.
+"""Find the invoice that a transfer pays. No database, no clock, no settings.
 
-1. Its text names one document of ours: that one, whatever the amount.
-2. Else it names a phone number or an identity: of what is open there, the one invoice that is owed exactly
-   this amount.
-3. Else, if just one invoice is open there: that one.
+1. The text names one of our documents: that document, whatever the amount.
+2. Otherwise it names a phone number or an identity: of the open invoices there, the one on which exactly this
+   amount is owed.
+3. Otherwise, if exactly one invoice is open there: that one.
 
-Nothing is guessed between two: then it is SEVERAL, and somebody looks at it.
+If two invoices are possible, none is chosen: the result is SEVERAL, and a clerk decides.
 """
 
 import re
@@ -19,7 +19,7 @@ from telcox.common.phone import national_number
 
 
 class Series(NamedTuple):
-    """How the numbers of a series are written; `key` is what we know it by."""
+    """How the numbers of a series are written. `key` is the primary key of the InvoiceSeries."""
 
     key: int
     prefix: str
@@ -27,8 +27,8 @@ class Series(NamedTuple):
 
 
 class Clues(NamedTuple):
-    """What a transfer's text names: documents (key of the series, number), phone numbers in the national
-    form, identities (DNI; of a RUC the DNI that it begins with as well)."""
+    """What a transfer's text names: documents (key of the series, number), phone numbers in national form,
+    and identities (DNI; for a RUC also the DNI that it begins with)."""
 
     documents: frozenset[tuple[int, int]]
     phone_numbers: frozenset[str]
@@ -36,7 +36,7 @@ class Clues(NamedTuple):
 
 
 class Owed(NamedTuple):
-    """What is owed on an invoice, in dollars; nothing, or less, if nothing is."""
+    """Amount owed on an invoice, in dollars; 0 or negative if nothing is owed."""
 
     key: int
     amount: Decimal
@@ -52,8 +52,8 @@ def clues_in(text: str, series: Iterable[Series]) -> Clues:
 
 
 def choose_invoice(amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]) -> Owed | BankProblem:
-    """By the rules above: `named` are the invoices that the text names, `open_there` the open ones of the
-    phone numbers and identities in it."""
+    """Choose by the rules above. `named` are the invoices that the text names, `open_there` the open ones of
+    the phone numbers and identities in it. Return the invoice, or why there is none."""
     candidates = named or [owed for owed in open_there if owed.amount == amount] or open_there
     if not candidates:
         return BankProblem.NO_INVOICE
@@ -62,16 +62,16 @@ def choose_invoice(amount: Decimal, named: Sequence[Owed], open_there: Sequence[
     return candidates[0] if candidates[0].amount > 0 else BankProblem.NOTHING_OWED
 
 
-# As Ecuador writes them, with blanks, dots or dashes among the digits or without.
+# In Ecuador's forms, with or without blanks, dots or dashes between the digits.
 _PHONE_NUMBER = re.compile(r"(?<![0-9])(?:\+?593|0)(?:[ .-]?[0-9]){8,9}(?![0-9])")
 _IDENTITY = re.compile(r"(?<![0-9])[0-9]{10}(?:[0-9]{3})?(?![0-9])")
-# What may stand where a written number has a mark.
+# Characters that may stand where a printed number has a mark.
 _GAP = r"[\s./_-]*"
 
 
 def _numbers_in(text: str, series: Series) -> Iterator[int]:
-    """As the series writes them, with other marks or without any; and with fewer zeros, if a mark tells where
-    the number begins."""
+    """Yield the numbers in the text that are written as the series prints them, with other marks or none;
+    also with fewer zeros, if a mark shows where the number begins."""
     written, printed = _written(series)
     for found in written.finditer(text):
         number = int(found["number"])
@@ -81,7 +81,7 @@ def _numbers_in(text: str, series: Series) -> Iterator[int]:
 
 @cache
 def _written(series: Series) -> tuple[re.Pattern[str], str]:
-    """What finds a number in a text, and the part of the pattern that prints it."""
+    """Return a regular expression that finds a number, and the part of the pattern that prints it."""
     before, printed, after = re.split(r"(\{number[^}]*\})", series.pattern)
     front, back = (_loosely(part.format(prefix=series.prefix)) for part in (before, after))
     end = f"{_GAP}{back}" if back else ""

@@ -1,9 +1,8 @@
-"""A bank's statement as its web site gives it: CSV of some kind, a movement a line. No database, no clock, no
+"""Read a bank statement as banks export it: CSV of any kind, one movement a line. No database, no clock, no
 settings.
 
-Each line of the file is a row for itself, so that one stray quotation mark spoils no more than its own line,
-and a row's number is the line's in any editor.
-"""
+Each line of the file is read on its own, so that a stray quotation mark affects only its own line, and a
+row's number is the line number in any editor."""
 
 import csv
 import re
@@ -19,14 +18,14 @@ from django.utils.translation import gettext_lazy as _
 
 from telcox.common.money import MONEY_MAX, cents
 
-# What banks call the columns. Case, accents and punctuation do not count; the first name that is there wins.
+# Names that banks give the columns. Case, accents and punctuation are ignored; the first name found is used.
 NAMES: dict[str, tuple[str, ...]] = {
     "date": ("fecha", "fecha transaccion", "fecha movimiento", "fecha contable", "date", "booking date"),
     "amount": ("valor", "monto", "importe", "credito", "abono", "haber", "amount", "credit"),
     "reference": ("referencia", "documento", "numero documento", "no documento", "reference"),
     "concept": ("concepto", "detalle", "descripcion", "concept", "description"),
     "payer": ("ordenante", "originador", "payer"),
-    # Where money that left is told by a column of its own, or by a mark.
+    # Outgoing money is shown in a column of its own, or by a mark.
     "debit": ("debito", "cargo", "debe", "debit"),
     "mark": ("tipo", "signo", "type"),
 }
@@ -34,15 +33,15 @@ REQUIRED = frozenset({"date", "amount", "reference"})
 SEPARATORS = (";", "\t", ",", "|")
 DEBIT_MARKS = frozenset({"d", "db", "nd", "debe", "debit", "debito", "cargo"})
 
-# Lines above the heading: whose account it is, from when to when.
+# The heading is searched in this many lines: above it, banks write the account and the dates.
 HEADING_WITHIN = 40
-# The longest line, in bytes, that is read as one.
+# Longest line that is read as one, in bytes.
 LINE_MAX = 64 * 1024
 REFERENCE_MAX = 64
 
 
 class RowFault(TextChoices):
-    """Why a row is no movement of money."""
+    """Why a row cannot be read."""
 
     NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
     NO_DAY = "NO_DAY", _("The date is missing or is not written as 28/11/2026 or 2026-11-28")
@@ -53,15 +52,15 @@ class RowFault(TextChoices):
 
 
 class File(Protocol):
-    """What is read of a binary file."""
+    """The part of a binary file's interface that is used."""
 
     def readline(self, limit: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLayout:
-    """What a file does not say itself: more names of columns (ours to the bank's, several with | between
-    them), and, where they cannot be told by looking, its separator and decimal mark."""
+    """How to read a file: more names of columns (our name to the bank's names, separated by |), and the
+    separator and decimal mark where the file leaves them open."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     separator: str = ""
@@ -70,7 +69,7 @@ class StatementLayout:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Money that came in, `amount` in dollars. A reference has no blanks: only our own do."""
+    """Incoming money, `amount` in dollars. The reference has no blanks: only TelcoX's own references have."""
 
     row: int
     reference: str
@@ -82,7 +81,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Debit:
-    """Money that went out, which is no concern of ours."""
+    """Outgoing money, which is only counted."""
 
     row: int
 
@@ -97,10 +96,10 @@ Row = Transfer | Debit | BadRow
 
 
 def read_statement(file: File, layout: StatementLayout) -> Iterator[Row]:
-    """Its rows, one at a time, so that memory stays the same however long it is; blank lines are none.
+    """Yield the file's rows one at a time, in constant memory. Blank lines are skipped.
 
-    Any file can be read: one that is no statement is a bad row. UTF-8, with or without a byte order mark, or
-    Windows' Latin characters.
+    Any file can be read; a file that is not a statement gives one bad row. The encoding is UTF-8, with or
+    without a byte order mark, or Windows-1252.
     """
     lines = _lines(file)
     heading = None
@@ -129,7 +128,7 @@ def _lines(file: File) -> Iterator[tuple[int, str]]:
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    """Their visible text."""
+    """Return the visible text of the line's cells."""
     visible = "".join(
         [each if each == separator or each.isprintable() else " " for each in line.rstrip("\r\n")]
     )
@@ -147,7 +146,7 @@ class _Heading:
 
 
 def _heading(line: str, layout: StatementLayout) -> _Heading | None:
-    """Read with the separator that makes a heading of it."""
+    """Return the line as a heading, with the separator that makes it one, or None if it is not a heading."""
     for separator in [layout.separator] if layout.separator else SEPARATORS:
         titles = [_plain(title) for title in _cells(line, separator)]
         columns = {}
@@ -161,7 +160,7 @@ def _heading(line: str, layout: StatementLayout) -> _Heading | None:
 
 
 def _plain(title: str) -> str:
-    """`numero documento` of `Número  Documento:`."""
+    """Return `numero documento` for `Número  Documento:`."""
     letters = unicodedata.normalize("NFKD", title.casefold())
     words = "".join([each if each.isalnum() else " " for each in letters if not unicodedata.combining(each)])
     return " ".join(words.split())
@@ -208,8 +207,8 @@ _NUMBER = {
 
 
 def _amount(text: str, decimal: str) -> Decimal:
-    """In dollars, less than nothing if it says so; nothing if it is blank. 1.234,56 and 1,234.56 are the
-    same; 1.234 might be either thing, so it is not guessed."""
+    """Return the amount in dollars, negative if the text says so, 0 if it is blank. 1.234,56 and 1,234.56 are
+    the same; 1.234 is ambiguous and refused."""
     bare = _CURRENCY.sub("", text.replace("−", "-"))
     if not bare:
         return Decimal(0)
@@ -250,7 +249,7 @@ _DAYS = (
 
 
 def _day(text: str) -> date:
-    """The day comes first, or the year does; what time it was is of no concern."""
+    """Return the date. The text begins with the day or with the year; a time of day is ignored."""
     for form in _DAYS:
         if found := form.fullmatch(text):
             try:

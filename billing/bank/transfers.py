@@ -1,4 +1,4 @@
-"""One transfer: what it is for, and the payment that it becomes."""
+"""Record a bank transfer: find its invoice, and record the payment."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,8 +20,8 @@ from telcox.common.errors import DomainError
 
 
 class Taken(NamedTuple):
-    """What became of a transfer: nothing, if its reference was there `before`; a payment; or one that waits
-    because of a `problem` (and the sentence with which the payment was refused)."""
+    """Outcome of a transfer: imported `before`, under the same reference; recorded as a payment; or unmatched
+    because of a `problem`, with the message if the payment was refused."""
 
     before: BankTransfer | None = None
     problem: BankProblem | None = None
@@ -32,11 +32,11 @@ class Taken(NamedTuple):
 def take_transfer(
     *, transfer: Transfer, series: Iterable[Series], source: str, at: datetime, by: str = ""
 ) -> Taken:
-    """Keeps the transfer, and makes a payment of it if it is plain for which invoice.
+    """Store the transfer, and record a payment if it is certain for which invoice.
 
-    Somebody may have recorded that payment by hand, under the bank's reference: then it is that one. Raises
-    IntegrityError if the same reference is taken at the same time; the next try finds it.
-    """
+    If a clerk has recorded the payment by hand, under the bank's reference, the transfer is linked to it.
+    Raise IntegrityError if another process imports the same reference at the same time; the next try finds
+    it."""
     before = BankTransfer.objects.filter(reference=transfer.reference).first()
     if before:
         return Taken(before)
@@ -68,9 +68,9 @@ def take_transfer(
 
 @transaction.atomic
 def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
-    """Makes a payment of the invoice from a transfer that waits, for whoever knows that it is for that one.
+    """Record an unmatched transfer as a payment of the invoice that a clerk has chosen.
 
-    Raises DomainError if it is a payment already, or the payment is refused.
+    Raise DomainError if the transfer is recorded already, or the payment is refused.
     """
     transfer = lock_row(BankTransfer, transfer.pk)
     if transfer.payment_id:
@@ -101,13 +101,14 @@ def _recorded_by_hand(transfer: BankTransfer) -> Payment | None:
         reverses=None,
         reversal=None,
     ).first()
-    # The database may hold ABC and abc for one reference.
+    # MariaDB compares references without regard to case; here ABC and abc are different.
     same = payment and (payment.reference, payment.received) == (transfer.reference, transfer.amount)
     return payment if same else None
 
 
 def _invoice_for(transfer: Transfer, series: Iterable[Series]) -> Invoice | BankProblem:
-    """Locks what it could be, so that what is owed on it stays as it is."""
+    """Return the transfer's invoice, or why there is none. Lock the candidates, so that what is owed on them
+    does not change."""
     clues = clues_in(f"{transfer.concept} {transfer.payer}", series)
     named = {invoice.pk: invoice for invoice in _named(clues)}
     there = {} if named else {invoice.pk: invoice for invoice in _open_of(clues)}
@@ -119,7 +120,7 @@ def _named(clues: Clues) -> Iterable[Invoice]:
     documents = Q()
     for series, number in clues.documents:
         documents |= Q(series=series, number=number)
-    # Without joins: what is joined would be locked as well.
+    # Without joins, because joined rows would be locked, too.
     return lock_rows(Invoice.objects.bills().filter(documents)) if documents else ()
 
 

@@ -1,5 +1,6 @@
-"""What customers are told about their documents: put on a list with what it is about (`queueing`), said in
-their language (`wording`), and handed over once (`sending`). docs/printing.md."""
+"""Notices to customers about their documents: an outbox, filled in the transaction that a notice is about.
+`queueing` makes a notice wait again, `wording` has the texts by language, and `sending` hands each notice
+over once (docs/printing.md)."""
 
 from billing.notices.queueing import send_again
 from billing.notices.sending import Sent, send_notices

@@ -1,4 +1,4 @@
-"""Who hands notices over: one carrier for each channel."""
+"""Carriers, which hand notices over: e-mail and SMS."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,19 +20,20 @@ from customers.sms import SmsRefused
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 HandOver = Callable[[], None]
-# Makes a notice ready, and returns what is left to do: until then nobody has been told anything.
+# Composes a notice and returns the function that sends it. Before that function is called, nothing was sent.
 Prepare = Callable[[Notice], HandOver]
 
 
 class NoticeRefused(Exception):
-    """It was not taken, for certain; why is for staff."""
+    """The notice was certainly not accepted; the message says why, for staff."""
 
 
 @contextmanager
 def mail_carrier() -> Iterator[Prepare]:
-    """By Django's e-mail backend, over one connection. Raises what that raises where the server is away.
+    """Send by Django's e-mail backend, over one connection. Raise the backend's error if it cannot connect.
 
-    The console is for development: elsewhere it ends in the logs, and no personal data does.
+    The console backend is refused with ConnectionError unless DEBUG is on: in production its output would put
+    personal data into the logs.
     """
     if settings.EMAIL_BACKEND == CONSOLE and not settings.DEBUG:
         raise ConnectionError("no mail server is set up: set EMAIL_URL")
@@ -52,7 +53,7 @@ def _mail(connection: Any, notice: Notice) -> HandOver:
     message = EmailMessage(words.subject, words.body, to=[address], connection=connection)
     if notice.kind == NoticeKind.DOCUMENT:
         message.attach(file_name(invoice), document_pdf(invoice), "application/pdf")
-    message.message()  # what cannot be written raises here
+    message.message()  # raises here, before anything is sent, if the message cannot be composed
     return partial(_post, message)
 
 
@@ -65,7 +66,7 @@ def _post(message: EmailMessage) -> None:
 
 @contextmanager
 def sms_carrier() -> Iterator[Prepare]:
-    """By the SMS gateway (customers/sms)."""
+    """Send by the SMS gateway (customers/sms)."""
     yield lambda notice: partial(_text, notice)
 
 
@@ -83,10 +84,10 @@ CARRIERS: Mapping[Channel, Callable[[], AbstractContextManager[Prepare]]] = {
 
 
 def deliver_sms(notice: Notice) -> None:
-    """Hands a notice over to the SMS gateway.
+    """Send a notice by the SMS gateway.
 
-    Raises SmsRefused if it can not be delivered at all, because the number is not the customer's any more or
-    the gateway will not have it; BadGateway or GatewayTimeout if it may or may not have been sent.
+    Raise SmsRefused if it cannot be delivered, because the number no longer belongs to the customer or the
+    gateway refuses it; BadGateway or GatewayTimeout if it is unknown whether it was sent.
     """
     invoice = notice.invoice
     number = invoice.phone_number

@@ -1,4 +1,4 @@
-"""Notices that wait again: one that failed, or whose fate is unknown, is sent once more."""
+"""Queue a notice again that failed, or of which it is unknown whether it was sent."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,8 +10,8 @@ from telcox.common.errors import DomainError
 
 @transaction.atomic
 def send_again(*, notice: Notice) -> Notice:
-    """Sends a notice once more: one that failed, one of which nobody knows whether it went out, or one that
-    went out and is asked for again. Raises DomainError if it is still waiting."""
+    """Queue a notice again: one that failed, one of which it is unknown whether it was sent, or one that was
+    sent and is wanted again. Raise DomainError if it is still waiting."""
     notice = lock_row(Notice, notice.pk)
     if notice.state == NoticeState.WAITING:
         raise DomainError(_("The notice is still waiting to be sent"), reason="notice_waiting")

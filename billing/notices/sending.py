@@ -1,10 +1,9 @@
-"""Notices go out, each of them once.
+"""Send the waiting notices of the outbox, each once.
 
-A notice is claimed (SENDING, committed) before it is handed over, and SENT when that has worked. So whoever
-is killed in between leaves it SENDING: it may have gone out or not, and nobody sends it a second time but
-staff who say so (`queueing.send_again`). What cannot have gone out is FAILED, and says why; what need not be
-said any more is DROPPED.
-"""
+A notice is claimed (SENDING, committed) before it is handed over, and becomes SENT afterwards. If the process
+is killed in between, it stays SENDING: it is unknown whether it was sent, and only staff can send it again
+(`queueing.send_again`). A notice that certainly was not sent is FAILED, with the reason; one that is no
+longer needed is DROPPED."""
 
 import logging
 import time
@@ -22,12 +21,13 @@ from customers.models import LineStatus
 
 logger = logging.getLogger(__name__)
 
-# Looked for at once; several who send at the same time look for the same, and claim one after the other.
+# Notices read at once. Processes that send at the same time read the same ones; each notice is claimed by
+# one.
 CHUNK = 100
 
 
 class Sent(NamedTuple):
-    """How many went out, how many did not, and of how many nobody knows."""
+    """Numbers of notices that were sent, that failed, and of which it is unknown."""
 
     sent: int = 0
     failed: int = 0
@@ -35,11 +35,10 @@ class Sent(NamedTuple):
 
 
 def send_notices(*, clock: Callable[[], datetime], seconds: float = float("inf")) -> Sent:
-    """Hands over what is waiting, for so many seconds at the most. In several places at once, if one likes.
+    """Send the waiting notices, for at most `seconds`. Safe in several processes at once.
 
-    Where a channel cannot be reached at all, its notices go on waiting. Where it breaks while one is handed
-    over, that one is of unknown fate, and the rest waits for the next time.
-    """
+    If a channel cannot be reached, its notices stay waiting. If the connection breaks while a notice is
+    handed over, it is unknown whether that one was sent; the others wait for the next round."""
     until = time.monotonic() + seconds
     states = [state for channel in Channel for state in _sent_by(channel, clock, until)]
     return Sent(
@@ -84,7 +83,8 @@ def _claimed(channel: Channel, until: float) -> Iterator[Notice]:
 
 
 def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
-    """What has become of it, and what was wrong. A reason may name people, so it is not logged."""
+    """Send a notice; return its new state and what was wrong. The reason is not logged, as it may name
+    people."""
     if why := reason_to_drop(notice):
         return NoticeState.DROPPED, why
     try:
@@ -108,7 +108,7 @@ def _problem(error: Exception) -> str:
 
 
 def reason_to_drop(notice: Notice) -> str:
-    """Why the notice need not be sent any more; empty if it is to be. Of a document nothing is known here."""
+    """Return why the notice is no longer needed, or "" if it is. Notices of documents are always needed."""
     if notice.kind == NoticeKind.DOCUMENT:
         return ""
     if notice.invoice.status not in OPEN:

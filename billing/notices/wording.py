@@ -1,4 +1,4 @@
-"""How notices are said, in the language of the document they are about."""
+"""Texts of notices, in the language of the document that they are about."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from customers.models import Language
 
 
 class NoticeText(NamedTuple):
-    """What a mail says; an SMS has no subject."""
+    """Subject and body of a message. The subject of an SMS is empty."""
 
     subject: str
     body: str
@@ -38,7 +38,7 @@ _DOCUMENTS = {
 
 
 def notice_text(notice: Notice) -> NoticeText:
-    """Raises LookupError for a document by SMS: nothing is said of that."""
+    """Return the text of a notice. Raise LookupError for a document by SMS: documents are only e-mailed."""
     if notice.kind != NoticeKind.DOCUMENT:
         return NoticeText(*overdue_text(notice))
     if notice.channel != Channel.MAIL:
@@ -57,6 +57,6 @@ def notice_text(notice: Notice) -> NoticeText:
 
 
 def overdue_text(notice: Notice) -> tuple[str, str]:
-    """Subject and text of a reminder, or of the word of a suspension."""
+    """Return subject and text of a reminder, or of the notice of a suspension."""
     text = reminder_text if notice.kind == NoticeKind.REMINDER else suspension_text
     return text(notice.invoice, notice.days, notice.channel)

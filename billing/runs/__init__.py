@@ -1,1 +1,1 @@
-"""Billing a whole period: runs, what is set aside on the way, and the rehearsal of it all."""
+"""Billing runs: bill a whole month, and dry runs of that."""

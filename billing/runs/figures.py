@@ -1,4 +1,4 @@
-"""How far a run has come, and what it comes to."""
+"""Progress and totals of a billing run."""
 
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ AMOUNTS = ("subtotal", "discount", "tax", "total")
 
 
 class Figures(NamedTuple):
-    """`size` periods are to be billed, `done` are: by `invoices`, or `parked`; the amounts in dollars.
+    """Progress: of `size` periods `done` are processed, by `invoices` or quarantined (`parked`). Amounts are
+    in dollars.
 
-    `seconds` is for how long it has been at it since it was last started, `rate` how many periods a second
-    that made, `seconds_left` how long the rest takes at this rate, where it goes on.
+    `seconds` is the time since the run was last started, `rate` the periods per second in that time, and
+    `seconds_left` the time for the rest at that rate, or None if the run is not in progress.
     """
 
     size: int
@@ -35,7 +36,7 @@ class Figures(NamedTuple):
 def figures_of(run: BillingRun) -> Figures:
     done = Q(done_at__isnull=False)
     since = done & Q(done_at__gte=run.started_at) if run.started_at else done
-    # The filtered ones first: after it, `size` is the name of a sum.
+    # The filtered sums come first: after `size=Sum(...)`, Django takes `size` for the name of that sum.
     sums = {"done": Sum("size", filter=done), "lately": Sum("size", filter=since)}
     sums |= {name: Sum(name) for name in ("size", "invoices", "parked", *AMOUNTS)}
     found: dict[str, Any] = {name: value or 0 for name, value in run.chunks.aggregate(**sums).items()}
@@ -50,7 +51,8 @@ def figures_of(run: BillingRun) -> Figures:
 
 
 def _seconds(run: BillingRun) -> float:
-    """Until it was finished, or now. One that was stopped was last seen a moment before that."""
+    """Return the seconds from the start until the run was finished, or until now. A stopped run counts until
+    it was last seen."""
     if run.started_at is None:
         return 0.0
     until = run.finished_at or (timezone.now() if run.state == RunState.RUNNING else run.seen_at)

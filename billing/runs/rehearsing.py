@@ -1,6 +1,6 @@
-"""A run that writes nothing: what it would come to, what is odd about it, and what some bills look like.
+"""Dry run of a billing run: its totals, unusual bills, and some sample bills. It writes no invoice.
 
-It reckons by the very code that bills.
+It calculates with the same code that bills.
 """
 
 import random
@@ -25,16 +25,16 @@ from customers.models import Line, Subscription
 from telcox.common.database.batches import in_chunks
 
 SAMPLES = 10
-# Of each kind of oddity, how many are named.
+# Most periods listed for each kind of oddity.
 NAMED = 20
-# A bill that is so many times the one before, or so small a part of it, day for day.
+# A bill is unusual if it is this many times the previous one, or less than that part of it, per day.
 JUMP = 3
-# How often it is written down how far it has come, in seconds.
+# Seconds between two updates of the stored progress.
 TOLD_EVERY = 2.0
 
 
 class Oddity(models.TextChoices):
-    """The first two would be set aside (ParkReason), the others are billed."""
+    """What is unusual about a bill. The first two are quarantined (ParkReason), the others are billed."""
 
     BROKEN = "BROKEN", _("Quarantined: cannot be calculated")
     SUSPICIOUS = "SUSPICIOUS", _("Quarantined: suspicious amount")
@@ -46,7 +46,7 @@ class Oddity(models.TextChoices):
 
 
 class Named(msgspec.Struct):
-    """A period that is odd: of which line, what it would cost in dollars, and what else there is to say."""
+    """An unusual period: its line, its total in dollars if it can be calculated, and a detail."""
 
     subscription: int
     phone_number: str
@@ -65,7 +65,7 @@ class SampleLine(msgspec.Struct):
 
 
 class Sample(msgspec.Struct):
-    """A bill as its invoice would say it."""
+    """A sample bill, with the lines that its invoice would have."""
 
     subscription: int
     phone_number: str
@@ -78,7 +78,7 @@ class Sample(msgspec.Struct):
 
 
 class Rehearsal(msgspec.Struct):
-    """What a run of the period would come to, as of `at`; of `size` periods `done` are looked at."""
+    """Result of a dry run as of `at`. Of `size` periods, `done` are processed."""
 
     period: str
     at: datetime
@@ -101,7 +101,8 @@ class Rehearsal(msgspec.Struct):
 
 
 def rehearse_period(*, period: str, at: datetime) -> Iterator[Rehearsal]:
-    """One and the same, as far as it has come. Raises DomainError if there is no such period."""
+    """Yield the dry run after each chunk: always the same object, updated. Raise DomainError if the period is
+    invalid or has not started."""
     periods = periods_of(period, at=at)
     rehearsal = Rehearsal(period, at, size=periods.count())
     chosen = random.Random(period)  # noqa: S311
@@ -114,13 +115,14 @@ def rehearse_period(*, period: str, at: datetime) -> Iterator[Rehearsal]:
 
 
 def plan_rehearsal(*, run: BillingRun, at: datetime) -> None:
-    """Notes that one is wanted. Raises DomainError if the period has not begun."""
+    """Store an empty dry run, so that its progress is shown from now on. Raise DomainError if the period has
+    not started."""
     _keep(run, next(rehearse_period(period=run.period, at=at)))
 
 
 def rehearse_run(*, run: BillingRun, at: datetime) -> None:
-    """Keeps it with the run, and how far it has come meanwhile. Raises DomainError if the period has not
-    begun."""
+    """Do a dry run and store it with the run, with its progress meanwhile. Raise DomainError if the period
+    has not started."""
     told = 0.0
     for rehearsal in rehearse_period(period=run.period, at=at):
         if rehearsal.finished or time.monotonic() - told > TOLD_EVERY:
@@ -171,7 +173,7 @@ def _for_nothing(bills: Iterable[PricedPeriod]) -> Iterator[Odd]:
 
 
 def _jumps(bills: Sequence[PricedPeriod]) -> Iterator[Odd]:
-    """Day for day, since a line's first bill is for a part of a month."""
+    """Compare with the previous bill per day, since a line's first bill is for part of a month."""
     followed = Invoice.objects.in_force().filter(subscription__renewed_by__in=[b.period.pk for b in bills])
     before = {
         pk: (total, end - start)
@@ -205,7 +207,7 @@ def _numbers(periods: Iterable[Subscription]) -> dict[int, str]:
 
 
 def _sample(rehearsal: Rehearsal, bills: Sequence[PricedPeriod], chosen: random.Random) -> None:
-    """Each bill has the same chance to be shown, however many there are."""
+    """Choose the samples by reservoir sampling: each bill has the same chance, whatever their number."""
     places: dict[int, PricedPeriod] = {}
     for bill in bills:
         rehearsal.invoices += 1

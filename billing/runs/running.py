@@ -1,4 +1,4 @@
-"""A run's course: it is started, billed chunk by chunk, stopped, resumed, and done."""
+"""Billing runs: start, bill chunk by chunk, stop, resume, finish."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -23,15 +23,15 @@ from telcox.common.database.locking import lock_row, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
 
-# How often it is noted that a run goes on: each time costs all who bill it a moment.
+# Time between two updates of `seen_at`. Each update briefly locks the run for every process that bills it.
 SEEN_EVERY = timedelta(seconds=5)
 
 
 def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
-    """What a run of `2026-11` bills as of `at`: all that has ended by then, or by the end of November, and
-    has no invoice; however long ago.
+    """Return the periods that a run of `2026-11` bills as of `at`: those without an invoice that have ended
+    by `at` and by the end of November, however long ago.
 
-    Raises Unprocessable if that is no period, or it has not begun.
+    Raise Unprocessable if `period` is not a month or has not started.
     """
     try:
         PERIOD(period)
@@ -46,8 +46,8 @@ def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
 
 @transaction.atomic
 def new_run(*, period: str, at: datetime) -> BillingRun:
-    """One that is not started: to be rehearsed first. Raises DomainError if there is one, and if there is no
-    such period."""
+    """Create a run without starting it, for a dry run first. Raise DomainError if the period has a run, is
+    invalid or has not started."""
     periods_of(period, at=at)
     run, is_new = BillingRun.objects.get_or_create(period=period)
     if not is_new:
@@ -56,23 +56,25 @@ def new_run(*, period: str, at: datetime) -> BillingRun:
 
 
 def start_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
-    """Begins, or begins again, to bill what has ended in the period, as of `at`. Who does it then:
-    `bill_open_chunks`, in as many places at once as there are.
+    """Start the period's run, or start it again, as of `at`: plan its chunks. `bill_open_chunks` then bills
+    them, in any number of processes at once.
 
-    Raises DomainError (`run_under_way`) if somebody does it just now, and if there is no such period.
+    Raise DomainError (`run_under_way`) if the run is in progress, or if the period is invalid or has not
+    started.
     """
     return retry_lost_locks(partial(_start, period, at, by))
 
 
 def resume_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
-    """The same, and takes the run over from whoever may be at it: two do no more than one. Raises DomainError
-    if it was never started."""
+    """Start the run again even if another process works on it: a chunk is billed once, however many processes
+    take it. Raise DomainError if the run was never started."""
     return retry_lost_locks(partial(_resume, period, at, by))
 
 
 def start_if_due(*, at: datetime) -> BillingRun | None:
-    """The run of last month, begun, or begun again where it was left or more has come to bill. None if there
-    is nothing to do: it is not BILLING_HOUR yet, or somebody is at it, or has stopped it."""
+    """Start last month's run, or start it again if it was abandoned or more periods have become billable.
+    Return None if there is nothing to do: it is not BILLING_HOUR yet, or the run is in progress or was
+    stopped."""
     first = local_date(at).replace(day=1)
     if settings.BILL_AS_PERIODS_END or at < midnight(first) + timedelta(hours=settings.BILLING_HOUR):
         return None
@@ -85,7 +87,7 @@ def start_if_due(*, at: datetime) -> BillingRun | None:
         return None
     try:
         return start_run(period=period, at=at)
-    except DomainError:  # somebody was quicker
+    except DomainError:  # another process started it meanwhile
         return None
 
 
@@ -102,15 +104,15 @@ def _start(period: str, at: datetime, by: str) -> BillingRun:
 @transaction.atomic
 def _resume(period: str, at: datetime, by: str) -> BillingRun:
     run = _locked(period)
-    # One that was run ahead of its time stays there.
+    # A run that was started for a future moment keeps that moment.
     at = max(at, run.at or at)
     return _set_going(run, periods_of(period, at=at), at, by)
 
 
 @transaction.atomic
 def stop_run(*, period: str) -> BillingRun:
-    """Lets nobody begin another chunk; those under way are finished. Raises DomainError if the run is not
-    under way."""
+    """Stop a run: no further chunk is begun; chunks in progress are finished. Raise DomainError if the run is
+    not in progress."""
     run = _locked(period)
     if run.state != RunState.RUNNING:
         raise DomainError(_("The billing run is not in progress"), reason="run_not_under_way")
@@ -130,7 +132,8 @@ def open_chunks(run: BillingRun) -> QuerySet[BillingChunk]:
 
 
 def bill_open_chunks(*, run: BillingRun) -> Iterator[BillingChunk]:
-    """Bill the open chunks of a run, except those that others work on; yield each one billed here."""
+    """Bill the open chunks of a run, except those that other processes work on. Yield each chunk billed
+    here."""
     for key in list(open_chunks(run).order_by("number").values_list("pk", flat=True)):
         if (done := bill_chunk(chunk_id=key)) is not None:
             yield done
@@ -165,7 +168,8 @@ def _bill(chunk_id: int) -> BillingChunk | None:
 
 
 def _set_going(run: BillingRun, periods: SubscriptionQuerySet, at: datetime, by: str) -> BillingRun:
-    """Plans what is left anew. A chunk that somebody is at is waited for, and is none of it then."""
+    """Plan the open periods anew. Deleting the open chunks waits for those that another process bills; their
+    periods are then billed and not planned again."""
     open_chunks(run).delete()
     last = run.chunks.aggregate(last=Max("number"))["last"] or 0
     planned = 0
@@ -192,8 +196,8 @@ def _come_forward(run_id: int) -> None:
 
 
 def _finish(run_id: int) -> None:
-    """The run is done when no chunk is open: who does the last one sees that. Looked at twice, since more may
-    be planned until the run is locked."""
+    """Set the run to DONE if no chunk is open. This is checked again under the run's lock, since chunks may
+    be planned until then."""
     of_it = BillingChunk.objects.filter(run=run_id, done_at=None)
     if of_it.exists():
         return
