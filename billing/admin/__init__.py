@@ -1,5 +1,5 @@
-"""What is sold, owed and paid: the pages of plans, packs, lines and subscriptions are here too, because they
-show what those cost."""
+"""Admin pages of billing, and of plans, packs, lines and subscriptions, because those pages show what these
+cost."""
 
 from billing.admin import (
     bank,

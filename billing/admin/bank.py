@@ -1,4 +1,5 @@
-"""The bank's transfers: statements are imported here, and what waits gets its invoice."""
+"""Admin pages of bank transfers: the import of statements, and the assignment of unmatched transfers to
+invoices."""
 
 from typing import Any
 
@@ -54,7 +55,7 @@ class AssignForm(forms.Form):
 
 @admin.register(BankTransfer)
 class BankTransferAdmin(NeverChanged, Previewed):
-    """To add means to import a statement, after a look at what would become of it."""
+    """Bank transfers. The page to add them imports a statement; its preview is a dry run of the import."""
 
     list_display = ("paid_on", "reference", "amount", "concept", "payer", "problem", "payment")
     list_display_links = ("reference",)

@@ -1,4 +1,4 @@
-"""How a price is shown before it is a document (admin/bill.html)."""
+"""What admin/bill.html shows: prices of periods, before there is an invoice, and documents."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -35,7 +35,7 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
 
 
 def document_shown(document: Invoice) -> dict[str, Any]:
-    """The same of a document that there is, or would be."""
+    """Return what admin/bill.html shows of a document, which may be the result of a dry run."""
     return {
         "title": str(document),
         "lines": [line_shown(line, line.description) for line in document.lines.order_by("position")],
@@ -48,7 +48,7 @@ def bills_shown(bills: Iterable[PricedPeriod]) -> list[dict[str, Any]]:
 
 
 def bill_so_far(period: Subscription) -> str:
-    """What the period costs with what was used of it until now."""
+    """Return, as HTML, what the period costs with its usage so far, or why its price cannot be calculated."""
     try:
         [bill] = price_periods([period], at=timezone.now())
     except DomainError as refusal:
@@ -61,7 +61,7 @@ def balance_of(line: Line) -> Decimal | None:
 
 
 def wallet_movement(line: Line, before: Decimal | None) -> str:
-    """What was taken from the line's wallet, or given back, since its balance was `before`."""
+    """Return a sentence: what was charged or refunded to the line's wallet since its balance was `before`."""
     after = balance_of(line)
     taken = (before or Decimal(0)) - (after or Decimal(0))
     told = {"amount": format_usd(abs(taken)), "balance": format_usd(after or Decimal(0))}
@@ -127,6 +127,6 @@ def format_usd(amount: Decimal) -> str:
 
 
 def format_decimal(number: Decimal, least: int = 0) -> str:
-    """Without the zeros at its end, but with so many decimals at least."""
+    """Return the number without trailing zeros, but with at least `least` decimals."""
     exponent = number.normalize().as_tuple().exponent
     return number_format(number, max(least, -exponent if isinstance(exponent, int) else 0))

@@ -1,4 +1,4 @@
-"""Credit notes, and the form that makes one."""
+"""Admin pages of credit notes, with the form that issues one."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -33,7 +33,7 @@ class CreditNoteForm(forms.ModelForm):
 
 
 class LeftField(forms.DecimalField):
-    """How much of a line is taken back: all that is left, until somebody says less."""
+    """How much of a line is credited, in dollars before discount and tax: initially all that is left."""
 
     def __init__(self, left: RemainingLine) -> None:
         most = left.amounts.amount
@@ -52,8 +52,8 @@ class LeftField(forms.DecimalField):
 
 @admin.register(CreditNote)
 class CreditNoteAdmin(TriedOut, DocumentAdmin):
-    """Opened from the invoice's page (`?corrects=`), the form asks how much of each of its lines is taken
-    back."""
+    """Credit notes. The form is opened from the invoice's page (`?corrects=`), and then asks how much of each
+    of its lines is credited."""
 
     form = CreditNoteForm
     preview_title = _("What would be credited")
@@ -118,13 +118,14 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
 
 
 def _named(request: HttpRequest) -> Invoice | None:
-    """The invoice whose page the form was opened from."""
+    """Return the invoice from whose page the form was opened, or None."""
     key = request.POST.get("corrects") or request.GET.get("corrects")
     return Invoice.objects.filter(pk=key).select_related("series").first() if is_key(key) else None
 
 
 def _chosen(given: dict[str, Any]) -> dict[int, Decimal] | None:
-    """How much of which lines, or none if it is all of them: then those that cost nothing go along."""
+    """Return the amounts to credit, by position of the line; None for all that is left of the invoice: then
+    its lines that cost nothing are credited, too."""
     chosen = {
         int(name.removeprefix(LINE)): amount
         for name, amount in given.items()

@@ -1,4 +1,4 @@
-"""What finance takes home: the page that shows what it adds up to, and the files."""
+"""Exports for finance: the page with the totals, and the download of the files."""
 
 from datetime import date, timedelta
 from tempfile import TemporaryFile
@@ -38,7 +38,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _day() -> forms.DateInput:
-    """The browser's own calendar, which writes a day as it is sent."""
+    """Return the browser's own date picker. It reads and sends days in ISO format."""
     return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
@@ -63,7 +63,7 @@ class SelectionForm(forms.Form):
         return given
 
     def selection(self) -> Selection:
-        """What was chosen, which is valid."""
+        """Return what was chosen. The form must be valid."""
         chosen = self.cleaned_data
         if period := chosen["period"]:
             return Selection(period)
@@ -130,7 +130,7 @@ def download_export(request: HttpRequest, what: str, file_format: str) -> HttpRe
 
 
 def _as_csv(table: Table) -> HttpResponseBase:
-    """Sent while it is read."""
+    """Stream the file: its rows are read while it is sent."""
     name = content_disposition_header(True, f"{table.name}.csv")
     return StreamingHttpResponse(
         csv_of(table), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name}
@@ -138,7 +138,8 @@ def _as_csv(table: Table) -> HttpResponseBase:
 
 
 def _as_xlsx(table: Table) -> HttpResponseBase:
-    """Which is complete before its first byte is known; on disk, so that memory stays the same."""
+    """Return the file. It must be complete before its first byte can be sent, and is on disk, so that memory
+    use does not grow with it."""
     file = TemporaryFile()  # noqa: SIM115  closed with the response
     write_xlsx(table, file)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""Invoices, and what they are numbered from."""
+"""Admin pages of invoices, their lines and history, the series that number them, and issuers."""
 
 import json
 from datetime import datetime
@@ -105,7 +105,7 @@ CUSTOMER: Any = (
 
 
 class DocumentAdmin(Printed, MadeByService):
-    """What the pages of invoices and of credit notes have in common."""
+    """Base class of the pages of invoices and of credit notes."""
 
     list_display_links = ("document",)
     search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
@@ -120,7 +120,8 @@ class DocumentAdmin(Printed, MadeByService):
 
 @admin.register(Invoice)
 class InvoiceAdmin(DocumentAdmin):
-    """A draft is issued or discarded. An issued invoice is a document: nothing here changes or deletes it."""
+    """Invoices and credit notes. Steps issue or discard a draft. An issued invoice is a document: no page
+    changes or deletes it."""
 
     asks = ("subscription", "discount")
     autocomplete_fields = ("subscription",)
@@ -156,7 +157,7 @@ class InvoiceAdmin(DocumentAdmin):
         (_("Calculated from"), {"fields": ("reckoned_from",), "classes": ("collapse",)}),
     )
     readonly_fields = ("document", "paid", "credited", "refunded", "outstanding", "reckoned_from")
-    # Shown where the list is of what is overdue, whose rows have them.
+    # Columns of the list of overdue invoices only: `Overdue` annotates these with `owed`.
     of_overdue = ("days_overdue", "owed")
     steps = (
         Step(
@@ -276,7 +277,8 @@ class InvoiceLineAdmin(ReadOnly):
 
 @admin.register(InvoiceSeries)
 class InvoiceSeriesAdmin(OfficeAdmin):
-    """`last_number` is given by issuing, never by hand; from the first one on the series stays as it is."""
+    """Series. Only issuing changes `last_number` and `last_hash`. The prefix cannot be edited once the series
+    is saved, nor the pattern once a number was assigned."""
 
     list_display = ("prefix", "last_number", "next_one")
     search_fields = ("prefix",)
@@ -289,7 +291,7 @@ class InvoiceSeriesAdmin(OfficeAdmin):
         return (*given, "prefix", "pattern") if obj.last_number else (*given, "prefix")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Writes what was edited and nothing else: numbers may be given meanwhile."""
+        """Save the edited fields only, since numbers may have been assigned meanwhile."""
         obj.save(update_fields=form.changed_data if change else None)
 
     @admin.display(description=_("next number"))
@@ -313,6 +315,7 @@ class InvoiceEventAdmin(ReadOnly):
 
 @admin.register(Issuer)
 class IssuerAdmin(NeverChanged, OfficeAdmin):
-    """A new address is a new row: documents keep the one that they were issued with."""
+    """Issuers, which are added and never changed: a new address is a new row, and documents keep the issuer
+    they were issued with."""
 
     list_display = ("name", "tax_id", "address")

@@ -1,4 +1,4 @@
-"""Lines: what they have, what it costs, and every step of their life."""
+"""Admin pages of lines, with what they have and the steps of their life, and of plan changes."""
 
 from datetime import datetime
 from typing import Any
@@ -66,13 +66,15 @@ def _in_use(line: Line) -> bool:
 
 
 def _runs(line: Any) -> bool:
-    """The page's line, with its present period (`LineAdmin.get_queryset`)."""
+    """Return whether the line has a current period that has not ended. Its queryset must have prefetched
+    `current` (`LineAdmin.get_queryset`)."""
     return bool(line.current) and not line.current[0].is_expired(timezone.now())
 
 
 @admin.register(Line)
 class LineAdmin(OfficeAdmin):
-    """What a line is, is edited; what happens to it is a step, or a form of its own."""
+    """Lines. Their properties are edited here; everything that happens to a line is a step, or has a form of
+    its own."""
 
     form = LineForm
     versioned = True
@@ -241,7 +243,7 @@ class LineAdmin(OfficeAdmin):
         return "—" if balance is None else format_usd(balance)
 
 
-# --- Another plan ---
+# --- Plan changes ---
 
 NOW, AT_PERIOD_END = "now", "end"
 
@@ -266,7 +268,7 @@ class Pending(RowsFilter):
 
 @admin.register(PlanChange)
 class PlanChangeAdmin(TriedOut, ActsOnLine):
-    """It is called off by a step on the line's page."""
+    """Plan changes. A pending one is cancelled by a step on the line's page."""
 
     form = PlanChangeForm
     asks = ("line", "plan", "at_period_end")

@@ -1,4 +1,4 @@
-"""What customers were told about their documents."""
+"""Admin pages of notices: documents, reminders and suspension notices in the outbox."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _

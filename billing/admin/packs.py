@@ -1,4 +1,4 @@
-"""Packs, and those that were sold."""
+"""Admin pages of packs, and of the packs that were sold."""
 
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ class PackForm(forms.ModelForm):
 
 @admin.register(Pack)
 class PackAdmin(OfficeAdmin):
-    """What was bought stays as it was offered then."""
+    """Packs of the catalogue. Editing one does not change the packs that were sold."""
 
     form = PackForm
     save_as = True
@@ -67,7 +67,8 @@ class BuyPackForm(LineStepForm):
     )
 
     def validate_unique(self) -> None:
-        """A reference that was used is the service's to judge: sent twice, a pack is bought once."""
+        """Do not check the reference: the service does. A form sent twice buys the pack once, and is not an
+        error."""
 
 
 @admin.register(SoldPack)

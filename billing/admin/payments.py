@@ -1,4 +1,4 @@
-"""Payments of invoices, and their reversals."""
+"""Admin pages of payments of invoices, and of their reversals."""
 
 from datetime import datetime
 from typing import Any
@@ -19,11 +19,12 @@ from telcox.common.office.admin import CappedPaginator, MadeByService, form_for,
 
 class PaymentForm(forms.ModelForm):
     def validate_unique(self) -> None:
-        """A reference that was used is the service's to judge: sent twice, a payment is recorded once."""
+        """Do not check the reference: the service does. A form sent twice records the payment once, and is
+        not an error."""
 
 
 class MoneyAdmin(MadeByService):
-    """What the pages of payments and of reversals have in common."""
+    """Base class of the pages of payments and of reversals."""
 
     search_fields = ("reference", "invoice__phone_number", "invoice__customer_name", "=invoice__number")
     search_help_text = _("Reference, number, phone number or name")
@@ -90,12 +91,12 @@ class PaymentAdmin(MoneyAdmin):
 
 class ReversalForm(forms.ModelForm):
     def validate_unique(self) -> None:
-        """Whether it was reversed before is the service's to say."""
+        """Do not check whether the payment was reversed already: the service does, and refuses it."""
 
 
 @admin.register(Reversal)
 class ReversalAdmin(MoneyAdmin):
-    """Opened from the payment's page (`?reverses=`)."""
+    """Reversals. The form is opened from the payment's page (`?reverses=`)."""
 
     form = ReversalForm
     asks = ("reverses", "why")

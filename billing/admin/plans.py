@@ -1,4 +1,4 @@
-"""Plans: their terms, what those were before, and what a month of them would cost."""
+"""Admin pages of plans: their terms, the history of these, and what an example month would cost."""
 
 from decimal import Decimal
 from typing import Any
@@ -38,7 +38,7 @@ class PlanForm(forms.ModelForm):
 
 
 class ExampleForm(forms.Form):
-    """The use of an example month."""
+    """The usage of an example month."""
 
     prefix = "example"
     use_required_attribute = False
@@ -89,7 +89,8 @@ class ExampleForm(forms.Form):
 
 @admin.register(Plan)
 class PlanAdmin(Previewed):
-    """What was sold keeps its own terms: editing here is for what is sold from now on."""
+    """Plans of the catalogue. Editing one affects the periods sold from now on: earlier ones keep the terms
+    they were sold with."""
 
     form = PlanForm
     save_as = True
@@ -190,7 +191,7 @@ class PlanAdmin(Previewed):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         if plan := context.get("original"):
-            saved = Plan.objects.get(pk=plan.pk)  # the form has put into `plan` what was typed
+            saved = Plan.objects.get(pk=plan.pk)  # the form has set on `plan` what was typed
             context["parts"] = [
                 render_to_string("admin/plan_history.html", {"history": history_shown(saved)})
             ]

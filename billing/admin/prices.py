@@ -1,4 +1,4 @@
-"""What is added to and taken off prices."""
+"""Admin pages of tax rates and discounts."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from telcox.common.office.admin import OfficeAdmin, RowsFilter
 
 @admin.register(TaxRate)
 class TaxRateAdmin(OfficeAdmin):
-    """Invoices keep the rate they were drafted with."""
+    """Tax rates. Invoices keep the rate they were drafted with."""
 
     list_display = ("name", "rate", "valid_from")
 
@@ -27,7 +27,7 @@ class ValidNow(RowsFilter):
 
 @admin.register(Discount)
 class DiscountAdmin(OfficeAdmin):
-    """Periods keep the discounts they were sold with."""
+    """Discounts. Periods keep the discounts they were sold with."""
 
     list_display = ("name", "percent", "amount", "plan", "customer", "valid_from", "valid_until")
     list_filter = (ValidNow, "plan")

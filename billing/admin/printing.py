@@ -15,7 +15,7 @@ from telcox.common.office.admin import OfficeAdmin
 
 
 class Printed(OfficeAdmin):
-    """Invoices with their PDF, a draft's among them: a link on the page, and one in the list (`pdf`)."""
+    """Base class of pages of documents and drafts with a PDF: a link on the page, and the column `pdf`."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.show_pdf)

@@ -1,4 +1,4 @@
-"""Billing runs as they go on, and the bills that were set aside."""
+"""Admin pages of billing runs with their progress, and of quarantined bills."""
 
 from datetime import datetime
 from typing import Any
@@ -48,8 +48,8 @@ def _may_be_resumed(run: BillingRun) -> bool:
 
 @admin.register(BillingRun)
 class BillingRunAdmin(MadeByService):
-    """One for each period. Its page shows how far it has come, and asks for that again and again as long as
-    something goes on."""
+    """Billing runs, one for each period. The page shows the progress, and polls it as long as the run or a
+    dry run is in progress (refresh.js)."""
 
     asks = ("period",)
     list_display = ("period", "state", "at", "started_by", "finished_at")
@@ -113,7 +113,7 @@ class BillingRunAdmin(MadeByService):
         ]
 
     def show_progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The part of the page that changes, by itself."""
+        """Return the part of the page that changes, for polling."""
         run = self.get_object(request, object_id)
         if run is None:
             raise Http404
@@ -149,7 +149,7 @@ class BillingRunAdmin(MadeByService):
 
 
 def format_duration(seconds: float) -> str:
-    """`2 min 5 s`."""
+    """Return the duration like `2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -158,7 +158,7 @@ def format_duration(seconds: float) -> str:
 
 
 def _amounts(of: Any) -> list[tuple[str, str]]:
-    """Of a run, or of a dry run."""
+    """Return the sums of a run or of a dry run, each with its label."""
     return [
         (gettext("subtotal"), format_usd(of.subtotal)),
         (gettext("discount"), format_usd(of.discount)),
@@ -191,7 +191,7 @@ def _rehearsal_shown(rehearsal: Rehearsal) -> dict[str, Any]:
 
 
 def _sample_shown(sample: Sample) -> dict[str, Any]:
-    """As admin/bill.html shows a bill."""
+    """Return what admin/bill.html shows of a sample bill."""
     return {
         "title": sample.phone_number,
         "lines": [line_shown(line, line.description) for line in sample.lines],

@@ -1,4 +1,4 @@
-"""Subscriptions, with what they cost and their invoices."""
+"""Admin pages of subscriptions, with their bill so far and their invoices."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -66,7 +66,7 @@ class WaitingForInvoice(RowsFilter):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
-    """A subscription is sold, and from then on keeps its terms."""
+    """Subscriptions. The form sells one; from then on it keeps its terms."""
 
     asks = ("line", "plan")
     autocomplete_fields = ("line", "plan")
@@ -190,7 +190,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
 
 
 def _discount_shown(sold: dict[str, str]) -> str:
-    """As a subscription keeps it."""
+    """Return the text of a discount that a subscription was sold with (`Subscription.discounts`)."""
     percent, amount = Decimal(sold["percent"]), Decimal(sold["amount"])
     off = [f"{format_decimal(percent)} %"] * bool(percent) + [format_usd(amount)] * bool(amount)
     return f"{sold['name']} ({' + '.join(off)})"

@@ -1,4 +1,4 @@
-"""The money on lines, in the back-office."""
+"""Admin pages of wallets and their entries."""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class WalletEntryInline(ReadOnlyInline):
 
 @admin.register(Wallet)
 class WalletAdmin(OfficeAdmin):
-    """What may be spent is set here; the balance is what the entries made it."""
+    """Wallets. The spending limit is edited here; only entries change the balance."""
 
     list_display = ("line", "balance_usd", "balance_limit_usd")
     list_select_related = ("line",)
@@ -57,7 +57,7 @@ class WalletAdmin(OfficeAdmin):
 
 @admin.register(WalletEntry)
 class WalletEntryAdmin(MadeByService):
-    """Staff take money for a top-up, give some back, or set a balance right; charges are the system's."""
+    """Wallet entries. Staff make top-ups, refunds and adjustments; only the system makes charges."""
 
     asks = ("wallet", "kind", "amount", "reference", "description")
     kinds = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.ADJUSTMENT)
@@ -82,7 +82,7 @@ class WalletEntryAdmin(MadeByService):
         return form
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
-        """A top-up is money that staff have in their hands."""
+        """Post the entry. A top-up is cash that staff have received; it renews a prepaid line that is due."""
         line, amount = given["wallet"].line, given["amount"]
         named = {"reference": given["reference"], "description": given["description"], "at": at, "by": by}
         match given["kind"]:

@@ -1,4 +1,4 @@
-"""An invoice or credit note as the API shows it, with the facts that it was calculated from."""
+"""Output serializers of invoices and credit notes, with the facts that these were calculated from."""
 
 from typing import Any
 
@@ -112,7 +112,7 @@ class LostDaysOutput(serializers.Serializer[Any]):
     """Days of a suspension that are not charged; `until` is not included."""
 
     def get_fields(self) -> Any:
-        # Named by a word that Python keeps for itself.
+        # `from` is a keyword of Python, so this field cannot be a class attribute.
         return {"from": serializers.DateField(source="0"), "until": serializers.DateField(source="1")}
 
 

@@ -31,14 +31,14 @@ from telcox.common.web.openapi import problem_responses
 
 Row = TypeVar("Row", bound=Model)
 
-# A path segment that may be a row's key: no more digits than a column holds.
+# Path segment that can be a row's key: at most 18 digits, which fit into a BIGINT column.
 KEY_SEGMENT = "[0-9]{1,18}"
 KEY = OpenApiParameter("id", OpenApiTypes.INT, OpenApiParameter.PATH, description="Its `id`.")
 REFUSALS = problem_responses(404, 409, 413, 415, 422)
 
 
 class InvoiceOfficeViewSet(ViewSet):
-    """What the office does with an issued invoice. What would come of it is told by the code that does it."""
+    """Operations of the office on an issued invoice. A dry run is the same code, rolled back."""
 
     lookup_value_regex = KEY_SEGMENT
     lookup_url_kwarg = "id"
@@ -57,9 +57,9 @@ class InvoiceOfficeViewSet(ViewSet):
     )
     @action(detail=True, methods=["post"], permission_classes=[MayRecordPayments])
     def payments(self, request: Request, id: str) -> Response:
-        """Records money received for the invoice, once for each reference.
+        """Record money received for the invoice, once for each reference.
 
-        200 means that nothing was recorded: it is a dry run, or had been recorded before (`repeated`).
+        200 means that nothing was recorded: a dry run, or already recorded (`repeated`).
         """
         invoice, given = _found(Invoice, id), _given(PaymentInput, request)
         dry_run = given.pop("dry_run")
@@ -86,8 +86,9 @@ class InvoiceOfficeViewSet(ViewSet):
     )
     @action(detail=True, methods=["post"], url_path="credit-notes", permission_classes=[MayTakeBackInvoices])
     def credit_notes(self, request: Request, id: str) -> Response:
-        """Takes the invoice back by a credit note, all that is left of it or some of its lines. What was paid
-        of that goes to the line's wallet. Wholly taken back, the invoice is void.
+        """Issue a credit note for all that is left of the invoice, or for some of its lines.
+
+        Money paid for it goes to the line's wallet. An invoice that is credited completely is void.
         """
         invoice, given = _found(Invoice, id), _given(CreditNoteInput, request)
         dry_run, lines = given.pop("dry_run"), given.pop("lines", None)
@@ -119,7 +120,7 @@ class PaymentOfficeViewSet(ViewSet):
     )
     @action(detail=True, methods=["post"], permission_classes=[MayReversePayments])
     def reversal(self, request: Request, id: str) -> Response:
-        """Takes a payment back, once. What it brought to the line's wallet is taken from there."""
+        """Reverse a payment, once. What it brought to the line's wallet is taken from the wallet."""
         payment, given = _found(Payment, id), _given(ReversalInput, request)
         dry_run = given.pop("dry_run")
 
@@ -147,7 +148,8 @@ def _given(
 
 
 def _answer(work: Callable[[], Any], dry_run: bool) -> Response:
-    """What `work` answers, which asks the database for nothing any more; 201 if something happened."""
+    """Do the work in a transaction, and return its result as the response: with 201, or with 200 if nothing
+    was changed. The result must not need the database afterwards."""
     answer = retry_lost_locks(lambda: commit_unless_dry_run(work, dry_run=dry_run))
     nothing_happened = dry_run or answer.get("repeated")
     return Response(answer, status.HTTP_200_OK if nothing_happened else status.HTTP_201_CREATED)

@@ -1,4 +1,4 @@
-"""Orders on a line (plan change, pack), their answers, and the subscription that a line has."""
+"""Serializers of orders on a line (plan change, pack) and their results, and of a line's subscription."""
 
 from typing import Any
 

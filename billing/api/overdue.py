@@ -1,4 +1,4 @@
-"""Overdue invoices, for programs of the office: a call centre, a debt collector, a spreadsheet."""
+"""Overdue invoices over REST, for the office's programs: a call centre, a debt collector, a spreadsheet."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.([0-9]{1,18})")
 
 @extend_schema_field(str)
 class PlaceField(serializers.Field[Place, Any, str, Any]):
-    """A place in the list, as an answer's `next` names it."""
+    """A place in the list (keyset pagination), as `next` names it: due date and key, `2026-11-30.4711`."""
 
     default_error_messages = {"invalid": "Input should be the `next` of a previous answer"}
 
@@ -103,7 +103,7 @@ class OverdueViewSet(ViewSet):
         responses={200: OverduePageOutput, **problem_responses(422)},
     )
     def list(self, request: Request) -> Response:
-        """Invoices that were due before a day and are not wholly paid, the longest overdue first."""
+        """Return invoices that were due before a day and are not fully paid, the longest overdue first."""
         query = OverdueQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         given = query.validated_data

@@ -1,4 +1,4 @@
-"""Who may do what with invoices, payments and wallets over REST."""
+"""Permissions of the API for invoices, payments and wallets."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class MayTakeBackInvoices(MayDo):
 
 
 class MayViewInvoices(BasePermission):
-    """Anyone while the API is open, else staff who may look at invoices."""
+    """Any client while the API is open, otherwise staff with the permission to view invoices."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
@@ -32,7 +32,8 @@ class MayViewInvoices(BasePermission):
 
 
 class MayTopUp(BasePermission):
-    """Anyone while the API is open, else customers (their own lines) and staff with the permission for it."""
+    """Any client while the API is open, otherwise customers (for their own lines), and staff with the
+    permission."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user

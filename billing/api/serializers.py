@@ -9,7 +9,7 @@ from telcox.common.database.keyset import Place
 from telcox.common.web.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
 from telcox.common.web.serializers import InputSerializer
 
-# How the place of a bill is written: 2026-11_4711.
+# The place of a bill (keyset pagination), period and key: 2026-11_4711.
 CURSOR = r"\A[0-9]{4}-[0-9]{2}_[0-9]{1,18}\Z"
 
 
@@ -55,7 +55,7 @@ class BillsQuery(serializers.Serializer[Any]):
 
 
 def bill_cursor(place: Place) -> str:
-    """Return a place as `BillsQuery` reads it."""
+    """Return the place of a bill in the form that `BillsQuery` reads."""
     return f"{place.value}_{place.pk}"
 
 

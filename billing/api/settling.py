@@ -1,4 +1,4 @@
-"""Payments, reversals and credit notes: requests and answers."""
+"""Serializers of payments, reversals and credit notes."""
 
 from typing import Any, NamedTuple
 

@@ -24,7 +24,7 @@ from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 
 
 class SubscriptionViewSet(LineViewSet):
-    """What a line has, and what is bought for it. What would come of it is told by the code that does it."""
+    """A line's subscription, and orders for the line. A dry run is the same code, rolled back."""
 
     @extend_schema(
         operation_id="get_subscription",
@@ -38,7 +38,7 @@ class SubscriptionViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"])
     def subscription(self, request: Request, phone_number: str) -> Response:
-        """What the line has now, what is left of it, and its bill so far."""
+        """Return the current period, what is used and left of it, and the bill so far."""
         holding = line_holding(phone_number=phone_number, at=timezone.now())
         return Response(SubscriptionOutput(holding).data)
 
@@ -61,16 +61,16 @@ class SubscriptionViewSet(LineViewSet):
     )
     @action(detail=True, methods=["post"], url_path="plan-change", reads_line=True)
     def plan_change(self, request: Request, phone_number: str) -> Response:
-        """Changes the line to another plan, now or when its present period ends.
+        """Change the plan of the line, now or at the end of its current period.
 
-        Answers with the bills of the period that ends, as of now, and of the one that begins; `dry_run`
-        answers the same and changes nothing.
+        Return the bills of the period that ends, as of now, and of the one that begins. A dry run returns the
+        same and changes nothing.
         """
         line = self.line
         order = PlanChangeInput(data=request.data)
         order.is_valid(raise_exception=True)
         given = order.validated_data
-        # Whoever names a version decides on that state of the line, and not on the one just read.
+        # A client that sends a version has decided on that state of the line, and not on the one just read.
         line.version = given.get("version", line.version)
         ordered = order_plan(
             line=line,
@@ -95,7 +95,7 @@ class SubscriptionViewSet(LineViewSet):
     )
     @plan_change.mapping.delete
     def cancel_plan_change(self, request: Request, phone_number: str) -> Response:
-        """Calls off the change that waits for the period's end."""
+        """Cancel the plan change that waits for the end of the current period."""
         by = request.user.get_username()
         retry_lost_locks(lambda: cancel_plan_change(line=self.line, at=timezone.now(), by=by))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -114,9 +114,9 @@ class SubscriptionViewSet(LineViewSet):
     )
     @action(detail=True, methods=["post"], reads_line=True)
     def packs(self, request: Request, phone_number: str) -> Response:
-        """Buys a pack for the line's present period, once for each reference.
+        """Buy a pack for the line's current period, once for each reference.
 
-        200 means that nothing was bought: it is a dry run, or had been bought before (`repeated`).
+        200 means that nothing was bought: a dry run, or already bought (`repeated`).
         """
         order = PackInput(data=request.data)
         order.is_valid(raise_exception=True)

@@ -31,7 +31,7 @@ from telcox.common.errors import NotFound
 from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 from telcox.common.web.permissions import sees_everything
 
-# Few enough digits for a key.
+# The key has at most 18 digits, which fit into a BIGINT column.
 DOCUMENT_PATH = "invoices/(?P<invoice_id>[0-9]{1,18})"
 DOCUMENT_ID = OpenApiParameter(
     "invoice_id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The document's `id`."
@@ -39,7 +39,7 @@ DOCUMENT_ID = OpenApiParameter(
 
 
 class BillingViewSet(LineViewSet):
-    """A number's bills; and its invoices and credit notes, one at a time."""
+    """A number's bills as a list, and its invoices and credit notes one at a time."""
 
     @extend_schema(
         operation_id="get_billing",
@@ -55,9 +55,9 @@ class BillingViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"])
     def billing(self, request: Request, phone_number: str) -> Response:
-        """Newest period first. A number without bills has an empty list, as in the original.
+        """Return the number's bills, newest period first; an empty list if it has none, as in the original.
 
-        All of them; or, with `limit` or `before`, a page, and in `next` what to ask for the next one with.
+        Return all of them; with `limit` or `before`, one page, and in `next` the cursor of the next one.
         """
         query = BillsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -80,7 +80,8 @@ class BillingViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"], url_path=DOCUMENT_PATH)
     def invoice(self, request: Request, phone_number: str, invoice_id: str) -> Response:
-        """The document with its lines, payments and credit notes, and what the lines were reckoned from."""
+        """Return the document with its lines, payments and credit notes, and the facts that its lines were
+        calculated from."""
         documents = documents_of_number(phone_number, _own(request))
         return Response(DocumentOutput(explain_document(documents=documents, pk=int(invoice_id))).data)
 
@@ -97,7 +98,7 @@ class BillingViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/usage")
     def invoice_usage(self, request: Request, phone_number: str, invoice_id: str) -> Response:
-        """What was used of the invoice's period, day by day. Credit notes have none."""
+        """Return the usage of the invoice's period, day by day. Raise NotFound for a credit note."""
         documents = documents_of_number(phone_number, _own(request))
         return Response(UsageBehindOutput(usage_behind(documents=documents, pk=int(invoice_id))).data)
 
@@ -111,25 +112,25 @@ class BillingViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"], url_path=f"{DOCUMENT_PATH}/pdf")
     def invoice_pdf(self, request: Request, phone_number: str, invoice_id: str) -> HttpResponse:
-        """The document as it was sent: the same bytes whenever it is asked for."""
+        """Return the printed document: always the same bytes for the same document."""
         document = to_print(documents_of_number(phone_number, _own(request))).filter(pk=invoice_id).first()
         if document is None:
             raise NotFound("Not Found", reason="unknown_invoice")
         return pdf_answer(request, document)
 
     def not_found(self) -> NotFound:
-        if self.action == "billing":  # as the list has always said it
+        if self.action == "billing":  # the refusal of the list has never had a reason
             return NotFound("Not Found")
         return super().not_found()
 
 
 def _own(request: Request) -> Any:
-    """The user whose documents alone the caller sees; None: everybody's."""
+    """Return the user to whose documents the caller is limited; None if the caller may see all documents."""
     return None if sees_everything(request.user) else request.user
 
 
 class WalletViewSet(LineViewSet):
-    """The money on a line."""
+    """A line's wallet: balance, entries and top-ups."""
 
     @extend_schema(
         operation_id="get_wallet",
@@ -141,7 +142,7 @@ class WalletViewSet(LineViewSet):
     )
     @action(detail=True, methods=["get"])
     def wallet(self, request: Request, phone_number: str) -> Response:
-        """The balance and the movements that made it, newest first; older ones with `before`."""
+        """Return the balance and the entries that made it, newest first; older entries with `before`."""
         query = WalletQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         statement = wallet_statement(phone_number=phone_number, before=query.validated_data.get("before"))
@@ -165,8 +166,8 @@ class WalletViewSet(LineViewSet):
     )
     @action(detail=True, methods=["post"], url_path="top-ups", permission_classes=[MayTopUp], reads_line=True)
     def top_up(self, request: Request, phone_number: str) -> Response:
-        """Collects the money and puts it on the wallet. The same again, by its reference, is answered 200
-        and nothing is collected."""
+        """Collect the money and put it on the wallet. A repeated reference is answered with 200, and nothing
+        is collected."""
         body = TopUpInput(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data

@@ -33,7 +33,7 @@ class InvoiceStatus(models.TextChoices):
         return status in _TRANSITIONS[self]
 
 
-# A payment may be reversed, and a credit note may void any issued document.
+# A payment may be reversed, and credit notes may void any issued invoice.
 _TRANSITIONS = {
     InvoiceStatus.DRAFT: {InvoiceStatus.ISSUED},
     InvoiceStatus.ISSUED: {InvoiceStatus.PARTLY_PAID, InvoiceStatus.PAID, InvoiceStatus.VOID},
@@ -162,7 +162,7 @@ class Invoice(Frozen):
     tax_rate = models.DecimalField(_("tax rate"), max_digits=5, decimal_places=4)
     total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
     # The inputs that the lines were calculated from (billing.rating.RatingInputs), so that the calculation
-    # can be repeated. A document imported from the previous system has none.
+    # can be repeated. Credit notes, and documents imported from the previous system, have none.
     rated_from = models.JSONField(_("calculated from"), null=True, blank=True, editable=False)
     issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
@@ -264,7 +264,7 @@ class Invoice(Frozen):
 
     @property
     def refunded(self) -> Decimal:
-        """Return the credited amount that had been paid already, in dollars. It is on the line's wallet."""
+        """Return the credited amount that had been paid already, in dollars. It went to the line's wallet."""
         return max(Decimal(0), -self._left)
 
     @property

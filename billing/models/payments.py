@@ -91,7 +91,7 @@ class Payment(Frozen):
 
     @property
     def is_wallets(self) -> bool:
-        """Return True if the line's wallet made the payment, in advance (billing/invoicing/issuing.py), and
+        """Return whether the line's wallet made the payment, in advance (billing/invoicing/issuing.py), and
         not a customer."""
         return self.reference.startswith(BY_WALLET)
 

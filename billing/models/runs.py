@@ -23,8 +23,9 @@ class RunState(models.TextChoices):
 
 
 class BillingRun(models.Model):
-    """Billing run of a month: it bills the periods that ended in 2026-11 and have no invoice yet. There is
-    one run for each month. It can be stopped, resumed, and run again when more periods have ended.
+    """Billing run of a month: it bills the periods that have ended by the end of 2026-11 and have no invoice
+    yet. There is one run for each month. It can be stopped, resumed, and run again when more periods have
+    ended.
 
     `seen_at` is the time of the run's last progress. A run in progress that has not been seen for
     RUN_SILENT_SECONDS is considered abandoned: the next process that starts it resumes it.

@@ -1,4 +1,4 @@
 """Dunning: reminders of overdue invoices, and suspension of their lines (docs/overdue.md).
 
-This module imports nothing: the settings import `parse_ladder` before models are loaded.
+This file imports nothing, because the settings import `billing.overdue.ladder` before the models are loaded.
 """

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
-# Ten years. An older invoice never gets its first reminder.
+# Ten years: the largest number of days that either setting accepts.
 DAYS_MAX = 3650
 CHANNELS = {"mail": "MAIL", "sms": "SMS"}
 _RUNG = re.compile(r"([0-9]{1,4}):([a-z]+(?:\+[a-z]+)*)")
 
 
 class Rung(NamedTuple):
-    """Rung: a reminder by each of these channels (`billing.models.Channel`), so many days after the due
+    """Rung: a reminder by each of these channels (`billing.models.Channel`), `days` days after the due
     date."""
 
     days: int

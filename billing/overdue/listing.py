@@ -16,7 +16,8 @@ _NOTHING = Value(Decimal(0), output_field=DecimalField(max_digits=14, decimal_pl
 
 
 def with_owed(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Return the invoices with the amount owed in dollars (`owed`), which equals `Invoice.outstanding`."""
+    """Return the invoices with the amount owed in dollars (`owed`). For an open invoice it equals
+    `Invoice.outstanding`."""
     paid = Payment.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice")
     credited = Invoice.objects.filter(corrects=OuterRef("pk")).order_by().values("corrects")
     return invoices.annotate(

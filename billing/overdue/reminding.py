@@ -19,7 +19,7 @@ from telcox.common.database.locking import lock_keys, lock_row
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 
-# For so many days after the highest rung was reached, a reminder that was missed is still made.
+# For this many days after the highest rung was reached, a reminder that was missed is still made.
 STILL_SAID_DAYS = 92
 
 
@@ -43,7 +43,7 @@ def make_reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     yields the number of invoices that it made reminders for.
 
     If several rungs were missed, only the highest is made, so that no customer gets a month's reminders in
-    one night. Safe to run twice, late, in several processes at once, and to be killed.
+    one night. It is safe to run this twice, late, or in several processes at once, and to kill it.
     """
     for rung, due in reminders_due(local_date(at)):
         for keys in in_chunks(share.among(due, "pk"), "pk", by="due_on"):

@@ -72,7 +72,7 @@ def suspend_overdue_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     """Suspend the lines of invoices that have reached the limit on the local day of `at`. Each step is one
     committed transaction: it yields the number of lines that it suspended.
 
-    Safe to run twice, late, in several processes at once, and to be killed.
+    It is safe to run this twice, late, or in several processes at once, and to kill it.
     """
     due = share.among(invoices_to_suspend_for(local_date(at)), "subscription__line_id")
     for line_ids in in_chunks(due, "subscription__line_id", LINES_AT_ONCE, by="due_on"):
@@ -101,9 +101,9 @@ def _suspend(line_ids: Sequence[int], at: datetime) -> int:
             suspended += 1
             oldest = invoices.pop(0)
             notices += [_notice(oldest, channel, at) for channel in Channel]
-        # The customer gets one notice, but all of the invoices count as processed.
+        # The customer is notified about one invoice, but all of them count as processed.
         notices += [_already(invoice, at) for invoice in invoices]
-    # A notice of today may exist: of an invoice that was paid and is owed again within a day.
+    # A notice of today exists if the invoice was paid and is owed again within the day.
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     return suspended
 
@@ -129,14 +129,14 @@ def resume_if_paid_up(*, invoice: Invoice, at: datetime, by: str = "") -> None:
     """Resume the invoice's line if it is suspended for non-payment, and its holder owes nothing on invoices
     that have reached the limit or suspended the line.
 
-    Call it when something was paid or credited, in the same transaction and before a wallet is locked
-    (telcox/common/database/locking.py).
+    Call it when something was paid or credited, in the same transaction. Lines are locked before wallets
+    (telcox/common/database/locking.py): call it before a wallet is locked, or lock the line before that.
     """
     unpaid = {"suspensions__is_open": True, "suspensions__reason": SuspensionReason.NON_PAYMENT}
     held = Line.objects.filter(subscriptions__invoices=invoice.pk, **unpaid).first()
     if held is None:
         return
-    # If two payments each pay one of the last two invoices, the later one sees both paid.
+    # Under this lock, if two payments each pay one of the last two invoices, the later one sees both paid.
     line = lock_line(held)
     suspension = line.suspensions.filter(is_open=True, reason=SuspensionReason.NON_PAYMENT).first()
     if suspension and not _still_owed(line, local_date(at)):

@@ -1,6 +1,6 @@
 """Texts of reminders and suspension notices, in the language of the customer's documents.
 
-An SMS has 160 characters of the GSM alphabet (3GPP TS 23.038), which has no á, í, ó and ú: the Spanish texts
+An SMS has 160 characters of the GSM alphabet (3GPP TS 23.038), which has no á, í, ó and ú: the Spanish SMS
 use no words with them.
 """
 

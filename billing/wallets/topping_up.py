@@ -40,11 +40,11 @@ def top_up(
 
     `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
     `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
-    because the provider may be slow. Whether the wallet would accept the entry is checked before collecting.
+    because the provider may be slow. The entry is checked against the wallet before money is collected.
 
     Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD; DomainError if the line is
-    terminated or the reference names another movement; PaymentDeclined, BadGateway or GatewayTimeout as the
-    port does.
+    terminated or the wallet refuses the entry, as in `post_entries`; PaymentDeclined, BadGateway or
+    GatewayTimeout as the port does.
     """
     description = description or f"Recarga, {PaymentMethod(method).value}"
     posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, description)
