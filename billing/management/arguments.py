@@ -1,4 +1,4 @@
-"""What is typed after a command."""
+"""Parse arguments of commands."""
 
 from argparse import ArgumentTypeError
 from datetime import date

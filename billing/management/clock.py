@@ -1,4 +1,4 @@
-"""The moment as of which a command does what is due."""
+"""The moment as of which a command works (`--date`)."""
 
 from argparse import ArgumentTypeError
 from datetime import date, datetime, timedelta
@@ -27,7 +27,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def moment_for(of: date | None, *, ahead: bool) -> datetime:
-    """The end of that day, as far as it has come; now, if there is none."""
+    """Return the end of the day `of`, or now if the day has not ended or none is given. Raise CommandError if
+    the day is in the future, unless DEBUG is on or `ahead` is set: then its end is returned."""
     now = timezone.now()
     if of is None:
         return now

@@ -1,4 +1,4 @@
-"""How far a command that takes its time has come."""
+"""Progress bars of long commands."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 class Bars:
-    """One bar for each kind of work there is, on a terminal; elsewhere nothing."""
+    """One bar for each kind of work, on a terminal; elsewhere nothing is printed."""
 
     def __init__(self, totals: Mapping[str, int]) -> None:
         self._stack = ExitStack()

@@ -1,5 +1,4 @@
-"""A command's work, shared among processes: what one of them does in Python, the database does for the other
-meanwhile."""
+"""Share a command's work among processes: while one process computes, the database works for another."""
 
 import multiprocessing
 import os
@@ -26,14 +25,15 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def worker_count(wanted: int | None) -> int:
-    """SQLite has one writer at a time, and within somebody's transaction there is nobody else at all."""
+    """Return the number of processes. It is 1 on SQLite, which has one writer at a time, and inside a
+    transaction, which other processes cannot see."""
     alone = connection.vendor != "mysql" or connection.in_atomic_block
     return 1 if alone else wanted or os.cpu_count() or 1
 
 
 def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator[Any]:
-    """What the work yields for each share of the lines, as it comes. Raises CommandError if a process of it
-    failed; what the others did stays done."""
+    """Do the work for each share of the lines, and yield the results as they come. Raise CommandError if a
+    process failed; what the others did stays done."""
     if workers == 1:
         yield from _step_by_step(work, Share())
         return
@@ -45,7 +45,7 @@ def run_shared(work: Callable[[Share], Iterator[Any]], workers: int) -> Iterator
     ]
     for process in processes:
         process.start()
-    # Asked whether they are alive, since one that is killed says nothing.
+    # A process that is killed sends no last result, so they are asked whether they are alive.
     while any(process.is_alive() for process in processes) or not results.empty():
         with suppress(Empty):
             yield results.get(timeout=0.2)
@@ -62,7 +62,7 @@ def wait_for_processes() -> None:
 def _work(work: Callable[[Share], Iterator[Any]], share: Share, results: Any) -> None:
     parent = os.getppid()
     for result in _step_by_step(work, share):
-        if os.getppid() != parent:  # killed, and nobody is told any more
+        if os.getppid() != parent:  # the parent was killed, so results go nowhere
             return
         results.put(result)
 

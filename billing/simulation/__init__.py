@@ -1,5 +1,4 @@
-"""An operator that was made up: its lines, what customers and staff do, what the network reports, day by day.
+"""Simulated operator: its lines, the steps of customers and staff, and the network's reports, day by day.
 
-The same seed gives the same operator on any database, and whatever happens to it, everything that
-verification proves must hold.
-"""
+The same seed gives the same operator on any database. Whatever happens to it, verification must find no
+fault."""

@@ -1,4 +1,4 @@
-"""The days of the made-up operator, one after the other."""
+"""Play the simulated operator's days, one after the other."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from billing.simulation.office import Office
 from billing.simulation.world import FIRST_DAY, found_operator, moment_of_day, require_empty
 from usage.ingestion.apply import apply_usage
 
-# Days in which the first lines come.
+# Days until all first lines are opened.
 OPENING = 30
 SUNDAY = 6
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How large it is. Per day: `steps`, random things that happen, and `events` of usage."""
+    """Size of the operator. `steps` are random steps per day, `events` usage events per day."""
 
     lines: int
     months: int
@@ -43,8 +43,7 @@ class Setup:
 
 @dataclass
 class Tally:
-    """What happened: random steps, refusals by step and reason, usage by what became of it, and what the
-    calendar brought."""
+    """Counts: random steps, refusals by step and reason, usage by outcome, and the sum of the day's runs."""
 
     steps: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -54,8 +53,8 @@ class Tally:
 
 
 def simulate_operator(setup: Setup, *, tell: Callable[[date, Tally], object]) -> Tally:
-    """Plays all the days; `tell` is called after the last of each month. Raises DomainError if the database
-    is not empty."""
+    """Play all days, and call `tell` after the last day of each month. Raise DomainError if the database is
+    not empty."""
     require_empty()
     return _Operator(setup).play(tell)
 
@@ -68,7 +67,7 @@ class _Operator:
         self._office = Office(self._world)
         self._network = Network(Random(f"{setup.seed} network"), moment_of_day(FIRST_DAY))  # noqa: S311
         self._tally = Tally(self._office.taken, self._office.refused)
-        # Days on which nobody runs what is due: it is made up for afterwards.
+        # Days left without a day's run; the next run makes up for them.
         self._away = 0
 
     def play(self, tell: Callable[[date, Tally], object]) -> Tally:
@@ -84,7 +83,7 @@ class _Operator:
         return self._tally
 
     def _plan(self, day: date) -> list[tuple[datetime, Callable[[datetime], None]]]:
-        """What is done this day, and when; of the same second, in this order."""
+        """Return the day's actions by time; actions of the same second keep this order."""
         plan: list[tuple[datetime, Callable[[datetime], None]]] = []
         plan += [(self._at(day), self._office.open_line) for _ in range(self._new_lines(day))]
         plan += [(self._at(day), self._office.step) for _ in range(self._setup.steps_a_day)]
@@ -93,17 +92,18 @@ class _Operator:
         return sorted(plan, key=lambda each: each[0])
 
     def _at(self, day: date) -> datetime:
-        """Any second of it; now and then the first, when months end."""
+        """Return a random second of the day; now and then its first, when months end."""
         return moment_of_day(day, 0 if self._random.random() < 0.04 else self._random.randrange(23 * 3600))
 
     def _new_lines(self, day: date) -> int:
         opened = (day - FIRST_DAY).days
-        if opened >= OPENING:  # somebody comes for who went
+        if opened >= OPENING:  # new customers replace those who left
             return int(len(self._world.living) < self._setup.lines and self._random.random() < 0.4)
         return self._setup.lines * (opened + 1) // OPENING - self._setup.lines * opened // OPENING
 
     def _runs(self, day: date) -> list[datetime]:
-        """In the small hours as a rule; at midnight, twice, or not at all, as on most Sundays."""
+        """Return the times of the day's runs: usually one at night, sometimes at midnight or twice, and none
+        on most Sundays."""
         if day.weekday() == SUNDAY and day.month % 6:
             return []
         if self._away:

@@ -1,4 +1,4 @@
-"""What the network reports: what lines used, some of it late, some of it twice."""
+"""The network's usage reports, some of them late, some of them repeated."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from billing.simulation.world import GB, KnownLine
 from usage.ingestion.reports import CategoryName, UsageReport
 
 _DATA: tuple[CategoryName, ...] = ("SOCIAL", "ENTERTAINMENT", "SYSTEM_UPDATES", "NAVIGATION_SEARCH")
-# Reports that may be sent again.
+# The latest reports, which may be repeated.
 REMEMBERED = 500
 
 
@@ -23,7 +23,7 @@ class Network:
         self._sent: deque[UsageReport] = deque(maxlen=REMEMBERED)
 
     def batch(self, lines: Sequence[KnownLine], size: int, at: datetime) -> list[UsageReport]:
-        """What happened since the last one; a part of it happened up to forty days before."""
+        """Return reports of usage since the last batch; some of it happened up to forty days earlier."""
         if not lines:
             return []
         reports = [self._repeated() or self._new(lines, at) for _ in range(size)]
@@ -34,7 +34,7 @@ class Network:
         if not self._sent or (draw := self._random.random()) > 0.035:
             return None
         again = msgspec.structs.replace(self._random.choice(self._sent))
-        if draw < 0.005:  # and says something else
+        if draw < 0.005:  # a conflict: the same key with another quantity
             again.quantity += 1
         return again
 

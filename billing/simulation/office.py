@@ -1,4 +1,4 @@
-"""What customers ask for and staff do, at random: sales, suspensions, money, prices."""
+"""Random steps of customers and staff: sales, suspensions, money, prices."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _STAFF = ("ana", "luis")
 
 
 class Office:
-    """Takes one random step after the other, and counts them and, by reason, what was refused."""
+    """Take random steps; count them, and the refusals by reason."""
 
     def __init__(self, world: World) -> None:
         self._world, self._random = world, world.random
@@ -73,7 +73,7 @@ class Office:
         self._take(step, at)
 
     def open_line(self, at: datetime) -> None:
-        """A new line, its first money and its first plan."""
+        """Open a line, top it up if it is prepaid, and sell its first plan."""
         line = self._world.new_line()
         if line.prepaid:
             self._take(lambda at: self._top_up_line(line, at, first=True), at, name="top_up")
@@ -91,7 +91,7 @@ class Office:
             self.taken[name] += 1
 
     def _known(self) -> KnownLine:
-        """One that lives, as a rule."""
+        """Return a random line: usually one in use, sometimes a terminated one."""
         lines = self._world.living if self._random.random() < 0.98 else self._world.lines
         if not lines:
             raise NotFound("There is no line yet", reason="nothing_there")
@@ -115,7 +115,7 @@ class Office:
             raise
 
     def _sell(self, at: datetime) -> None:
-        """A plan, to a line that has none, or to any."""
+        """Sell a plan to a line that has none, or to any line."""
         waiting = self._idle and self._random.random() < 0.7
         known = self._idle.pop(0) if waiting else self._known()
         activate_subscription(
@@ -123,7 +123,7 @@ class Office:
         )
 
     def _plan_for(self, known: KnownLine) -> Plan:
-        """As a rule one that it can have."""
+        """Return a random plan, usually of the line's product type."""
         mobile = known.mobile if self._random.random() < 0.97 else not known.mobile
         return self._random.choice(self._world.offered(mobile=mobile))
 
@@ -141,7 +141,7 @@ class Office:
         cancel_plan_change(line=self._random.choice(lines) if lines else self._line(self._known()), at=at)
 
     def _buy_pack(self, at: datetime) -> None:
-        """Now and then the same again under the same reference, or something else under it."""
+        """Buy a pack; now and then repeat the last purchase, or use its reference for another one."""
         known, pack = self._known(), self._random.choice(self._world.packs)
         reference, draw = f"pack-{self.taken['buy_pack']}", self._random.random()
         if self._bought and draw < 0.12:
@@ -188,7 +188,7 @@ class Office:
             renew_line(line=self._line(known), at=at)
 
     def _top_up_line(self, known: KnownLine, at: datetime, *, first: bool = False) -> None:
-        """Now and then the same again under the same reference."""
+        """Top up a wallet; now and then repeat the last top-up under its reference."""
         amount = Decimal(
             self._random.choice(["20.00", "30.00", "50.00"] if first else ["5.00", "20.00", "40.00"])
         )
@@ -218,7 +218,7 @@ class Office:
         )
 
     def _pay(self, at: datetime) -> None:
-        """Of any invoice, all, a part of it, or too much."""
+        """Pay an invoice in full, in part, or too much."""
         invoice = self._document()
         share = self._random.choice(["1", "1", "1", "0.5", "1.1"])
         payment = receive_payment(
@@ -231,7 +231,8 @@ class Office:
         self._payments.append(payment)
 
     def _reverse(self, at: datetime) -> None:
-        """Any payment: now and then one that was reversed before, is a reversal, or came from a wallet."""
+        """Reverse a payment; now and then one that is reversed already, is a reversal, or came from a
+        wallet."""
         payment = self._random.choice(self._payments) if self._payments else None
         if self._random.random() < 0.1:
             payment = self._document().payments.first()
@@ -242,7 +243,7 @@ class Office:
             self._payments.append(reversal)
 
     def _credit(self, at: datetime) -> None:
-        """All of a document, and perhaps it is billed again; or some of its lines, a part of each."""
+        """Credit a whole document, perhaps to bill it again, or parts of some of its lines."""
         invoice = self._document()
         if self._random.random() < 0.4:
             again = self._random.random() < 0.5
@@ -256,7 +257,7 @@ class Office:
         credit_invoice(invoice=invoice, why="Reclamo", amounts=amounts, at=at, by=self._by())
 
     def _document(self) -> Invoice:
-        """Any that was issued; now and then a credit note."""
+        """Return a random issued document; now and then a credit note."""
         notes = self._random.random() < 0.03
         prefix = settings.CREDIT_NOTE_SERIES if notes else settings.INVOICE_SERIES
         last = InvoiceSeries.objects.get(prefix=prefix).last_number
@@ -265,7 +266,7 @@ class Office:
         return Invoice.objects.get(series__prefix=prefix, number=self._random.randint(1, last))
 
     def _draft(self, at: datetime) -> None:
-        """By hand, before its time, and perhaps with something off."""
+        """Draft an invoice before the period ends, perhaps with a discount."""
         period = self._line(self._known()).subscriptions.current().first()
         if period is None:
             raise NotFound("The line has no period", reason="nothing_there")

@@ -1,4 +1,4 @@
-"""What became of the made-up operator, in a form that is the same on every database."""
+"""Digest and sums of the simulated operator, the same on every database."""
 
 import hashlib
 import json
@@ -16,8 +16,8 @@ _AT_ONCE = 2_000
 
 
 def operator_digest() -> str:
-    """SHA-256 of lines, their history and periods, use, invoices, payments and wallets: everything but
-    primary keys, and references, some of which have them in them."""
+    """Return the SHA-256 of lines, their history and periods, usage, invoices, payments and wallets. Primary
+    keys are left out, and so are references, some of which contain primary keys."""
     sha = hashlib.sha256()
     for rows in _outcome():
         sha.update(rows.model._meta.label.encode())
@@ -63,7 +63,7 @@ def _written(value: Any) -> str:
 
 
 def operator_sums() -> dict[str, Any]:
-    """How much there is of everything, and what it comes to."""
+    """Return the number of rows of each kind, and their sums."""
     issued = Invoice.objects.issued().aggregate(
         invoices=Count("pk"),
         subtotal=Sum("subtotal"),

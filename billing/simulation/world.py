@@ -1,4 +1,4 @@
-"""What the made-up operator begins with: a catalogue, and customers with lines."""
+"""The simulated operator's catalogue, customers and lines."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from telcox.common.errors import DomainError
 from usage.models import UsageEvent
 
 GB = 2**30
-# The first day: the first February has 29 days, the tax changes in April, and two years end.
+# From this first day on, February has 29 days, the tax rate changes in April, and two years end.
 FIRST_DAY = date(2023, 11, 1)
 
 _EMPTY = (Customer, Line, Plan, Pack, Subscription, UsageEvent, Invoice, WalletEntry, TaxRate, Discount)
@@ -77,7 +77,7 @@ _PACKS: dict[str, dict[str, Any]] = {
     "sms-50": {"price": "0.99", "sms": 50},
     "todo": {"price": "6.00", "data_bytes": 2 * GB, "voice_minutes": 50, "sms": 20},
 }
-# How many of a hundred mobile lines begin with which plan.
+# Shares of mobile lines by first plan, in percent.
 _WEIGHTS = {
     "dias-30": 16, "dias-30-libre": 9, "dias-7": 2, "mes": 17, "mes-social": 10, "mes-minutos": 10,
     "dias-90": 32, "dias-365": 4,
@@ -86,7 +86,7 @@ _WEIGHTS = {
 
 @dataclass
 class KnownLine:
-    """A line as who plays the operator remembers it."""
+    """What the simulation remembers of a line."""
 
     pk: int
     phone_number: str
@@ -96,14 +96,14 @@ class KnownLine:
 
 @dataclass
 class World:
-    """What there is; everything random is drawn from `random`, in an order that never changes."""
+    """State of the simulation. Everything random is drawn from `random`, always in the same order."""
 
     random: Random
     plans: list[Plan] = field(default_factory=list)
     packs: list[Pack] = field(default_factory=list)
     customers: list[Customer] = field(default_factory=list)
     lines: list[KnownLine] = field(default_factory=list)
-    # Those that, as far as who plays knows, have not ended.
+    # Lines that, as far as the simulation knows, are not terminated.
     living: list[KnownLine] = field(default_factory=list)
 
     def offered(self, *, mobile: bool) -> list[Plan]:
@@ -114,7 +114,7 @@ class World:
         return self.random.choices(offered, weights=[_WEIGHTS.get(plan.code, 1) for plan in offered])[0]
 
     def new_line(self) -> KnownLine:
-        """With a customer of its own, or as one more of somebody who has some. Not yet sold anything."""
+        """Create a line without a plan, for a new customer or as a further line of an existing one."""
         draw = self.random
         if not self.customers or draw.random() < 0.8:
             number = len(self.customers) + 1
@@ -138,7 +138,7 @@ class World:
 
 
 def require_empty() -> None:
-    """Raises DomainError if the database has anything that a made-up operator would mix with."""
+    """Raise DomainError if the database has rows that the simulation would mix with."""
     for model in _EMPTY:
         if model._default_manager.exists():
             raise DomainError(
@@ -147,7 +147,7 @@ def require_empty() -> None:
 
 
 def found_operator(random: Random) -> World:
-    """Sets the operator up: taxes, plans, packs, and a first discount."""
+    """Create taxes, plans, packs and a first discount."""
     world = World(random)
     TaxRate.objects.bulk_create(
         TaxRate(name="IVA", rate=Decimal(rate), valid_from=day) for rate, day in _TAX_RATES
@@ -168,5 +168,5 @@ def found_operator(random: Random) -> World:
 
 
 def moment_of_day(day: date, seconds: float = 0) -> datetime:
-    """So many seconds after the day's midnight, however its clocks change."""
+    """Return the moment that many elapsed seconds after the day's midnight, also where clocks change."""
     return midnight(day).astimezone(UTC) + timedelta(seconds=int(seconds))

@@ -1,4 +1,4 @@
-"""Whether what was sold, billed and paid is as the rules want it, whatever happened to it."""
+"""Verify that everything sold, billed and paid follows the rules (`manage.py verify_billing`)."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ __all__ = ["Fault", "find_faults"]
 
 
 def find_faults() -> Iterator[Fault]:
-    """Everything that is wrong, as it is found: with lines and their periods, with invoices and their
-    numbers, with wallets. Each part is read as of one moment, while things may go on happening, and memory
-    stays the same however many there are."""
+    """Yield every fault of lines and their periods, of invoices and their numbers, and of wallets, as it is
+    found. Rows are read in batches, each as of one moment, so that memory is constant and other processes can
+    go on writing."""
     yield from line_faults()
     yield from document_faults()
     yield from wallet_faults()

@@ -1,6 +1,6 @@
-"""Whether a series' documents are numbered without a gap or a double, and sealed one after the other.
+"""Verify a series: its documents have numbers without gaps and duplicates, and their seals form a hash chain.
 
-A series is walked in the order of its numbers, and each document is proved on the way (proof.py).
+The documents are read in the order of their numbers, and each one is verified by itself, too (proof.py).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +15,12 @@ from billing.verification.faults import Fault
 from billing.verification.proof import ISSUED, Evidence, Proof, written
 from telcox.common.database.consistent_read import consistent_read
 
-# Numbers looked at together, as of one moment: memory stays the same however many documents there are.
+# Numbers read together, as of one moment, so that memory is constant.
 NUMBERS_AT_ONCE = 500
 
 
 class Page(NamedTuple):
-    """How many documents were looked at together, and what is wrong with them."""
+    """Documents that were verified together: how many, and their faults."""
 
     documents: int
     faults: Sequence[Fault]
@@ -28,18 +28,18 @@ class Page(NamedTuple):
 
 @dataclass
 class Chain:
-    """The proof of one series. `noted` are seals that documents bore, by their written numbers, as somebody
-    has noted them outside of the database; those of documents that are there are taken out."""
+    """Verification of one series. `noted` has seals that were noted outside of the database, by the printed
+    number of their document; the seals of documents that are found are removed from it."""
 
     series: InvoiceSeries
     noted: dict[str, str] = field(default_factory=dict)
     proof: Proof = ISSUED
     documents: int = 0
     seal: str = ""
-    # The first fault, and how many documents and places of the series are wrong.
+    # The first fault, and the number of wrong documents and places of the series.
     first: Fault | None = None
     wrong: int = 0
-    # The last number looked at. A series gives numbers from 1 on; a document below that is looked at as well.
+    # The last number read. A series begins at 1; documents with a lower number are read, too.
     _seen: int = -1
 
     @property
@@ -47,8 +47,7 @@ class Chain:
         return max(self._seen, 0)
 
     def walk(self) -> Iterator[Page]:
-        """Go through the documents in the order of their numbers. Documents may go on being issued
-        meanwhile."""
+        """Verify the documents in the order of their numbers. Documents may be issued at the same time."""
         while (evidence := self._next()) is not None:
             yield Page(len(evidence), [fault for each in evidence for fault in self._prove(each)])
         yield Page(0, list(self._end()))
@@ -77,7 +76,7 @@ class Chain:
                 ["its seal is another than was noted"] if invoice.content_hash != noted else [],
             ),
         )
-        # What comes after it is proved by the seal that it has, so that one wrong document is one fault.
+        # The next document is compared with the stored seal, so that one wrong document is one fault.
         self.documents, self.seal = self.documents + 1, invoice.content_hash or ""
         self._seen = number
 

@@ -1,4 +1,4 @@
-"""Whether documents are numbered without a gap, sealed, rated, paid and credited as they say; and drafts."""
+"""Verify issued documents (numbers, seals, rating, payments, credit notes) and drafts."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ DRAFTS_AT_ONCE = 500
 
 
 def document_faults() -> Iterator[Fault]:
-    """Of each series in the order of its numbers, then of drafts: memory stays the same however many there
-    are."""
+    """Yield the faults of each series' documents in the order of their numbers, then of drafts, in constant
+    memory."""
     for series in InvoiceSeries.objects.order_by("pk"):
         for page in Chain(series, proof=BILLED).walk():
             yield from page.faults

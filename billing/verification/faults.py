@@ -1,11 +1,11 @@
-"""What is wrong with something, in words that lead there."""
+"""A fault that verification finds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`of` names a line, one of its periods, an invoice, a series or a wallet."""
+    """`of` names the line, period, invoice, series or wallet; `what` says what is wrong with it."""
 
     of: str
     what: str

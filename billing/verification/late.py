@@ -1,4 +1,4 @@
-"""Whether for all use of billed periods what it costs was billed: with them, or as late use after them."""
+"""Verify that all usage of billed periods was charged: with the period, or afterwards as late usage."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from telcox.common.database.bulk import chunks
 
 
 def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
-    """Use that waits for the next bill is none."""
+    """Yield faults of the lines' billed periods. Late usage that waits for the next bill is not a fault."""
     numbers = {line.pk: line.phone_number for line in lines}
     invoices = billed_periods().filter(subscription__line__in=numbers).order_by("subscription")
     rows = list(
@@ -34,12 +34,12 @@ def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
         try:
             again, facts = rate_with_use(now.amounts, rated_from), inputs_from(rated_from)
         except ValueError:
-            continue  # which is the document's fault
+            continue  # reported as a fault of the document
         if charged_late(again, billed[pk]):
             yield Fault(
                 of,
                 f"all its use is billed, and {price_difference(again, billed[pk])} of what it costs is not",
             )
-        # At the spend limit, a little more use can cost less.
+        # At the spending limit, more usage can cost less.
         elif price_difference(again, billed[pk]) < 0 and facts.changes.spend_limit is None:
             yield Fault(of, f"{-price_difference(again, billed[pk])} more was billed for it than it costs")

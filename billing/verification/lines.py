@@ -1,4 +1,4 @@
-"""Whether a line's history, suspensions and state agree, and, period by period, what was sold on it."""
+"""Verify lines: history, suspensions and state agree, and each period is correct (periods.py)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from customers.lifecycle import TRANSITIONS
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
 from telcox.common.database.consistent_read import consistent_read
 
-# Lines looked at together, with all that they ever had.
+# Lines read together, with all their periods and history.
 LINES_AT_ONCE = 50
 
 
@@ -73,7 +73,7 @@ def _suspension_faults(suspensions: Sequence[Suspension]) -> Iterator[str]:
 
 
 def _walk_faults(line: Line, steps: Sequence[str]) -> Iterator[str]:
-    """A line begins active, and each step leads from one state to the next."""
+    """Follow the history: a line starts active, and each step leads from one state to the next."""
     status = LineStatus.ACTIVE
     for number, step in enumerate(steps, start=1):
         allowed = TRANSITIONS[LineStep(step)]

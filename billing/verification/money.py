@@ -1,4 +1,4 @@
-"""Whether payments and credit notes fit together, and the wallets got what was more than was owed."""
+"""Verify that payments and credit notes agree, and that the wallets got what was paid beyond the debt."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,19 +11,19 @@ from billing.settling.paying import entry_of
 from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
-# Of a line: amount, discount, tax.
+# Amount, discount and tax of a line.
 LineSums = tuple[Decimal, Decimal, Decimal]
 _NOTHING: LineSums = (ZERO, ZERO, ZERO)
 
 
 @dataclass
 class MoneyMoved:
-    """What happened to the money of one document: taken back of each of its lines, brought to the wallet by
-    its payments, and what the wallet's entries say of that."""
+    """Movements of one document's money: the sums credited of each line, the amount that its payments brought
+    to the wallet (`to_wallet`), and the same amount by the wallet's entries (`on_wallet`)."""
 
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
-    # In the order in which they were made.
+    # Primary keys of the credit notes, in the order of their issue.
     notes: list[int] = field(default_factory=list)
     credited: defaultdict[int, LineSums] = field(default_factory=lambda: defaultdict(lambda: _NOTHING))
     wrong_reversals: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class MoneyMoved:
 
 
 def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
-    """By primary key of these documents; those on which nothing happened have no place in it yet."""
+    """Return the movements by primary key of the document. Documents without movements are left out."""
     moved: defaultdict[int, MoneyMoved] = defaultdict(MoneyMoved)
     of_payment: dict[int, int] = {}
     payments = Payment.objects.filter(invoice__in=invoices).order_by("pk")
@@ -55,8 +55,7 @@ def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
 
 
 def _read_entries(moved: Mapping[int, MoneyMoved], of_payment: Mapping[int, int]) -> None:
-    """Add what wallets' entries say of these payments and of the credit notes. Each bears the reference of
-    what it names."""
+    """Add the wallet entries of these payments and of the credit notes, and check their references."""
     notes = {
         note: (invoice, entry_of_note(invoice, nth))
         for invoice, of_it in moved.items()
@@ -74,8 +73,8 @@ def _read_entries(moved: Mapping[int, MoneyMoved], of_payment: Mapping[int, int]
 
 
 def money_faults(moved: MoneyMoved, *, lines: Sequence[LineSums], overpaid: Decimal) -> Iterator[str]:
-    """Of a document with these lines, in the order of their positions, of which `overpaid` more was paid and
-    taken back than it is over (negative: less)."""
+    """Yield the faults of a document. `lines` are its lines in the order of their positions; `overpaid` is
+    what was paid and credited beyond its total, negative if less."""
     for position, taken in moved.credited.items():
         line = lines[position - 1] if 0 < position <= len(lines) else _NOTHING
         if any(less > have for less, have in zip(taken, line, strict=True)):

@@ -1,4 +1,4 @@
-"""Whether a line's periods follow each other, what may be used of them is what rating grants, and each is
+"""Verify a line's periods: they follow each other, their allowances are what rating grants, and each is
 billed and paid once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ ZERO = Decimal("0.00")
 
 
 class PeriodFacts:
-    """What rating says of some periods, and what became of them."""
+    """Rating inputs, invoices and payments of some periods."""
 
     def __init__(self, periods: Sequence[Subscription]) -> None:
         self.rated: dict[int, RatingInputs] = {}
@@ -63,7 +63,7 @@ class PeriodFacts:
                 payment_method=PaymentMethod.MONEDEROS_DIGITALES,
             )
             sums = payments.order_by().values_list("invoice__subscription").annotate(Sum("amount"))
-            self.by_wallet.update((pk, cents(amount)) for pk, amount in sums)  # SQLite adds up fractions
+            self.by_wallet.update((pk, cents(amount)) for pk, amount in sums)  # SQLite sums floats
         going_over = [
             period.pk
             for period in periods
@@ -87,7 +87,7 @@ class PeriodFacts:
                 self._rate([period])
 
     def all_counted_before(self, period: Subscription, at: datetime) -> bool:
-        """Whether what was used of the period was known at that moment."""
+        """Return whether all usage of the period had been counted at that moment."""
         last = self._last_usage.get(period.pk)
         return period.pk not in self._purged and (last is None or last < at)
 
@@ -160,7 +160,7 @@ def _allowance_faults(
         most, least = _carried(previous, replace(before, used=Used())), _carried(previous, before)
         if facts.all_counted_before(previous, period.start_at):
             most = least
-        over = before.changes.carried_out  # what was left of packs included
+        over = before.changes.carried_out  # including what was left of packs
         if not _between(least, over, most):
             yield (
                 f"{_amounts(over)} came over, by rating "
@@ -169,7 +169,7 @@ def _allowance_faults(
 
 
 def _carried(period: Subscription, rated: RatingInputs) -> Allowance:
-    """What goes over of it. What was reported after it went over makes it less than it was."""
+    """Return what is carried over from the period. Usage reported after the carry-over lowers the result."""
     return rated.carried_over(cut=period.expiration_at < period.cycle_end_at)
 
 
@@ -207,7 +207,7 @@ def _billing_faults(period: Subscription, facts: PeriodFacts) -> Iterator[str]:
         yield f"its invoice is over {total}, and {by_wallet} of it paid by the wallet"
 
 
-# What cannot change any more once a period is billed, by what it is called.
+# Rating inputs that cannot change once a period is billed, by the name used in faults.
 _KEPT: Mapping[str, Callable[[RatingInputs], Any]] = {
     "terms": lambda facts: facts.terms,
     "days": lambda facts: facts.span,
@@ -219,14 +219,14 @@ _KEPT: Mapping[str, Callable[[RatingInputs], Any]] = {
 
 
 def _invoice_faults(period: Subscription, rated: RatingInputs, facts: PeriodFacts) -> Iterator[str]:
-    """An invoice was reckoned from what the period is, and from no more than was used of it."""
+    """Yield a fault if the invoice was calculated from other inputs, or from more usage than was counted."""
     kept = facts.invoices.get(period.pk, (None, None, None))[2]
     if kept is None:
         return
     try:
         billed = inputs_from(kept)
     except (msgspec.ValidationError, ValueError):
-        return  # which is the document's fault
+        return  # reported as a fault of the document
     for name, value in _KEPT.items():
         if value(billed) != value(rated):
             yield f"its invoice was reckoned from other {name}"

@@ -29,7 +29,7 @@ from billing.verification.money import MoneyMoved, money_faults, money_moved
 
 ZERO = Decimal("0.00")
 
-# An invoice's sums, and what they add up of its lines.
+# Sums of an invoice, and the field of its lines that each adds up.
 _SUMS = {"subtotal": "amount", "discount": "discount", "tax": "tax"}
 _READ = (
     "kind",
@@ -80,25 +80,25 @@ _LINES_READ = (
     "credits",
     "late_for__sequence",
 )
-# Of a line, what rating makes.
+# Fields of a line that rating calculates.
 _RATED = ("unit", "quantity", "unit_price", "amount", "discount", "tax")
 
 
 @dataclass
 class Settled:
-    """What was paid of a document, and what its credit notes took back."""
+    """Sums paid on a document, and credited by its credit notes."""
 
     paid: Decimal = ZERO
     notes: int = 0
     credited: Decimal = ZERO
-    # Of `credited` what is before discount and tax.
+    # The part of `credited` before discount and tax.
     credited_subtotal: Decimal = ZERO
 
 
 @dataclass
 class Evidence:
-    """A document, its lines in the order of their positions, the steps of its history (from, to), and what
-    became of its money."""
+    """A document, its lines in the order of their positions, the steps of its history (from, to), and the
+    sums and movements of its money."""
 
     invoice: Invoice
     lines: Sequence[InvoiceLine]
@@ -108,8 +108,8 @@ class Evidence:
 
 
 def _read(invoices: InvoiceQuerySet) -> list[Evidence]:
-    """Read these documents, in their order, and what belongs to them: seven statements. The caller sees to it
-    that all are as of one moment (`consistent_read`)."""
+    """Read these documents, in their order, with everything that is verified: seven statements. The caller
+    reads all of it as of one moment (`consistent_read`)."""
     found = list(invoices.select_related(*_JOINED).only(*_READ))
     keys = [invoice.pk for invoice in found]
     issuers = Issuer.objects.in_bulk({invoice.issuer_id for invoice in found})
@@ -144,7 +144,7 @@ def _steps(invoices: Sequence[int]) -> Mapping[int, Sequence[tuple[str, str]]]:
 
 
 def _settled(invoices: Sequence[int]) -> Mapping[int, Settled]:
-    """Added up here, because SQLite adds up binary fractions."""
+    """Sum in Python, because SQLite would sum floats."""
     settled: defaultdict[int, Settled] = defaultdict(Settled)
     payments = Payment.objects.filter(invoice__in=invoices).order_by()
     for pk, amount in payments.values_list("invoice_id", "amount"):
@@ -158,8 +158,7 @@ def _settled(invoices: Sequence[int]) -> Mapping[int, Settled]:
 
 
 def written(invoice: Invoice) -> str:
-    """Return its number as it was printed; somehow, where a pattern was put into its series that writes
-    none."""
+    """Return the document's printed number, or a fallback if the pattern of its series is invalid."""
     try:
         return invoice.full_number or ""
     except (ValueError, LookupError, AttributeError):
@@ -167,7 +166,7 @@ def written(invoice: Invoice) -> str:
 
 
 def _issued_faults(evidence: Evidence) -> Iterator[str]:
-    """Faults that a numbered document can have; of a draft, which is not sealed yet, the others."""
+    """Yield the faults of an issued document; for a draft, which has no seal yet, only those it can have."""
     if evidence.invoice.number is not None:
         yield from _seal_faults(evidence)
         yield from _link_faults(evidence)
@@ -186,7 +185,7 @@ def _billed_faults(evidence: Evidence) -> Iterator[str]:
 
 
 def _seal_faults(evidence: Evidence) -> Iterator[str]:
-    """Of its own seal; whether that belongs where it is, its series tells (chain.py)."""
+    """Yield faults of the document's own seal. Its place in the hash chain is verified in chain.py."""
     invoice, lines = evidence.invoice, evidence.lines
     if invoice.line_count != len(lines):
         yield f"it has {len(lines)} lines, and had {invoice.line_count}"
@@ -213,7 +212,8 @@ def _sum_faults(evidence: Evidence) -> Iterator[str]:
 
 
 def _link_faults(evidence: Evidence) -> Iterator[str]:
-    """Rows have no part in a seal. Names, numbers and owners of lines may change, but not all at once."""
+    """Yield faults of the links to other rows, which are not sealed. The customer's names, a line's number
+    and its holder may change, but not all at once."""
     invoice, customer, period = evidence.invoice, evidence.invoice.customer, evidence.invoice.subscription
     names = {invoice.customer_dni, invoice.customer_name}
     if (
@@ -233,9 +233,9 @@ def _link_faults(evidence: Evidence) -> Iterator[str]:
 
 
 def _standing_faults(evidence: Evidence) -> Iterator[str]:
-    """What is no part of the document, but has to be as its history, payments and credit notes make it."""
+    """Yield faults of what is not sealed, but follows from the history, payments and credit notes."""
     invoice, steps, settled = evidence.invoice, evidence.steps, evidence.settled
-    # Histories are kept since issuers are. What was issued earlier has only the steps it has taken since.
+    # Histories are kept since issuers are. Documents issued before that have only the later steps.
     first = steps[0][0] if steps and not invoice.issuer_id else InvoiceStatus.DRAFT
     states = [first, *(after for _before, after in steps)]
     if steps and ([before for before, _after in steps] != states[:-1] or states[-1] != invoice.status):
@@ -264,7 +264,7 @@ def _right_status(invoice: Invoice, settled: Settled) -> InvoiceStatus:
     if invoice.number is None and not settled.paid:
         return InvoiceStatus.DRAFT
     if invoice.kind == InvoiceKind.CREDIT_NOTE and not settled.paid and not settled.notes:
-        return InvoiceStatus.ISSUED  # also one over nothing: there is nothing that could be paid
+        return InvoiceStatus.ISSUED  # also with a total of 0, because nothing can be paid on it
     return standing_of(
         total=invoice.total,
         credited=settled.credited,
@@ -274,20 +274,20 @@ def _right_status(invoice: Invoice, settled: Settled) -> InvoiceStatus:
 
 
 def _rated_version(rated_from: Any) -> int:
-    """The version of the period's counter that the document was rated from."""
+    """Return the version of the period's counter that the document was rated from."""
     version = rated_from.get("usage_version", 0) if isinstance(rated_from, dict) else 0
     return version if isinstance(version, int) else 0
 
 
 def _counted_version(invoice: Invoice) -> int:
-    """The version that the period's counter has now."""
+    """Return the present version of the period's counter."""
     counter = getattr(invoice.subscription, "usage_counter", None)
     return counter.version if counter else 0
 
 
 def _rating_faults(evidence: Evidence) -> Iterator[str]:
-    """What differs when it is rated again from what it keeps; one that was taken over from a former system
-    keeps nothing."""
+    """Rate the document again from its stored inputs and yield the differences. A document imported from a
+    former system has no stored inputs."""
     invoice, lines = evidence.invoice, evidence.lines
     if invoice.rated_from is None:
         return
@@ -309,7 +309,8 @@ def _rating_faults(evidence: Evidence) -> Iterator[str]:
 
 
 class Proof(NamedTuple):
-    """How some documents are read, what is wrong with one of them, and what it is called then."""
+    """Kind of verification: how documents are read, which faults are looked for, and the document's name in a
+    fault."""
 
     read: Callable[[InvoiceQuerySet], list[Evidence]]
     faults: Callable[[Evidence], Iterator[str]]

@@ -1,4 +1,4 @@
-"""Whether every wallet is what its entries say."""
+"""Verify that each wallet's balance is the sum of its entries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from billing.models import Wallet, WalletEntry
 from billing.verification.faults import Fault
 from telcox.common.database.consistent_read import consistent_read
 
-# Wallets compared at a time, and entries read at a time: memory stays the same however many there are.
+# Wallets compared at a time, and entries read at a time, so that memory is constant.
 WALLETS_AT_ONCE = 1_000
 ENTRIES_AT_ONCE = 5_000
 
@@ -38,9 +38,9 @@ class _Wallet:
 
 
 def wallet_faults() -> Iterator[Fault]:
-    """Of each wallet the first fault: a gap in the positions, a balance that is not the sum of the entries up
-    to it, or the wallet's own that is not the last entry's. Each thousand wallets are read as of one moment,
-    while entries may go on coming."""
+    """Yield the first fault of each wallet: a gap in the positions, a balance that is not the sum of the
+    entries up to it, or a wallet's balance that differs from its last entry's. WALLETS_AT_ONCE wallets are
+    read as of one moment; entries may be added at the same time."""
     last = 0
     wallets = Wallet.objects.order_by("pk").values_list("pk", "line__phone_number", "balance_usd")
     while True:
@@ -60,7 +60,8 @@ def wallet_faults() -> Iterator[Fault]:
 
 
 def _entries(first: int, last: int) -> Iterator[tuple[int, int, Decimal, Decimal]]:
-    """Of the wallets from the first to the last, page by page: the driver keeps what it is sent in memory."""
+    """Yield the entries of the wallets from `first` to `last`, page by page, since the driver keeps a whole
+    result in memory."""
     entries = (
         WalletEntry.objects.filter(wallet__lte=last)
         .order_by("wallet_id", "position")

@@ -22,7 +22,7 @@ from billing.tasks import bill_run
 from telcox.common.database.batches import Share
 from telcox.common.errors import DomainError
 
-# How often it is looked how far others have come, in seconds.
+# Seconds between two looks at the workers' progress.
 LOOKED_EVERY = 0.5
 
 
@@ -73,7 +73,7 @@ class Command(BaseCommand):
                 ):
                     bars.update("invoices", done)
         except KeyboardInterrupt:
-            with suppress(DomainError):  # it has just been done
+            with suppress(DomainError):  # the run has just been finished or stopped
                 stop_run(period=run.period)
             wait_for_processes()
         run.refresh_from_db()
@@ -102,16 +102,16 @@ class Command(BaseCommand):
 
 
 def _share(run: BillingRun, share: Share) -> Iterator[int]:
-    """Whoever comes to a chunk that another is at goes on to the next: there is nothing to share out."""
+    """Bill the open chunks. The share is not used: each process skips the chunks that others work on."""
     if share.of > 1:
-        # Ctrl-C is for who has started us, and stops the run.
+        # Ctrl-C is handled by the parent process, which stops the run.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     for chunk in bill_open_chunks(run=run):
         yield chunk.size
 
 
 def _by_workers(run: BillingRun) -> Iterator[int]:
-    """How much more workers have done, until there is no more. Raises CommandError if none comes forward."""
+    """Yield the workers' progress until the run ends. Raise CommandError if no worker makes progress."""
     bill_run.delay(run.pk)
     done, heard = figures_of(run).done, time.monotonic()
     while run.state == RunState.RUNNING:
@@ -149,7 +149,7 @@ def _amounts(of: Figures | Rehearsal) -> str:
 
 
 def _who() -> str:
-    """Whoever is logged in to this machine, told from users of the back-office by the blank."""
+    """Return the name of the machine's user; a blank in it tells it from users of the back-office."""
     try:
         return f"{getpass.getuser()} (manage.py)"
     except (KeyError, OSError):  # in a container the user may have no name

@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 
 class CountedRows:
-    """Rows, with a bar on a terminal while they pass."""
+    """Yield the rows, and show a progress bar on a terminal."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self.number = 0

@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 
 class _Clock:
-    """Time since it was last asked: that went by, and that this process computed."""
+    """Measure the time since the last call: elapsed, and computed by this process."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.monotonic(), time.process_time()
