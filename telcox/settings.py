@@ -1,5 +1,4 @@
-"""Django settings for every deployment. Values that differ come from the environment
-(docs/configuration.md)."""
+"""Settings of every deployment; values that differ come from the environment (docs/configuration.md)."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +17,7 @@ env = environ.Env()
 
 # --- Deployment ---
 
-# On by default, so that `make run` needs no configuration; ALLOWED_HOSTS is then this machine. The image sets
-# DEBUG=0.
+# On by default, so that `make run` needs no configuration, for this machine only. The image sets DEBUG=0.
 DEBUG = env.bool("DEBUG", default=True)
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -148,8 +146,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # --- Usage ---
 
-# How far the network's clocks may be ahead of this one, in seconds. An event from later than that is
-# rejected.
+# How far the network's clocks may be ahead of this one, in seconds; later events are rejected.
 USAGE_FUTURE_SECONDS = env.float("USAGE_FUTURE_SECONDS", default=300.0)
 # Most reports in one request, and its largest body, in bytes after decompression.
 USAGE_BATCH_MAX = env.int("USAGE_BATCH_MAX", default=10_000)

@@ -298,15 +298,15 @@ def test_what_is_late_costs_as_many_queries_for_many_lines_as_for_one(
     [
         (
             lambda invoice, counter: invoice.update(usage_version=2),
-            "all its use is billed, and 2.00 of what it costs is not",
+            "all its usage is billed, but 2.00 of its price is not",
         ),
         (
             lambda invoice, counter: invoice.update(usage_version=9),
-            "its use is billed up to no. 9, and counted up to 2",
+            "its usage is billed up to event 9, but counted up to 2",
         ),
         (
             lambda invoice, counter: counter.update(used_entertainment_bytes=30 * GB, version=1),
-            "1.00 more was billed for it than it costs",
+            "1.00 too much was billed for its usage",
         ),
     ],
 )

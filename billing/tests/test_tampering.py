@@ -266,7 +266,7 @@ def test_the_first_that_is_wrong_is_named_and_the_others_counted(
     with pytest.raises(CommandError, match="2 fault"):
         call_command("verify_invoices")
     told = capsys.readouterr().out
-    assert "001-001-000000001: it is not what was sealed (the first of 2 faults)\n" in told
+    assert "001-001-000000001: its content differs from its seal (the first of 2 faults)\n" in told
     assert "HIST: 3 documents proved" in told
 
 

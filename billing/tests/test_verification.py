@@ -163,38 +163,38 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
         lambda: period(POSTPAID, 2).update(
             carried_in_bytes=F("carried_in_bytes") + 1, limit_bytes=F("limit_bytes") + 1
         ),
-        f"period {POSTPAID}/2: 10737418241 B 0 min 0 SMS came over, by rating 10737418240 B",
+        f"period {POSTPAID}/2: 10737418241 B 0 min 0 SMS was carried over, by rating 10737418240 B",
     ),
     "less carried over": (
         lambda: period(POSTPAID, 2).update(carried_in_bytes=0, limit_bytes=30 * GB),
-        f"period {POSTPAID}/2: 0 B 0 min 0 SMS came over, by rating 10737418240 B",
+        f"period {POSTPAID}/2: 0 B 0 min 0 SMS was carried over, by rating 10737418240 B",
     ),
     "carried over from nothing": (
         lambda: period(PREPAID, 1).update(carried_in_sms=5, sms_limit=F("sms_limit") + 5),
-        f"period {PREPAID}/1: 0 B 0 min 5 SMS came over",
+        f"period {PREPAID}/1: 0 B 0 min 5 SMS was carried over, but no period",
     ),
     "a pack": (lambda: SoldPack.objects.update(data_bytes=5), f"period {POSTPAID}/1: its limits are"),
     "a pack's price": (
         lambda: SoldPack.objects.update(price=1),
-        f"period {POSTPAID}/1: its invoice was reckoned from other packs",
+        f"period {POSTPAID}/1: its invoice was calculated from other packs",
     ),
     "the terms of a billed period": (
         lambda: period(POSTPAID, 1).update(price=1),
-        f"period {POSTPAID}/1: its invoice was reckoned from other terms",
+        f"period {POSTPAID}/1: its invoice was calculated from other terms",
     ),
     "what was used of it": (
         lambda: UsageCounter.objects.filter(subscription__line__phone_number=POSTPAID).update(
             used_social_bytes=1
         ),
-        f"period {POSTPAID}/1: its invoice was reckoned from more use than was counted",
+        f"period {POSTPAID}/1: its invoice was calculated from more usage than was counted",
     ),
     "a period billed and to be billed": (
         lambda: period(POSTPAID, 1).update(unbilled=True),
-        f"period {POSTPAID}/1: it is to be billed, and has an invoice",
+        f"period {POSTPAID}/1: it is marked as unbilled, but has an invoice",
     ),
     "a period never billed": (
         lambda: period(POSTPAID, 2).update(unbilled=None),
-        f"period {POSTPAID}/2: it is billed, and has no invoice",
+        f"period {POSTPAID}/2: it is marked as billed, but has no invoice",
     ),
     "what a wallet paid": (
         lambda: WalletEntry.objects.filter(subscription__in=period(PREPAID, 2)).update(amount=D("-7.00")),
@@ -210,11 +210,11 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "an invoice's tax rate": (
         lambda: invoice(POSTPAID, 1).update(tax_rate=D("0.12")),
-        "its tax rate is 0.1200, and it was reckoned with 0.1500",
+        "its tax rate is 0.1200, but it was calculated with 0.1500",
     ),
     "a line's price": (
         lambda: lines_of(POSTPAID, 1).update(unit_price=1),
-        "line 1: its unit_price is 1.000000, reckoned again",
+        "line 1: its unit_price is 1.000000, recalculated",
     ),
     "a line's quantity": (
         lambda: lines_of(POSTPAID, 1).update(quantity=2),
@@ -223,13 +223,13 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
     "a line's unit": (lambda: lines_of(POSTPAID, 1).update(unit="GB"), "line 1: its unit is GB"),
     "a line less": (
         lambda: InvoiceLine.objects.filter(invoice__in=invoice(POSTPAID, 1), position=2).delete(),
-        "it has 1 lines, reckoned again 2",
+        "it has 1 lines, recalculated 2",
     ),
     "what it was reckoned from": (
         lambda: reckon_from(tax_rate="0.12"),
-        "its tax rate is 0.1500, and it was reckoned with 0.12",
+        "its tax rate is 0.1500, but it was calculated with 0.12",
     ),
-    "what cannot be read": (lambda: reckon_from(span=[]), "what it was reckoned from cannot be read"),
+    "what cannot be read": (lambda: reckon_from(span=[]), "its rating inputs cannot be read"),
     "paid, as it says": (
         lambda: invoice(POSTPAID, 1).update(status="PAID"),
         "it is PAID, and 0.00 of",
@@ -240,7 +240,7 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "the last number": (
         lambda: InvoiceSeries.objects.filter(prefix="001-001").update(last_number=99),
-        "series 001-001: its last number is 99, of its documents 7",
+        "series 001-001: its last number is 99, by its documents 7",
     ),
     "a wallet's balance": (
         lambda: Wallet.objects.filter(line__phone_number=PREPAID).update(balance_usd=1_000),
@@ -292,7 +292,7 @@ def test_the_command_ends_with_1_and_names_what_is_wrong(
     period(POSTPAID, 2).update(unbilled=None)
     with pytest.raises(CommandError, match=r"1 fault"):
         call_command("verify_billing")
-    assert capsys.readouterr().out == f"period {POSTPAID}/2: it is billed, and has no invoice\n"
+    assert capsys.readouterr().out == f"period {POSTPAID}/2: it is marked as billed, but has no invoice\n"
 
 
 @pytest.mark.django_db(transaction=True)

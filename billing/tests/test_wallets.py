@@ -372,7 +372,7 @@ def test_the_command_prints_what_is_wrong_and_fails(capsys: pytest.CaptureFixtur
     Wallet.objects.filter(line__phone_number=CARLA).update(balance_usd=1)
     with pytest.raises(CommandError):
         call_command("verify_wallets")
-    assert f"wallet of {CARLA}, balance 1.00, by its last entry 0" in capsys.readouterr().out
+    assert f"wallet of {CARLA}: balance 1.00, by its last entry 0" in capsys.readouterr().out
 
 
 def test_where_the_database_does_not_say_which_keys_it_gave_they_are_read(

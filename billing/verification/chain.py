@@ -73,7 +73,7 @@ class Chain:
             chain(
                 self._place_faults(number, invoice.previous_hash),
                 self.proof.faults(evidence),
-                ["its seal is another than was noted"] if invoice.content_hash != noted else [],
+                ["its seal differs from the noted one"] if invoice.content_hash != noted else [],
             ),
         )
         # The next document is compared with the stored seal, so that one wrong document is one fault.
@@ -82,15 +82,15 @@ class Chain:
 
     def _place_faults(self, number: int, before: str) -> Iterator[str]:
         if number == self._seen:
-            yield "there are two of this number"
+            yield "another document has this number"
         if number < 1:
-            yield "its series gives numbers from 1 on"
+            yield "its number is below 1, where a series begins"
         if before != self.seal:
-            yield "it was sealed after another document than the one before it"
+            yield "it was not sealed after the document before it"
 
     def _end(self) -> Iterator[Fault]:
         if self.series.last_number != self._last:
-            what = f"its last number is {self.series.last_number}, of its documents {self._last}"
+            what = f"its last number is {self.series.last_number}, by its documents {self._last}"
             yield from self._found(f"series {self.series}", [what])
         elif self.series.last_hash != self.seal:
             yield from self._found(f"series {self.series}", ["its last seal is not its last document's"])

@@ -28,7 +28,7 @@ def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
         now = used.get(pk, UNUSED)
         of = f"period {numbers[line_id]}/{sequence}"
         if version > now.version:
-            yield Fault(of, f"its use is billed up to no. {version}, and counted up to {now.version}")
+            yield Fault(of, f"its usage is billed up to event {version}, but counted up to {now.version}")
         if version != now.version:
             continue
         try:
@@ -38,8 +38,8 @@ def late_faults(lines: Sequence[Line]) -> Iterator[Fault]:
         if charged_late(again, billed[pk]):
             yield Fault(
                 of,
-                f"all its use is billed, and {price_difference(again, billed[pk])} of what it costs is not",
+                f"all its usage is billed, but {price_difference(again, billed[pk])} of its price is not",
             )
         # At the spending limit, more usage can cost less.
         elif price_difference(again, billed[pk]) < 0 and facts.changes.spend_limit is None:
-            yield Fault(of, f"{-price_difference(again, billed[pk])} more was billed for it than it costs")
+            yield Fault(of, f"{-price_difference(again, billed[pk])} too much was billed for its usage")

@@ -78,7 +78,7 @@ def money_faults(moved: MoneyMoved, *, lines: Sequence[LineSums], overpaid: Deci
     for position, taken in moved.credited.items():
         line = lines[position - 1] if 0 < position <= len(lines) else _NOTHING
         if any(less > have for less, have in zip(taken, line, strict=True)):
-            yield f"more was taken back of line {position} than it has"
+            yield f"more was credited of line {position} than it has"
     yield from (f"{reversal} is not what was reversed" for reversal in moved.wrong_reversals)
     yield from moved.wrong_entries
     over = moved.to_wallet + max(ZERO, overpaid)

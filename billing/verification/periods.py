@@ -141,7 +141,7 @@ def _cycle_faults(period: Subscription, following: Subscription | None, line: Li
         and following.start_at == period.expiration_at
     )
     if not (changed if following else ended):
-        yield f"it ends {period.expiration_at}, before its time, and nothing happened then"
+        yield f"it ends {period.expiration_at}, before its full period, without a plan change or termination"
 
 
 def _allowance_faults(
@@ -154,7 +154,7 @@ def _allowance_faults(
     carried = rated.changes.carried_in
     if previous is None or period.renewed_from_id is None or period.start_at != previous.expiration_at:
         if carried != NOTHING:
-            yield f"{_amounts(carried)} came over, and there is nothing that it could come from"
+            yield f"{_amounts(carried)} was carried over, but no period was there to carry it over"
         return
     if before := facts.rated.get(previous.pk):
         most, least = _carried(previous, replace(before, used=Used())), _carried(previous, before)
@@ -163,7 +163,7 @@ def _allowance_faults(
         over = before.changes.carried_out  # including what was left of packs
         if not _between(least, over, most):
             yield (
-                f"{_amounts(over)} came over, by rating "
+                f"{_amounts(over)} was carried over, by rating "
                 f"{_amounts(least)}{'' if least == most else f' to {_amounts(most)}'}"
             )
 
@@ -192,9 +192,9 @@ def _amounts(allowance: Allowance) -> str:
 def _billing_faults(period: Subscription, facts: PeriodFacts) -> Iterator[str]:
     invoice = facts.invoices.get(period.pk)
     if invoice and period.unbilled:
-        yield "it is to be billed, and has an invoice"
+        yield "it is marked as unbilled, but has an invoice"
     if invoice is None and not period.unbilled and period.pk not in facts.void:
-        yield "it is billed, and has no invoice"
+        yield "it is marked as billed, but has no invoice"
     paid = facts.paid.get(period.pk, ZERO)
     if invoice is None and not period.unbilled and paid:
         yield f"its wallet paid {paid}, and its invoice is void"
@@ -229,7 +229,7 @@ def _invoice_faults(period: Subscription, rated: RatingInputs, facts: PeriodFact
         return  # reported as a fault of the document
     for name, value in _KEPT.items():
         if value(billed) != value(rated):
-            yield f"its invoice was reckoned from other {name}"
+            yield f"its invoice was calculated from other {name}"
     used = zip(msgspec.structs.astuple(billed.used), msgspec.structs.astuple(rated.used), strict=True)
     if any(then > now for then, now in used):
-        yield "its invoice was reckoned from more use than was counted"
+        yield "its invoice was calculated from more usage than was counted"

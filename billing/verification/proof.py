@@ -188,7 +188,7 @@ def _seal_faults(evidence: Evidence) -> Iterator[str]:
     """Yield faults of the document's own seal. Its place in the hash chain is verified in chain.py."""
     invoice, lines = evidence.invoice, evidence.lines
     if invoice.line_count != len(lines):
-        yield f"it has {len(lines)} lines, and had {invoice.line_count}"
+        yield f"it has {len(lines)} lines, but was sealed with {invoice.line_count}"
     if invoice.content_hash != seal_document(
         invoice,
         lines,
@@ -196,7 +196,7 @@ def _seal_faults(evidence: Evidence) -> Iterator[str]:
         corrects=written(invoice.corrects) if invoice.corrects else "",
         before=invoice.previous_hash,
     ):
-        yield "it is not what was sealed"
+        yield "its content differs from its seal"
 
 
 def _sum_faults(evidence: Evidence) -> Iterator[str]:
@@ -221,15 +221,15 @@ def _link_faults(evidence: Evidence) -> Iterator[str]:
         and not names & {customer.dni, customer.full_name}
         and not (period and period.line.customer_id == customer.pk)
     ):
-        yield "it is another customer's"
+        yield "it belongs to another customer"
     if (
         period
         and period.line.phone_number != invoice.phone_number
         and (customer is None or period.line.customer_id != customer.pk)
     ):
-        yield "its period is another line's"
+        yield "its period belongs to another line"
     if period and not customer:
-        yield "it is nobody's"
+        yield "it belongs to no customer"
 
 
 def _standing_faults(evidence: Evidence) -> Iterator[str]:
@@ -241,11 +241,11 @@ def _standing_faults(evidence: Evidence) -> Iterator[str]:
     if steps and ([before for before, _after in steps] != states[:-1] or states[-1] != invoice.status):
         yield f"it is {invoice.status}, by its history {states[-1]}"
     if settled.credited > invoice.total:
-        yield f"it is over {invoice.total}, and {settled.credited} of it was taken back"
+        yield f"its total is {invoice.total}, but {settled.credited} was credited"
     if invoice.status != _right_status(invoice, settled) or settled.paid < 0:
         yield (
             f"it is {invoice.status}, and {settled.paid} of {invoice.total} was paid, "
-            f"{settled.credited} taken back"
+            f"{settled.credited} credited"
         )
     if invoice.number is None:
         return
@@ -254,10 +254,10 @@ def _standing_faults(evidence: Evidence) -> Iterator[str]:
         yield "it is void and in force" if invoice.in_force else "it is not in force, and not void"
     corrects = invoice.corrects
     if is_note and (corrects is None or corrects.kind != InvoiceKind.INVOICE or corrects.is_draft):
-        yield "it takes back what is no issued invoice"
+        yield "it credits what is not an issued invoice"
     least, most = _rated_version(invoice.rated_from), 0 if is_note else _counted_version(invoice)
     if not least <= invoice.usage_version <= most:
-        yield f"its period's use is billed up to {invoice.usage_version}, which is not {least} to {most}"
+        yield f"its period's usage is billed up to event {invoice.usage_version}, expected {least} to {most}"
 
 
 def _right_status(invoice: Invoice, settled: Settled) -> InvoiceStatus:
@@ -294,18 +294,18 @@ def _rating_faults(evidence: Evidence) -> Iterator[str]:
     try:
         facts = kept_inputs(invoice)
     except (msgspec.ValidationError, ValueError) as error:
-        yield f"what it was reckoned from cannot be read: {error}"
+        yield f"its rating inputs cannot be read: {error}"
         return
     if facts.tax_rate != invoice.tax_rate:
-        yield f"its tax rate is {invoice.tax_rate}, and it was reckoned with {facts.tax_rate}"
+        yield f"its tax rate is {invoice.tax_rate}, but it was calculated with {facts.tax_rate}"
     again = facts.rate().lines
     if len(again) != len(lines):
-        yield f"it has {len(lines)} lines, reckoned again {len(again)}"
+        yield f"it has {len(lines)} lines, recalculated {len(again)}"
         return
     for position, (held, rated) in enumerate(zip(lines, again, strict=True), start=1):
         for name in _RATED:
             if (value := getattr(held, name)) != getattr(rated, name):
-                yield f"line {position}: its {name} is {value}, reckoned again {getattr(rated, name)}"
+                yield f"line {position}: its {name} is {value}, recalculated {getattr(rated, name)}"
 
 
 class Proof(NamedTuple):

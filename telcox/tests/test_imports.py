@@ -22,7 +22,7 @@ FLOORS = [
     # What knows no app: each of these is about one thing.
     "telcox.common.calendar telcox.common.errors telcox.common.fields telcox.common.garbage_collector"
     " telcox.common.heartbeat telcox.common.http_exchange telcox.common.logs telcox.common.mysql"
-    " telcox.common.phone telcox.common.storage",
+    " telcox.common.phone telcox.common.storage telcox.common.verify_command",
     "telcox.common.background telcox.common.money telcox.common.database",
     "telcox.common.web telcox.common.office",
     "telcox.common.sockets",

@@ -47,11 +47,6 @@ NOT_FIRST = ("That", "What", "Whether", "Of")
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# Packages whose docstrings are not yet rewritten. A package that is done is taken out; none is added.
-NOT_YET = {
-    "billing",
-}
-
 
 def found_in(text: str) -> list[str]:
     return [
@@ -132,16 +127,9 @@ def wrong_docstrings(package: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("package", [package for package in packages() if package not in NOT_YET])
+@pytest.mark.parametrize("package", packages())
 def test_docstrings_are_in_plain_english(package: str) -> None:
     assert wrong_docstrings(package) == []
-
-
-@pytest.mark.parametrize("package", sorted(NOT_YET))
-def test_what_is_not_yet_rewritten_shrinks(package: str) -> None:
-    """A package without such words is taken out of NOT_YET, and stays clean."""
-    assert package in packages()
-    assert wrong_docstrings(package)
 
 
 @pytest.mark.parametrize("text", ["Whoever  may\ncome", "It is\ntold", "RECKONED from"])

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
 from billing.verification import find_faults
-from telcox.common.proof_command import ProofCommand
+from telcox.common.verify_command import VerifyCommand
 
 
-class Command(ProofCommand):
+class Command(VerifyCommand):
     help = (
         "Verify that periods, allowances, invoices, document numbers, wallets and the histories of lines are "
         "consistent, and print every fault."

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
 from billing.verification.wallets import wallet_faults
-from telcox.common.proof_command import ProofCommand
+from telcox.common.verify_command import VerifyCommand
 
 
-class Command(ProofCommand):
+class Command(VerifyCommand):
     help = "Compare every wallet with the sum of its entries, and print the first fault of each wallet."
     clean = "Wallets are the sums of their entries."
 

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
-from telcox.common.proof_command import ProofCommand
+from telcox.common.verify_command import VerifyCommand
 from usage.verification import find_differences
 
 
-class Command(ProofCommand):
+class Command(VerifyCommand):
     help = "Compare usage counters and daily sums with the sums of their events, and print every difference."
     noun = "difference"
     clean = "Counters and daily sums are equal to the sums of their events."

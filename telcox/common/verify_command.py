@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
-class ProofCommand(BaseCommand):
+class VerifyCommand(BaseCommand):
     """Print each fault that `find` yields, at most `--most` of them, and exit with 1 if there is any.
 
     `noun` names a fault in messages; `clean` is printed if there is none.
