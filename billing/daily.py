@@ -20,8 +20,8 @@ from telcox.common.database.batches import ALL, Share
 @dataclass(frozen=True)
 class DayRun:
     """Result of the day's run, or of one step of it: periods begun, lines ended, invoices issued and their
-    `total` in dollars, periods quarantined (`parked`), reminders made, and lines suspended for
-    non-payment."""
+    `total` in dollars, periods quarantined (`parked`), invoices that reminders were made of
+    (`reminders`), and lines suspended for non-payment."""
 
     begun: int = 0
     ended: int = 0
@@ -51,8 +51,8 @@ def run_day(*, at: datetime) -> DayRun:
 
 
 def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
-    """Do everything that is due by `at`, for all lines or a share of them. Yield the result of each step; a
-    step is one committed transaction.
+    """Do everything that is due by `at`, for all lines or a share of them. Yield the result of each step when
+    it is committed.
 
     New periods begin before the ended ones are billed, so that a bill knows what was carried over. With
     BILL_AS_PERIODS_END off, billing is left to billing runs (billing/runs). Run twice, late, in several

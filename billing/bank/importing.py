@@ -30,12 +30,12 @@ from telcox.common.database.retrying import retry_lost_locks
 
 logger = logging.getLogger(__name__)
 
-# Most rows listed one by one; the others are only counted.
+# Maximum number of rows listed one by one; the others are only counted.
 NOTED = 1_000
 
 
 class Note(NamedTuple):
-    """A row that a clerk has to look at: an unmatched transfer (with its `reference`) or a bad row."""
+    """Row that a clerk has to look at: an unmatched transfer (with its `reference`) or a bad row."""
 
     row: int
     reference: str
@@ -111,7 +111,8 @@ def import_statement(
 
     Any file gives a report. A reference is imported once, so a file can be imported again after an
     interruption, and by two clerks at once. A dry run does everything in one transaction, which is rolled
-    back; the invoices that it would pay are locked until then."""
+    back; the invoices that it would pay are locked until then.
+    """
     rows = read_statement(file, StatementLayout(settings.BANK_COLUMNS, separator, decimal))
     series = [Series(*each) for each in InvoiceSeries.objects.values_list("pk", "prefix", "pattern")]
     take = partial(_take, series=series, source=source, at=at, by=by)

@@ -28,7 +28,7 @@ class Series(NamedTuple):
 
 class Clues(NamedTuple):
     """What a transfer's text names: documents (key of the series, number), phone numbers in national form,
-    and identities (DNI; for a RUC also the DNI that it begins with)."""
+    and identities (DNI or RUC; for a RUC also the DNI that it begins with)."""
 
     documents: frozenset[tuple[int, int]]
     phone_numbers: frozenset[str]

@@ -2,7 +2,8 @@
 settings.
 
 Each line of the file is read on its own, so that a stray quotation mark affects only its own line, and a
-row's number is the line number in any editor."""
+row's number is the line number in any editor.
+"""
 
 import csv
 import re
@@ -41,7 +42,7 @@ REFERENCE_MAX = 64
 
 
 class RowFault(TextChoices):
-    """Why a row cannot be read."""
+    """Why a row is bad: it cannot be read, or its reference is that of another transfer."""
 
     NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
     NO_DAY = "NO_DAY", _("The date is missing or is not written as 28/11/2026 or 2026-11-28")
@@ -208,7 +209,7 @@ _NUMBER = {
 
 def _amount(text: str, decimal: str) -> Decimal:
     """Return the amount in dollars, negative if the text says so, 0 if it is blank. 1.234,56 and 1,234.56 are
-    the same; 1.234 is ambiguous and refused."""
+    the same; 1.234 is ambiguous, and refused unless `decimal` says which mark is the decimal mark."""
     bare = _CURRENCY.sub("", text.replace("−", "-"))
     if not bare:
         return Decimal(0)

@@ -36,7 +36,8 @@ def take_transfer(
 
     If a clerk has recorded the payment by hand, under the bank's reference, the transfer is linked to it.
     Raise IntegrityError if another process imports the same reference at the same time; the next try finds
-    it."""
+    it.
+    """
     before = BankTransfer.objects.filter(reference=transfer.reference).first()
     if before:
         return Taken(before)
@@ -101,7 +102,7 @@ def _recorded_by_hand(transfer: BankTransfer) -> Payment | None:
         reverses=None,
         reversal=None,
     ).first()
-    # MariaDB compares references without regard to case; here ABC and abc are different.
+    # A payment of another amount under this reference is another payment.
     same = payment and (payment.reference, payment.received) == (transfer.reference, transfer.amount)
     return payment if same else None
 

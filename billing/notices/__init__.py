@@ -1,6 +1,6 @@
-"""Notices to customers about their documents: an outbox, filled in the transaction that a notice is about.
-`queueing` makes a notice wait again, `wording` has the texts by language, and `sending` hands each notice
-over once (docs/printing.md)."""
+"""Outbox of notices to customers about their documents. A notice is written in the same transaction as what
+it reports. `sending` sends each notice once, through `carriers` (e-mail, SMS); `wording` has the texts by
+language, and `queueing` queues a notice again (docs/printing.md)."""
 
 from billing.notices.queueing import send_again
 from billing.notices.sending import Sent, send_notices

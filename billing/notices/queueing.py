@@ -1,4 +1,4 @@
-"""Queue a notice again that failed, or of which it is unknown whether it was sent."""
+"""Queue a notice to be sent again."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,8 +10,8 @@ from telcox.common.errors import DomainError
 
 @transaction.atomic
 def send_again(*, notice: Notice) -> Notice:
-    """Queue a notice again: one that failed, one of which it is unknown whether it was sent, or one that was
-    sent and is wanted again. Raise DomainError if it is still waiting."""
+    """Queue a notice to be sent again: it failed, it is unknown whether it was sent, or it was sent and is
+    wanted again. Raise DomainError if it is still waiting."""
     notice = lock_row(Notice, notice.pk)
     if notice.state == NoticeState.WAITING:
         raise DomainError(_("The notice is still waiting to be sent"), reason="notice_waiting")

@@ -3,7 +3,8 @@
 A notice is claimed (SENDING, committed) before it is handed over, and becomes SENT afterwards. If the process
 is killed in between, it stays SENDING: it is unknown whether it was sent, and only staff can send it again
 (`queueing.send_again`). A notice that certainly was not sent is FAILED, with the reason; one that is no
-longer needed is DROPPED."""
+longer needed is DROPPED.
+"""
 
 import logging
 import time
@@ -21,13 +22,12 @@ from customers.models import LineStatus
 
 logger = logging.getLogger(__name__)
 
-# Notices read at once. Processes that send at the same time read the same ones; each notice is claimed by
-# one.
+# Notices read at once. Processes that send at the same time read the same ones; only one claims each.
 CHUNK = 100
 
 
 class Sent(NamedTuple):
-    """Numbers of notices that were sent, that failed, and of which it is unknown."""
+    """Numbers of notices that were sent, that failed, and of which it is unknown whether they were sent."""
 
     sent: int = 0
     failed: int = 0
@@ -35,10 +35,11 @@ class Sent(NamedTuple):
 
 
 def send_notices(*, clock: Callable[[], datetime], seconds: float = float("inf")) -> Sent:
-    """Send the waiting notices, for at most `seconds`. Safe in several processes at once.
+    """Send the waiting notices; begin none after `seconds`. Safe in several processes at once.
 
     If a channel cannot be reached, its notices stay waiting. If the connection breaks while a notice is
-    handed over, it is unknown whether that one was sent; the others wait for the next round."""
+    handed over, it is unknown whether that one was sent; the channel's others wait for the next round.
+    """
     until = time.monotonic() + seconds
     states = [state for channel in Channel for state in _sent_by(channel, clock, until)]
     return Sent(
@@ -83,8 +84,8 @@ def _claimed(channel: Channel, until: float) -> Iterator[Notice]:
 
 
 def _handed_over(notice: Notice, prepare: Prepare) -> tuple[NoticeState, str]:
-    """Send a notice; return its new state and what was wrong. The reason is not logged, as it may name
-    people."""
+    """Send a notice, unless it is no longer needed. Return its new state, and the reason if it was not sent,
+    which is not logged, because it may name people."""
     if why := reason_to_drop(notice):
         return NoticeState.DROPPED, why
     try:

@@ -13,11 +13,12 @@ AMOUNTS = ("subtotal", "discount", "tax", "total")
 
 
 class Figures(NamedTuple):
-    """Progress: of `size` periods `done` are processed, by `invoices` or quarantined (`parked`). Amounts are
-    in dollars.
+    """Progress of a run: of `size` periods, `done` are processed; `invoices` were issued for them, and
+    `parked` bills quarantined. Amounts are in dollars.
 
-    `seconds` is the time since the run was last started, `rate` the periods per second in that time, and
-    `seconds_left` the time for the rest at that rate, or None if the run is not in progress.
+    `seconds` is how long the run has taken since it was last started, `rate` the periods per second in that
+    time, and `seconds_left` the time for the rest at that rate: None if the run is not in progress or
+    the rate is 0.
     """
 
     size: int
@@ -41,7 +42,7 @@ def figures_of(run: BillingRun) -> Figures:
     sums |= {name: Sum(name) for name in ("size", "invoices", "parked", *AMOUNTS)}
     found: dict[str, Any] = {name: value or 0 for name, value in run.chunks.aggregate(**sums).items()}
     lately = found.pop("lately")
-    for name in AMOUNTS:  # SQLite adds up binary fractions
+    for name in AMOUNTS:  # SQLite adds decimals as binary fractions
         found[name] = cents(Decimal(found[name]))
     seconds = _seconds(run)
     rate = lately / seconds if seconds else 0.0

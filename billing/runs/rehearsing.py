@@ -25,16 +25,17 @@ from customers.models import Line, Subscription
 from telcox.common.database.batches import in_chunks
 
 SAMPLES = 10
-# Most periods listed for each kind of oddity.
+# Maximum number of periods listed for each kind of oddity.
 NAMED = 20
-# A bill is unusual if it is this many times the previous one, or less than that part of it, per day.
+# A bill is unusual if, per day, it is more than JUMP times the previous one, or less than 1/JUMP of it.
 JUMP = 3
 # Seconds between two updates of the stored progress.
 TOLD_EVERY = 2.0
 
 
 class Oddity(models.TextChoices):
-    """What is unusual about a bill. The first two are quarantined (ParkReason), the others are billed."""
+    """What is unusual about a bill or its customer. The first two are quarantined (ParkReason), the others
+    are billed."""
 
     BROKEN = "BROKEN", _("Quarantined: cannot be calculated")
     SUSPICIOUS = "SUSPICIOUS", _("Quarantined: suspicious amount")
@@ -46,7 +47,8 @@ class Oddity(models.TextChoices):
 
 
 class Named(msgspec.Struct):
-    """An unusual period: its line, its total in dollars if it can be calculated, and a detail."""
+    """Unusual period: its line, its total in dollars if known, and as `detail` the reason for quarantine or
+    the previous bill's total."""
 
     subscription: int
     phone_number: str
@@ -65,7 +67,7 @@ class SampleLine(msgspec.Struct):
 
 
 class Sample(msgspec.Struct):
-    """A sample bill, with the lines that its invoice would have."""
+    """Sample bill, with the lines that its invoice would have."""
 
     subscription: int
     phone_number: str
@@ -78,7 +80,7 @@ class Sample(msgspec.Struct):
 
 
 class Rehearsal(msgspec.Struct):
-    """Result of a dry run as of `at`. Of `size` periods, `done` are processed."""
+    """Result of a dry run as of `at`. Of `size` periods, `done` are processed. Amounts are in dollars."""
 
     period: str
     at: datetime
@@ -101,8 +103,8 @@ class Rehearsal(msgspec.Struct):
 
 
 def rehearse_period(*, period: str, at: datetime) -> Iterator[Rehearsal]:
-    """Yield the dry run after each chunk: always the same object, updated. Raise DomainError if the period is
-    invalid or has not started."""
+    """Yield the dry run, empty at first, after each chunk, and when it is finished: always the same object,
+    updated. Raise DomainError if the period is invalid or has not started."""
     periods = periods_of(period, at=at)
     rehearsal = Rehearsal(period, at, size=periods.count())
     chosen = random.Random(period)  # noqa: S311

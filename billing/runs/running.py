@@ -28,8 +28,8 @@ SEEN_EVERY = timedelta(seconds=5)
 
 
 def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
-    """Return the periods that a run of `2026-11` bills as of `at`: those without an invoice that have ended
-    by `at` and by the end of November, however long ago.
+    """Return the periods that a run of `2026-11` bills as of `at`: those that have ended by `at` and by the
+    end of November, however long ago, have no invoice, and are not quarantined.
 
     Raise Unprocessable if `period` is not a month or has not started.
     """
@@ -73,8 +73,8 @@ def resume_run(*, period: str, at: datetime, by: str = "") -> BillingRun:
 
 def start_if_due(*, at: datetime) -> BillingRun | None:
     """Start last month's run, or start it again if it was abandoned or more periods have become billable.
-    Return None if there is nothing to do: it is not BILLING_HOUR yet, or the run is in progress or was
-    stopped."""
+    Return None if there is nothing to do: periods are billed as they end (BILL_AS_PERIODS_END), it is before
+    BILLING_HOUR of the first of the month, the run is in progress or was stopped, or all is billed."""
     first = local_date(at).replace(day=1)
     if settings.BILL_AS_PERIODS_END or at < midnight(first) + timedelta(hours=settings.BILLING_HOUR):
         return None
