@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
@@ -121,12 +121,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
         return [(_("Assign to an invoice"), reverse("admin:billing_banktransfer_assign", args=[obj.pk]))]
 
     def assign(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        transfer = self.get_object(request, object_id)
-        if transfer is None:
-            raise Http404
-        may_see = self.has_view_permission(request, transfer)
-        if not (may_see and request.user.has_perm("billing.add_payment")):
-            raise PermissionDenied
+        transfer = self.viewed(request, object_id, "billing.add_payment")
         form = AssignForm(request.POST or None)
         if form.is_valid():
             try:

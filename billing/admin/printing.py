@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -23,12 +22,7 @@ class Printed(OfficeAdmin):
         return [path("<path:object_id>/pdf/", view, name=name), *super().get_urls()]
 
     def show_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        invoice = self.get_object(request, object_id)
-        if invoice is None:
-            raise Http404
-        if not self.has_view_permission(request, invoice):
-            raise PermissionDenied
-        return pdf_answer(request, invoice)
+        return pdf_answer(request, self.viewed(request, object_id))
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
         return [*super().links_from(request, obj), ("PDF", _address(obj))]

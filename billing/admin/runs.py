@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
@@ -114,11 +113,7 @@ class BillingRunAdmin(MadeByService):
 
     def show_progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Return the part of the page that changes, for polling."""
-        run = self.get_object(request, object_id)
-        if run is None:
-            raise Http404
-        if not self.has_view_permission(request, run):
-            raise PermissionDenied
+        run = self.viewed(request, object_id)
         return HttpResponse(self.progress(run), headers={"Cache-Control": "no-store"})
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:

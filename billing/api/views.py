@@ -45,7 +45,7 @@ class BillingViewSet(LineViewSet):
         operation_id="get_billing",
         summary="List a line's bills",
         description=(
-            "Invoices and credit notes of the number, newest period first; an empty list if it has none. "
+            "The number's invoices, newest period first; an empty list if it has none. "
             "Without `limit` and `before` the answer has all of them; with either, one page and the cursor "
             "of the next (keyset pagination)."
         ),

@@ -1,4 +1,4 @@
-"""Drafts: what a rated period costs, written as an invoice that has no number yet."""
+"""Drafts: a rated period as an invoice without a number."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from telcox.common.money import cents
 
 
 class Document(NamedTuple):
-    """An invoice or a credit note, and its lines; not saved yet, or a draft that is."""
+    """An invoice or credit note with its lines: not saved yet, or a saved draft."""
 
     invoice: Invoice
     lines: Sequence[InvoiceLine]
@@ -85,7 +85,7 @@ def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Ear
             amount=each.amount,
             discount=each.discount,
             tax=each.tax,
-            # With its number, which is sealed: no query is needed while the series is locked.
+            # With its sequence, which is sealed, so that sealing needs no query while the series is locked.
             late_for=Subscription(pk=earlier[line.pk, each.late.sequence], sequence=each.late.sequence)
             if each.late
             else None,
@@ -130,7 +130,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
 
 
 def save_draft(draft: Document) -> None:
-    """Save a draft that is no row yet, and its lines."""
+    """Save a draft that is not a row yet, and its lines."""
     invoice, lines = draft
     invoice.save(force_insert=True)
     for line in lines:

@@ -1,4 +1,5 @@
-"""Why a bill is what it is: the document with all that belongs to it, and the days of use behind it."""
+"""Explain a bill: the document with everything that belongs to it, and the usage that it is based on, by
+day."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -52,8 +53,9 @@ class Explanation:
 
 @dataclass(frozen=True)
 class UsageBehind:
-    """The use of a bill's period: what the bill was `rated` from, and what has `arrived_later`, are together
-    what the `days` have. `late` are the invoices of earlier periods whose late use is charged with it."""
+    """Usage of a bill's period. The usage that the bill was `rated` from and the usage that `arrived_later`
+    add up to the `days`. `late` are the invoices of earlier periods whose late usage is charged with this
+    bill."""
 
     invoice: Invoice
     rated: UsedAmounts

@@ -61,7 +61,7 @@ def issue_documents(
     if not documents:
         return
     invoices = [document.invoice for document in documents]
-    # From _number_and_seal on nobody else issues anything, so what needs no number is done before.
+    # _number_and_seal locks the series: no other process can issue after it, so it comes last.
     by_wallet = _wallet_payments(invoices, payments, at)
     _set_standing(documents, by_wallet, at)
     _number_and_seal(documents, series)
@@ -94,8 +94,8 @@ def _wallet_payments(
 
 
 def _set_standing(documents: Sequence[Document], payments: Sequence[Payment], at: datetime) -> None:
-    """Set what a document gets by being issued, except for its number and seal. An invoice on which nothing
-    is owed is paid; a credit note is not paid by anybody."""
+    """Set what a document gets by being issued, except for its number and seal. An invoice with nothing to
+    pay is paid at once; a credit note is never paid."""
     days_of_plans = dict(Plan.objects.filter(due_days__isnull=False).values_list("pk", "due_days"))
     day, paid = local_date(at), {id(payment.invoice): payment.amount for payment in payments}
     for invoice, lines in documents:
@@ -123,7 +123,7 @@ def _number_and_seal(documents: Sequence[Document], prefix: str) -> None:
     if not found:
         raise DomainError(_("The invoice series does not exist"), reason="no_series")
     [series] = found
-    # Read under the lock: no document bears an issuer older than that of the document before it.
+    # Read under the series' lock, so that no document has an older issuer than the document before it.
     issuer = Issuer.objects.present()
     for invoice, lines in documents:
         series.last_number += 1
@@ -149,7 +149,7 @@ def _save(documents: Sequence[Document]) -> None:
         return
     invoices = [document.invoice for document in new]
     bulk_insert(invoices)
-    if any(invoice.pk is None for invoice in invoices):  # MySQL does not tell the keys that it gave
+    if any(invoice.pk is None for invoice in invoices):  # MySQL does not return the keys of inserted rows
         by_number = {invoice.number: invoice for invoice in invoices}
         found = Invoice.objects.filter(series=invoices[0].series, number__in=by_number)
         for pk, number in found.values_list("pk", "number"):

@@ -16,7 +16,7 @@ from customers.models import Subscription
 from telcox.common.database.locking import lock_rows
 from telcox.common.errors import DomainError
 
-# Keys of periods, by their line and their number there.
+# Primary keys of periods, by line and sequence.
 Earlier = Mapping[tuple[int, int], int]
 
 

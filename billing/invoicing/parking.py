@@ -1,4 +1,4 @@
-"""Quarantine: find and keep back the bills that staff have to check first. The others are billed."""
+"""Quarantine: find the bills that staff have to check first. All others are billed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from telcox.common.money import MONEY_MAX
 
 logger = logging.getLogger(__name__)
 
-# What the column holds.
+# Largest total that the database column holds.
 DETAIL_MAX = 250
 
 Item = TypeVar("Item")
@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 
 class Doubt(NamedTuple):
-    """Why a period is not billed as it is; `total` is what its bill would be, if that is known and a column
-    holds it."""
+    """Reason to quarantine a period. `total` is the total of its bill, or None if it cannot be calculated or
+    stored."""
 
     period: Subscription
     reason: ParkReason

@@ -16,7 +16,7 @@ import msgspec
 
 
 class SealedLine(Protocol):
-    """What is read of an InvoiceLine."""
+    """The fields of an InvoiceLine that are sealed."""
 
     position: Any
     description: Any
@@ -66,7 +66,7 @@ def seal_document(
     return hashlib.sha256(before.encode() + written).hexdigest()
 
 
-# Of an issuer, on its documents.
+# Fields of an issuer that are printed on documents.
 _PRINTED = ("name", "tax_id", "address", "contact", "logo", "verification_url")
 
 

@@ -21,7 +21,7 @@ from customers.models import Subscription
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.money import amount_refusal, cents
 
-# What a credit note has from the document that it takes back.
+# Fields that a credit note copies from the document that it takes back.
 _MIRRORED = (
     "customer",
     "subscription",
@@ -47,8 +47,8 @@ class LineAmounts(NamedTuple):
         return LineAmounts(self.amount - part.amount, self.discount - part.discount, self.tax - part.tax)
 
     def part(self, amount: Decimal) -> "LineAmounts":
-        """Return this much of the amount with the same share of discount and tax, in whole cents. If each
-        part is taken from what is left, the parts add up to the whole, in any order and of any size."""
+        """Return `amount` with the same share of discount and tax, in whole cents. If each part is taken from
+        what is left, the parts add up to the whole, in any order and of any size."""
         if not self.amount:
             return self
         return LineAmounts(
@@ -57,7 +57,7 @@ class LineAmounts(NamedTuple):
 
 
 class RemainingLine(NamedTuple):
-    """What no credit note has taken back yet of a line; `untouched`: none has taken anything."""
+    """What is left to credit of a line. `untouched`: no credit note has taken anything of it."""
 
     line: InvoiceLine
     amounts: LineAmounts
@@ -98,7 +98,7 @@ def credit_invoice(
     invoice = lock_with_earlier(invoice)
     _require_creditable(invoice)
     if invoice.subscription:
-        lock_line(invoice.subscription.line)  # before its wallet: the line may be resumed in the end
+        lock_line(invoice.subscription.line)  # before its wallet, because the line may be resumed afterwards
     left = remaining_lines(invoice)
     lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
     if not lines:
@@ -116,7 +116,8 @@ def credit_invoice(
     if bill_again:
         _bill_again(invoice, wholly=note.subtotal == sum(of_it.amounts.amount for of_it in left.values()))
     paid_of_it, nth = note.total - invoice.outstanding, invoice.corrections.count() + 1
-    # A draft first, so that the wallet's entry can name it: wallets are locked before the series.
+    # Saved as a draft first, so that the wallet's entry can refer to it: wallets are locked before the
+    # series.
     save_draft(Document(note, lines))
     if paid_of_it > 0:
         post_to_wallet_of(

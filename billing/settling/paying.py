@@ -19,7 +19,7 @@ ZERO = Decimal(0)
 
 
 class Received(NamedTuple):
-    """`repeated`: it had been recorded before, and nothing happened now."""
+    """A payment. `repeated`: it was recorded before, and nothing was written now."""
 
     payment: Payment
     repeated: bool
@@ -68,7 +68,7 @@ def receive_payment(
     try:
         with transaction.atomic():
             payment.save(force_insert=True)
-    except IntegrityError as error:  # of another invoice, at the same moment
+    except IntegrityError as error:  # recorded for another invoice at the same moment
         raise _reference_used() from error
     update_status(invoice, at=at, by=by)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
@@ -168,7 +168,7 @@ def post_to_wallet_of(
         amount=amount,
         reference=reference,
         description=description,
-        # What was paid in advance for a period is what its entries come to.
+        # The amount paid in advance for a period is the sum of its entries.
         subscription_id=period.pk if period.prepaid else None,
         payment_id=payment.pk if payment else None,
         credit_note_id=credit_note.pk if credit_note else None,

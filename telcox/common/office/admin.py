@@ -116,15 +116,23 @@ class OfficeAdmin(admin.ModelAdmin):
         """Return the links of this row's page: (label, address)."""
         return []
 
+    def viewed(self, request: HttpRequest, object_id: str, *permissions: str) -> Any:
+        """Return the row of a page beside the change form. Raise Http404 if there is no such row, and
+        PermissionDenied if the user may not view it or lacks one of these permissions."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        if not (self.has_view_permission(request, obj) and request.user.has_perms(permissions)):
+            raise PermissionDenied
+        return obj
+
     def take_step(self, request: HttpRequest, object_id: str, step: str) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         chosen = next((candidate for candidate in self.steps if candidate.name == step), None)
-        obj = self.get_object(request, object_id)
-        if chosen is None or obj is None:
+        if chosen is None:
             raise Http404
-        if not (request.user.has_perm(chosen.permission) and self.has_view_permission(request, obj)):
-            raise PermissionDenied
+        obj = self.viewed(request, object_id, chosen.permission)
         if self.versioned:
             as_seen(obj, request.POST.get("seen"))
         try:
