@@ -86,3 +86,17 @@ def test_a_transaction_on_a_dropped_connection_begins_on_a_fresh_one() -> None:
         Customer.objects.create(dni="2", full_name="Eva")
     connection.close()
     assert list(Customer.objects.values_list("dni", flat=True)) == ["2"]
+
+
+@pytest.mark.usefixtures("dropped")
+def test_where_the_server_is_away_as_well_the_error_is_the_one_that_is_answered_with_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver: Any = connections["default"].Database  # type: ignore[attr-defined]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise driver.OperationalError(2013, "Lost connection to server at handshake")
+
+    monkeypatch.setattr(driver, "connect", refuse)
+    with pytest.raises(OperationalError, match="at handshake"), transaction.atomic():
+        pass

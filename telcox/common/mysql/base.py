@@ -33,8 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if error.args[0] not in GONE:
                 raise
             self.close()
-            self.connect()
-            self._begin()
+            self._begin()  # reconnects; connect() itself would raise the driver's error, not Django's
 
     def _begin(self) -> None:
         with self.cursor() as cursor:
