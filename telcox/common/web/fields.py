@@ -8,9 +8,15 @@ from rest_framework import serializers
 from telcox.common.calendar import local_iso
 from telcox.common.money import MONEY_MAX, cents
 
+# No database column holds a larger integer.
+_LARGEST = 2**63 - 1
+
 
 class StrictIntegerField(serializers.IntegerField):
-    """An integer that was sent as one: not `"5"`, `1.5` or `true`."""
+    """An integer that was sent as a number: not `"5"`, `1.5` or `true`.
+
+    `5.0` and `5e0` are integers, too (JSON Schema 2020-12, section 6.1.1; /openapi.json says `integer`).
+    """
 
     default_error_messages = {
         "int_type": "Input should be a valid integer",
@@ -21,6 +27,14 @@ class StrictIntegerField(serializers.IntegerField):
     }
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, Decimal):
+            # Compared before it is converted: 1e999999999 has a thousand million digits.
+            if abs(data) > _LARGEST:
+                limit, value = ("max_value", self.max_value) if data > 0 else ("min_value", self.min_value)
+                self.fail(limit, **{limit: _LARGEST if value is None else value})
+            if data != int(data):
+                self.fail("int_type")
+            return int(data)
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("int_type")
         return data
