@@ -23,8 +23,8 @@ _RFC_3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
 )
 _OFFSET = r"\s*([Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
-# The form that most files have, read fast. Python's own reader, which cuts fractions, would take any character
-# for the T, and `10:00:300Z`.
+# The form that most files have, read fast. Python's own reader, which cuts fractions, would take any
+# character for the T, and `10:00:300Z`.
 _USUAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?[0-5]\d)?)?", re.ASCII)
 # ISO 8601 in the extended format, also with slashes or dots, without leading zeros, and without seconds.
 _EXTENDED = re.compile(
