@@ -100,9 +100,8 @@ def test_a_body_without_a_length_is_checked_like_any(port: int, pieces: list[byt
 def cut(port: int, *parts: bytes, headers: str) -> None:
     """Begin to send a body without a length, and close the connection."""
     with socket.create_connection((LOOPBACK, port), timeout=10) as connection:
-        connection.sendall(
-            f"POST {EVENTS} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{headers}\r\n".encode()
-        )
+        headers = f"Host: localhost\r\nTransfer-Encoding: chunked\r\n{headers}\r\n"
+        connection.sendall(f"POST {EVENTS} HTTP/1.1\r\n{headers}".encode())
         for part in parts:
             connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
         connection.shutdown(socket.SHUT_WR)

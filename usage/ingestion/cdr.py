@@ -86,8 +86,8 @@ class RecordLayout:
 class Records:
     """Some of a file's records, in order, with their row numbers (the heading is row 0) and cells.
 
-    `unused` records have a quantity of zero, such as calls that nobody answered: there is nothing to count,
-    and they are not among the others. `others` are rows that are not records. `not_utf8` has the numbers of
+    `unused` records have a quantity of zero, such as unanswered calls: there is nothing to count, and they
+    are not among the others. `others` are rows that are not records. `not_utf8` has the numbers of
     rows that were read as Windows-1252.
     """
 

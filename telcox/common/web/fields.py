@@ -28,8 +28,8 @@ class StrictIntegerField(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, Decimal):
-            # Compared before it is converted: 1e999999999 has a thousand million digits.
-            if abs(data) > _LARGEST:
+            # Compared, which is exact, before it is converted: 1e999999999 has a thousand million digits.
+            if not -_LARGEST <= data <= _LARGEST:
                 limit, value = ("max_value", self.max_value) if data > 0 else ("min_value", self.min_value)
                 self.fail(limit, **{limit: _LARGEST if value is None else value})
             if data != int(data):
