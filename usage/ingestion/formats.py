@@ -26,6 +26,7 @@ import msgspec
 from telcox.common.errors import InvalidInput
 from telcox.common.web.exact_json import exact_json, without_byte_order_mark
 from usage.ingestion.cloud_events import CloudEvent, header_event, with_exact_moment, with_exact_values
+from usage.ingestion.moments import rfc_3339
 from usage.ingestion.quantities import with_whole_quantity
 from usage.ingestion.reports import DEFAULT_SOURCE, UsageReport
 
@@ -55,11 +56,16 @@ class _Form:
         exact: Callable[[Any], Any],
         members: Callable[[Sequence[Any], bytes], int],
         id_field: str,
+        moment_field: str,
     ) -> None:
-        self._item, self._id_field = item, id_field
+        self._item, self._id_field, self._moment_field = item, id_field, moment_field
         self._translate, self._exact, self._members = translate, exact, members
         self.one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
         self.many: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
+        # The moments alone, as text.
+        moment = msgspec.defstruct("Moment", [(moment_field, str | None, None)])
+        self.moment: msgspec.json.Decoder[Any] = msgspec.json.Decoder(moment)
+        self.moments: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[moment])  # type: ignore[valid-type]
 
     def read(self, raw: bytes) -> Reported:
         try:
@@ -67,18 +73,24 @@ class _Form:
                 item = self.one.decode(raw)
             except msgspec.ValidationError:
                 item = None
-            if item is None or not self.is_exact([item], raw):
+            if item is None or not self.is_exact([item], raw, lambda: [self.moment.decode(raw)]):
                 _ANY.decode(raw)  # stricter than `exact_json` with surrogates
                 item = msgspec.convert(self._exact(exact_json(raw)), self._item)
             return self._translate(item)
         except UNREADABLE as error:
             return Malformed(_sentence(error), self._event_id(raw))
 
-    def is_exact(self, items: Sequence[Any], text: bytes) -> bool:
-        """Return whether the decoded items are what the text says."""
-        if _FINER_THAN_MICROSECONDS.search(text):
+    def is_exact(self, items: Sequence[Any], text: bytes, moments: Callable[[], list[Any]]) -> bool:
+        """Return whether the decoded items are what the text says. Moments that were rounded are cut instead,
+        in the items; `moments` decodes them."""
+        if text.translate(None, _JSON_BLANKS).count(b'":') != self._members(items, text):
             return False
-        return text.translate(None, _JSON_BLANKS).count(b'":') == self._members(items, text)
+        if _FINER_THAN_MICROSECONDS.search(text):
+            field = self._moment_field
+            for item, said in zip(items, moments(), strict=True):
+                if (moment := getattr(said, field)) is not None:
+                    setattr(item, field, rfc_3339(moment))
+        return True
 
     def translated(self, items: Iterable[Any]) -> list[Reported]:
         reported: list[Reported] = []
@@ -137,8 +149,10 @@ _JSON_BLANKS = b" \t\n\r"
 
 _ANY = msgspec.json.Decoder()
 _RAW_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
-_REPORTS = _Form(UsageReport, UsageReport.normalize, _exact_report, _members_of_reports, "event_id")
-_CLOUD_EVENTS = _Form(CloudEvent, CloudEvent.as_report, with_exact_values, _members_of_events, "id")
+_REPORTS = _Form(
+    UsageReport, UsageReport.normalize, _exact_report, _members_of_reports, "event_id", "occurred_at"
+)
+_CLOUD_EVENTS = _Form(CloudEvent, CloudEvent.as_report, with_exact_values, _members_of_events, "id", "time")
 
 
 def read_json(body: bytes) -> list[Reported]:
@@ -152,7 +166,7 @@ def read_ndjson(body: bytes) -> list[Reported]:
     lines = [line for line in lines if line.strip(_JSON_BLANKS)]
     try:
         reports = [_REPORTS.one.decode(line) for line in lines]
-        if _REPORTS.is_exact(reports, body):
+        if _REPORTS.is_exact(reports, body, lambda: [_REPORTS.moment.decode(line) for line in lines]):
             return _REPORTS.translated(reports)
     except UNREADABLE:
         pass
@@ -184,7 +198,7 @@ def _array(form: _Form, body: bytes) -> list[Reported]:
     """Decode all items at once if all are valid, which is usual, and one by one if not."""
     try:
         items = form.many.decode(body)
-        if form.is_exact(items, body):
+        if form.is_exact(items, body, lambda: form.moments.decode(body)):
             return form.translated(items)
     except UNREADABLE:
         pass

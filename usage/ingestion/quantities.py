@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from telcox.common.web.exact_json import whole_number
 from usage.ingestion.reports import InvalidReport
 from usage.vocabulary import QUANTITY_MAX
 
@@ -18,17 +19,12 @@ _EXPECTED_NUMBER = "Expected a whole number - at `$.quantity`"
 _EXPECTED_DURATION = "Expected seconds or a duration such as 00:01:30 - at `$.quantity`"
 
 
-def whole_number(number: Decimal) -> int | None:
-    """Return a number that is whole, however it was spelled, and None for another one. One that is out of
-    range is returned as one that is just out of range, so that its digits need no memory."""
-    if not number.is_finite():
-        return None
-    if number > QUANTITY_MAX:
+def whole_quantity(number: Decimal) -> int | None:
+    """Return a number without a fraction as int, and None for another one. One that is out of range is
+    returned as one that is just out of range."""
+    if number.is_finite() and number > QUANTITY_MAX:
         return QUANTITY_MAX + 1
-    if number < 0:
-        return -1
-    whole = int(number)
-    return whole if whole == number else None
+    return -1 if number.is_finite() and number < 0 else whole_number(number)
 
 
 def quantity_of(text: str, category: str) -> int:
@@ -37,7 +33,7 @@ def quantity_of(text: str, category: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
     if _NUMBER.fullmatch(text):
-        quantity = whole_number(Decimal(text))
+        quantity = whole_quantity(Decimal(text))
         if quantity is None:
             raise InvalidReport(_EXPECTED_NUMBER)
         return quantity
@@ -53,6 +49,6 @@ def with_whole_quantity(fields: Any) -> Any:
     """Return a report's fields with its quantity as int if it is a whole number that was spelled with a point
     or an exponent. JSON Schema 2020-12, section 6.1.1, calls any number without a fraction an integer."""
     if isinstance(fields, dict) and isinstance(number := fields.get("quantity"), Decimal):
-        whole = whole_number(number)
+        whole = whole_quantity(number)
         return {**fields, "quantity": float(number) if whole is None else whole}
     return fields

@@ -112,7 +112,7 @@ class TestIdentity:
             file.write_bytes(content)
             done = Import(file)
             assert (done.counted, done.known, done.lost) == (0, 2, ""), name
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode()))))  # type: ignore[arg-type]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode()))))
         assert Import("-").known == 2
         assert used() == 11
 

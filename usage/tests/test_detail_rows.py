@@ -23,7 +23,7 @@ def record(number: int, name: str = "Ana", note: str = "x") -> str:
 
 
 def file_of(content: bytes, **layout: object) -> DetailFile:
-    text = text_of(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    text = text_of(io.BufferedReader(io.BytesIO(content)))
     return DetailFile(text, RecordLayout(source="s", **layout))  # type: ignore[arg-type]
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from usage.ingestion.quantities import quantity_of, whole_number
+from usage.ingestion.quantities import quantity_of, whole_quantity
 from usage.ingestion.reports import InvalidReport
 from usage.vocabulary import QUANTITY_MAX
 
@@ -51,7 +51,7 @@ def test_a_number_out_of_range_is_not_expanded(text: str) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "0.5", "-0.5e1"])
 def test_what_is_no_whole_number_is_none(number: str) -> None:
-    assert whole_number(Decimal(number)) in (None, -1)
+    assert whole_quantity(Decimal(number)) in (None, -1)
 
 
 @pytest.mark.parametrize(

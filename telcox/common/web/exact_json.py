@@ -5,6 +5,9 @@ from codecs import BOM_UTF8
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+# The largest integer of a database column.
+LARGEST = 2**63 - 1
+
 
 class DuplicateName(ValueError):
     """An object has a name twice. RFC 8259, section 4, calls its meaning unpredictable: some programs take
@@ -30,6 +33,17 @@ def exact_json(body: bytes) -> Any:
         parse_float=_exactly,
         object_pairs_hook=_object,
     )
+
+
+def whole_number(number: Decimal) -> int | None:
+    """Return a number without a fraction as int, however it was spelled: 5.0 and 5e0 are integers (JSON
+    Schema 2020-12, section 6.1.1). Return None for another one, and for one that needs more than 64 bits: the
+    digits of 1e999999999 would fill the memory."""
+    # Comparing a Decimal is exact, calculating with it is not.
+    if not number.is_finite() or not -LARGEST <= number <= LARGEST:
+        return None
+    whole = int(number)
+    return whole if whole == number else None
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

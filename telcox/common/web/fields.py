@@ -7,9 +7,7 @@ from rest_framework import serializers
 
 from telcox.common.calendar import local_iso
 from telcox.common.money import MONEY_MAX, cents
-
-# No database column holds a larger integer.
-_LARGEST = 2**63 - 1
+from telcox.common.web.exact_json import LARGEST, whole_number
 
 
 class StrictIntegerField(serializers.IntegerField):
@@ -28,13 +26,11 @@ class StrictIntegerField(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, Decimal):
-            # Compared, which is exact, before it is converted: 1e999999999 has a thousand million digits.
-            if not -_LARGEST <= data <= _LARGEST:
-                limit, value = ("max_value", self.max_value) if data > 0 else ("min_value", self.min_value)
-                self.fail(limit, **{limit: _LARGEST if value is None else value})
-            if data != int(data):
-                self.fail("int_type")
-            return int(data)
+            if data > LARGEST:
+                self.fail("max_value", max_value=LARGEST if self.max_value is None else self.max_value)
+            if data < -LARGEST:
+                self.fail("min_value", min_value=-LARGEST if self.min_value is None else self.min_value)
+            data = whole_number(data)
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("int_type")
         return data
