@@ -1,5 +1,6 @@
 """Call and data detail records (CDR): CSV, one record in a row (docs/usage.md has the columns)."""
 
+import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ _SQL_TYPE = re.compile(
     r"|DOUBLE|DECIMAL|NUMERIC|BOOLEAN|BIT"
 )
 _IN_BRACKETS = re.compile(r"\s*\(\s*\d+(?:\s*,\s*\d+)?\s*\)")
+# DOS ends a text with Control-Z, and a disk that was full or cut off from power fills files with zeros.
+_FILLING = "\x1a\x00"
 # In place of bytes that are not text.
 _NOT_TEXT = "\ufffd"
 
@@ -150,7 +153,7 @@ class DetailFile:
             if not (line := self._rows.line()):
                 break
             for delimiter in [self.layout.delimiter] if self.layout.delimiter else DELIMITERS:
-                names = [name.strip().strip('"').strip() for name in line.rstrip("\r\n").split(delimiter)]
+                names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
                 first = first or [name for name in names if name]
                 if not self._missing(names):
                     self._rows.delimiter = delimiter
@@ -189,7 +192,7 @@ class DetailFile:
     def _add(self, batch: Records, number: int, row: Row) -> None:
         reported: Reported | None = self._plain(number, row)
         if reported is None:
-            if not row.cells or not any(cell.strip() for cell in row.cells):
+            if not any(cell.strip().strip(_FILLING) for cell in row.cells):
                 return
             if self._is_other(number, row):
                 batch.others += 1

@@ -19,7 +19,8 @@ class EarlierNames:
     def __init__(self, file: DetailFile, name: str) -> None:
         self._file = file
         self._source = file.layout.source or name
-        made = {"event_id__startswith": "row-"} if file.layout.source else {}
+        # From "row-" to the next character after the hyphen: a range of the index in every database.
+        made = {"event_id__gte": "row-", "event_id__lt": "row."} if file.layout.source else {}
         self._needed = (
             UsageEvent.objects.filter(source=self._source, **made).exists()
             or RejectedUsage.objects.unresolved().filter(source=self._source, **made).exists()

@@ -134,6 +134,8 @@ def test_a_byte_order_mark_in_the_middle_of_joined_files() -> None:
         (HEADING.replace(",", " , "), 1),
         ("", 0),
         (" , ,,,,,", 0),
+        ("\x1a", 0),
+        ("\x00" * 512, 0),
         (",,,,,,,,,,", 0),
     ],
 )
@@ -167,6 +169,7 @@ def test_a_heading_below_a_title_with_any_delimiter() -> None:
         assert read(content, delimiter=delimiter) == [1]
     with pytest.raises(NotADetailRecord, match="missing column"):
         read(lines(record(1)), delimiter=";")
+    assert read(lines(record(1)).replace("name,", '"name, of ""whom""",', 1)) == [1]
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
