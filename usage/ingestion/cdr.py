@@ -26,6 +26,9 @@ DELIMITERS = (",", ";", "\t", "|")
 # Names of columns that are joined by a blank: `occurred_at=Date+Time`.
 AND = "+"
 
+# Columns of a file of lost records, before those of the file from which they were lost.
+REJECT_COLUMNS = ("telcox_record", "telcox_reason", "telcox_detail")
+
 # Lines above the heading, such as a title.
 _HEADING_WITHIN = 40
 # First cells of rows that begin or end a file. A letter is only a mark in a row that has too few cells for a
@@ -105,9 +108,10 @@ class Records:
 class DetailFile:
     """A file of detail records: its heading, its identity, and its records.
 
-    A file is identified by its heading and its first record, and a record without event id by its file and
-    its row number. So a file is the same one under any name, compressed or not, and with more records
-    appended, and another file of the same name is another file. `identity` is known once a record was read.
+    A file is identified by its heading, if it has one, and its first record, and a record without event id
+    by its file and its row number. So a file is the same one under any name, compressed or not, and with more
+    records appended, and another file of the same name is another file. `identity` is known once a record was
+    read.
     """
 
     def __init__(self, text: TextIO, layout: RecordLayout) -> None:
@@ -147,18 +151,27 @@ class DetailFile:
     def _read_heading(self) -> list[str]:
         if self.layout.heading:
             self._rows.delimiter = self.layout.delimiter or DELIMITERS[0]
-            return self._checked(list(self.layout.heading))
+            heading = list(self.layout.heading)
+            # A file of lost records always has a heading.
+            of_rejects = [*REJECT_COLUMNS, *heading]
+            if self._names(self._rows.peek(), self._rows.delimiter) == of_rejects:
+                self._rows.line()
+                heading = of_rejects
+            return self._checked(heading)
         first: list[str] = []
         for _ in range(_HEADING_WITHIN):
             if not (line := self._rows.line()):
                 break
             for delimiter in [self.layout.delimiter] if self.layout.delimiter else DELIMITERS:
-                names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+                names = self._names(line, delimiter)
                 first = first or [name for name in names if name]
                 if not self._missing(names):
                     self._rows.delimiter = delimiter
                     return self._checked(names)
         return self._checked(first)
+
+    def _names(self, line: str, delimiter: str) -> list[str]:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
 
     def _missing(self, heading: Sequence[str]) -> list[str]:
         missing = REQUIRED - self._positions(heading).keys()
@@ -194,11 +207,15 @@ class DetailFile:
         if reported is None:
             if not any(cell.strip().strip(_FILLING) for cell in row.cells):
                 return
-            if self._is_other(number, row):
+            if self._is_no_record(number, row):
                 batch.others += 1
                 return
             if not self.identity:
-                self.identity = _digest(self.heading, row.cells)
+                # Of content alone: whatever the caller asks for, it is the same file.
+                self.identity = _digest([] if self.layout.heading else self.heading, row.cells)
+            if not self._is_wanted(row):
+                batch.others += 1
+                return
             if not row.is_utf8:
                 batch.not_utf8.append(number)
             reported = self._reported(number, row)
@@ -209,12 +226,13 @@ class DetailFile:
         batch.reported.append(reported)
         batch.cells.append(row.cells)
 
-    def _is_other(self, number: int, row: Row) -> bool:
-        """Return whether a row is not a record: a comment, the columns' types or names, the mark at the
-        beginning or the end of a file, or one that the caller did not ask for."""
+    def _is_wanted(self, row: Row) -> bool:
+        return all(at >= len(row.cells) or row.cells[at].strip() in values for at, values in self._only)
+
+    def _is_no_record(self, number: int, row: Row) -> bool:
+        """Return whether a row is not a record: a comment, the columns' types or names, or the mark at the
+        beginning or the end of a file."""
         cells, first = row.cells, row.cells[0].strip()
-        if any(at < len(cells) and cells[at].strip() not in values for at, values in self._only):
-            return True
         if len(cells) != len(self.heading) and (
             first.upper() in _MARKS
             or (

@@ -78,6 +78,12 @@ class DetailRows:
             self._skip_line()
         return self._decoded(raw)[0]
 
+    def peek(self) -> str:
+        """Return the next line as text, and leave it."""
+        raw = self._raw_line()
+        self._put_back.appendleft(raw)
+        return self._decoded(raw)[0]
+
     def _raw_line(self) -> str:
         return self._put_back.popleft() if self._put_back else self._text.readline(LINE_MAX)
 

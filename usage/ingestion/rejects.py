@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from usage.ingestion.cdr import DetailFile
+from usage.ingestion.cdr import REJECT_COLUMNS, DetailFile
 from usage.ingestion.receipts import Rejection
 
 # Not .csv: an import of all *.csv of a folder must not take it.
 SUFFIX = ".rejects"
-# Before the cells of the record, so that these stay in the columns of the heading.
-REASONS = ("record", "reason", "detail")
 
 
 class Rejects:
     """A CSV file with the heading of the imported file, its lost records, and before each its row number and
-    the reason.
+    the reason, so that its own cells stay in the columns of the heading.
 
     It is created with the first record, and readable only by its owner, since it has the same personal data
     as the imported file. Its name has the identity of that file: another one of the same name has another.
@@ -38,7 +36,7 @@ class Rejects:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             self._file = open(descriptor, "w", encoding="utf-8", errors="replace", newline="")  # noqa: SIM115
             self._writer = csv.writer(self._file, delimiter=self._records.delimiter)
-            self._writer.writerow([*REASONS, *self._records.heading])
+            self._writer.writerow([*REJECT_COLUMNS, *self._records.heading])
         self._writer.writerow([row, rejection.reason, rejection.detail, *cells])
 
     def close(self) -> None:

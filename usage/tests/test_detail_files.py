@@ -130,6 +130,16 @@ class TestIdentity:
         assert (done.counted, done.known, done.lost) == (1, 2, "")
         assert used() == 6
 
+    def test_other_options_do_not_make_another_file(self, tmp_path: Path) -> None:
+        rows = [f"START,{record(1, quantity=2)}", f"STOP,{record(3)}", f"STOP,{record(4)}"]
+        file = write(tmp_path / "a.csv", *rows, heading=f"type,{HEADING}")
+        assert Import(file, "--only", "type=STOP").counted == 2
+        assert Import(file).known == 2
+        bare = tmp_path / "bare.csv"
+        bare.write_text("\n".join(rows))
+        for name, counted in (("type", 3), ("kind", 0)):
+            assert Import(bare, "--heading", f"{name},{HEADING}").counted == counted
+
     def test_equal_records_are_different_ones(self, tmp_path: Path) -> None:
         assert Import(write(tmp_path / "a.csv", record(1), record(1), record(1))).counted == 3
 
@@ -234,7 +244,7 @@ class TestLost:
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         with kept.open(newline="") as opened:
             rows = list(csv.reader(opened))
-        assert rows[0] == ["record", "reason", "detail", *heading.split(",")]
+        assert rows[0] == ["telcox_record", "telcox_reason", "telcox_detail", *heading.split(",")]
         assert [row[:2] for row in rows[1:]] == [["2", "invalid"], ["3", "invalid"]]
         assert rows[1][3:] == f"Luis,{record(2, category='VOIC')}".split(",")
         # The same again: the same file.
@@ -246,6 +256,19 @@ class TestLost:
         corrected = Import(kept)
         assert (corrected.counted, corrected.lost) == (2, "")
         assert Import(kept).known == 2
+
+    def test_lost_records_of_a_file_without_a_heading_can_be_imported_with_the_same_options(
+        self, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "a.csv"
+        file.write_text("\n".join([record(1), record(2, quantity="x"), record(3)]))
+        assert Import(file, "--heading", HEADING).counted == 2
+        [kept] = tmp_path.glob("*.rejects")
+        assert "1 record(s) lost" in Import(kept, "--heading", HEADING).lost
+        kept.write_text(kept.read_text().replace(",x,", ",2,"))
+        done = Import(kept, "--heading", HEADING)
+        assert (done.counted, done.lost) == (1, "")
+        assert used() == 6
 
     def test_lost_records_of_another_file_of_that_name_do_not_replace_them(self, tmp_path: Path) -> None:
         for day in (23, 24):
