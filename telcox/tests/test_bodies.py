@@ -223,3 +223,15 @@ def test_a_whole_number_in_any_spelling_at_the_other_doors(port: int, number: st
     )
     assert answer.status == 202
     assert answer.body["snapshot"]["total_bytes"] == before + 2
+
+
+@pytest.mark.parametrize("path", [EVENTS, ONE_EVENT])
+def test_a_name_that_occurs_twice_is_refused_at_every_door(port: int, path: str) -> None:
+    before = used(port)
+    event = {**json.loads(report("d-1")), "bytes": 1}
+    for extra in (b',"category":"SMS"}', b',"c\\u0061tegory":"SOCIAL"}'):
+        body = json.dumps({k: v for k, v in event.items() if path == ONE_EVENT or k != "bytes"}).encode()
+        answer = ask(port, "POST", path, body=body[:-1] + extra, headers={"Content-Type": "application/json"})
+        assert (answer.status, answer.content_type) == (422, "application/problem+json")
+        assert "'category' occurs twice" in answer.body["detail"]
+    assert used(port) == before
