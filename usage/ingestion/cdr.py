@@ -18,6 +18,8 @@ from usage.ingestion.quantities import quantity_of
 from usage.ingestion.reports import CATEGORY_NAMES, CategoryName, InvalidReport, UsageReport
 from usage.vocabulary import QUANTITY_MAX
 
+# The source of records that name none.
+DEFAULT_SOURCE = "cdr"
 COLUMNS = ("phone_number", "category", "quantity", "occurred_at", "source", "event_id")
 # Required columns; the others have a default.
 REQUIRED = frozenset({"phone_number", "category", "quantity", "occurred_at"})
@@ -132,8 +134,9 @@ class DetailFile:
 
     @property
     def source(self) -> str:
-        """Return the source of records that name none."""
-        return self.layout.source or f"cdr-{self.identity}"
+        """Return the source of records that name none. It is not made from the file: an event that has its
+        id is the same one in every file."""
+        return self.layout.source or DEFAULT_SOURCE
 
     def made_id(self, row: int) -> str:
         """Return the event id of a record that has none."""

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandParser
 
-from usage.ingestion.cdr import AND, COLUMNS, RecordLayout
+from usage.ingestion.cdr import AND, COLUMNS, DEFAULT_SOURCE, RecordLayout
 from usage.ingestion.reports import CATEGORY_NAMES
 
 TAB = ("tab", "\\t")
 
 
 def add_layout_options(parser: CommandParser) -> None:
-    parser.add_argument("--source", help="source of records that name none (made from the file's content)")
+    parser.add_argument("--source", help=f"source of records that name none ({DEFAULT_SOURCE})")
     parser.add_argument(
         "--column",
         action="append",

@@ -149,14 +149,27 @@ class TestIdentity:
         assert "1 record(s) lost (1 event_conflict)" in done.lost
         assert used() == 3
 
-    def test_files_with_ids_of_their_own_and_no_source_are_told_apart_by_content(
-        self, tmp_path: Path
-    ) -> None:
+    def test_an_event_with_an_id_is_the_same_one_in_every_file(self, tmp_path: Path) -> None:
+        """Files that overlap, as a switch writes that exports the last 24 hours every hour."""
+        heading = f"event_id,{HEADING}"
+        rows = [f"{number},{record(number)}" for number in range(6)]
+        for name, first, counted in (
+            ("cdr.csv", 1, 2),
+            ("cdr.csv", 2, 1),
+            ("renamed.csv", 2, 0),
+            ("x.csv", 4, 2),
+        ):
+            done = Import(write(tmp_path / name, *rows[first : first + 2], heading=heading))
+            assert (done.counted, done.lost) == (counted, ""), name
+        assert used() == sum(range(1, 6))
+
+    def test_ids_that_begin_anew_in_each_file_are_refused_aloud(self, tmp_path: Path) -> None:
         heading = f"event_id,{HEADING}"
         first = write(tmp_path / "1" / "cdr.csv", f"1,{record(5)}", f"2,{record(6)}", heading=heading)
         second = write(tmp_path / "2" / "cdr.csv", f"1,{record(7)}", f"2,{record(8)}", heading=heading)
-        renamed = write(tmp_path / "3.csv", f"1,{record(5)}", f"2,{record(6)}", heading=heading)
-        assert [Import(file).counted for file in (first, second, renamed)] == [2, 2, 0]
+        assert Import(first).counted == 2
+        assert "2 record(s) lost (2 event_conflict)" in Import(second).lost
+        assert Import(second, "--source", "switch-8").counted == 2
 
     def test_what_was_counted_under_its_file_s_name_is_not_counted_again(self, tmp_path: Path) -> None:
         """Before a file's identity was its content, it was its name."""
@@ -187,6 +200,8 @@ class TestIdentity:
             Import(write(tmp_path / "named.csv", f"id-1,{record(1)}", heading=f"event_id,{HEADING}")).known
             == 1
         )
+        named = write(tmp_path / "named.csv", f"id-1,{record(9)}", heading=f"event_id,{HEADING}")
+        assert "1 event_conflict" in Import(named).lost
         assert used() == before
         # Another file of that name is another file, as any.
         assert Import(write(tmp_path / "old.csv", record(4), record(5))).counted == 2
