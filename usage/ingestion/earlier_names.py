@@ -39,6 +39,6 @@ class EarlierNames:
                     earlier[source, event_id] = report
         known = {**waiting_before(list(earlier)), **counted_before(list(earlier))}
         for key, before in known.items():
-            # Another record in the same row is one of another file; another one with the same id is a conflict.
+            # Another record in the same row is one of another file; one with the same id is a conflict.
             if (again := earlier.get(key)) and (again.event_id == key[1] or again.same_as(before)):
                 again.source, again.event_id = key
