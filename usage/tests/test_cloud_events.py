@@ -27,6 +27,7 @@ NO_DATA = {name: value for name, value in CLOUD.items() if name != "data"}
         {**NO_DATA, "data_base64": JSON_IN_BASE64},
         {**NO_DATA, "data_base64": JSON_IN_BASE64, "datacontenttype": "application/json"},
         {**CLOUD, "data_base64": None},
+        {**CLOUD, "type": "u", "dataschema": "x"},
         {**CLOUD, "datacontenttype": "application/vnd.telcox+json; v=1"},
         {**CLOUD, "datacontenttype": "text/json", "dataschema": "https://telcox.example/u"},
         {**CLOUD, "datacontenttype": None, "dataschema": None, "unsetextension": None},

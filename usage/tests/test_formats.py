@@ -204,6 +204,13 @@ def test_a_whole_number_may_have_any_spelling_of_json(number: str) -> None:
         assert (only.quantity, type(only.quantity)) == (1000, int)
 
 
+def test_the_largest_quantity_may_have_any_spelling_too() -> None:
+    for number in (b"%d" % QUANTITY_MAX, b"%d.0" % QUANTITY_MAX, b"%d0e-1" % QUANTITY_MAX):
+        [report] = read_json(b'{"phone_number":"0969786985","category":"SMS","quantity":%s}' % number)
+        assert isinstance(report, UsageReport)
+        assert report.quantity == QUANTITY_MAX
+
+
 @pytest.mark.parametrize(
     "number",
     [
