@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate, rows
+from telcox.testing.threads import in_threads
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import find_differences
 
@@ -159,6 +160,19 @@ def test_a_file_that_is_not_there_is_refused() -> None:
 def test_options_are_checked(tmp_path: Path, option: list[str]) -> None:
     with pytest.raises(CommandError):
         imported(write(tmp_path / "a.csv", HEADING), *option)
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_one_file_imported_by_four_at_once_is_counted_once(committed: None, tmp_path: Path) -> None:
+    """Without ids, under four names: by its content it is one file."""
+    before = used()
+    rows = [record(number).split(",", 1)[1] for number in range(600)]
+    heading = HEADING.split(",", 1)[1]
+    files = [write(tmp_path / f"{copy}.csv", heading, *rows) for copy in range(4)]
+    in_threads(lambda file: imported(file), files, threads=4)
+    assert used() == before + 60_000
+    assert not list(find_differences())
 
 
 @pytest.mark.mariadb
