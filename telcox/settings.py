@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "telcox.common.web.observability.ObservabilityMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "telcox.common.web.middleware.ChunkedBodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -185,8 +186,7 @@ LIVE_STALLED_SECONDS = env.float("LIVE_STALLED_SECONDS", default=20.0)
 LIVE_SOCKETS_MAX = env.int("LIVE_SOCKETS_MAX", default=10_000)
 LIVE_SOCKETS_PER_LINE = env.int("LIVE_SOCKETS_PER_LINE", default=2_000)
 
-# Rate limit of a client's frames, per second; a burst of five seconds' worth is allowed. And the largest
-# message from a client, in bytes.
+# Frames that a client may send per second, after a burst of five seconds' worth; its largest message (bytes).
 LIVE_MESSAGES_PER_SECOND = env.float("LIVE_MESSAGES_PER_SECOND", default=10.0)
 LIVE_MESSAGE_BYTES = env.int("LIVE_MESSAGE_BYTES", default=16 * 1024)
 

@@ -1,6 +1,5 @@
 """Adapter for the operator's own BSS, over HTTP, with the paths and answers of the original."""
 
-import json
 import time
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from customers.bss import CustomerSummary, UnknownSubscriber
 from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.common.http_exchange import AnswerTooLong, exchange
 from telcox.common.web.admission import stepped_out
+from telcox.common.web.exact_json import exact_json, whole_number
 
 # Connections in the pool; a request waits if all of them are busy.
 CONNECTIONS = 16
@@ -71,7 +71,7 @@ class HttpGateway:
 def parse_summary(body: bytes) -> CustomerSummary:
     """Return the summary in an answer's body. Raise BadGateway if the body is not a valid summary."""
     try:
-        document = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        document = exact_json(body)
         values = {field: _of_type(document[field], kind) for field, kind in FIELDS.items()}
         for field in ("balance_usd", "balance_limit_usd"):
             values[field] = Decimal(values[field])
@@ -80,11 +80,9 @@ def parse_summary(body: bytes) -> CustomerSummary:
     return CustomerSummary(**values)
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
 def _of_type(value: Any, kind: type | tuple[type, ...]) -> Any:
+    if kind is int and isinstance(value, Decimal):
+        value = whole_number(value)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError
     return value

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from customers.bss import UnknownSubscriber
-from customers.bss.http import CONNECTIONS, HttpGateway
+from customers.bss.http import CONNECTIONS, HttpGateway, parse_summary
 from customers.bss.standin import BssStandin, Failure, Switches
 from telcox.common.errors import BadGateway, GatewayTimeout
 from telcox.testing.clients import ask
@@ -37,6 +37,25 @@ def test_a_summary_is_read_with_money_as_decimals(bss: HttpGateway) -> None:
     summary = bss.summary(JESUS)
     assert (summary.name, summary.minutes_remaining) == ("Jesus Jacome", 320)
     assert (summary.balance_usd, summary.balance_limit_usd) == (Decimal("12.75"), Decimal("30.0"))
+
+
+SUMMARY = (
+    b'{"customer_id":1,"dni":"0929668846","name":"Ana","product_type":"x","phone_number":"0969786985",'
+    b'"balance_usd":1,"balance_limit_usd":2.5,"minutes_limit":9,"minutes_remaining":%s}'
+)
+
+
+@pytest.mark.parametrize("minutes", [b"5", b"5.0", b"5e0", b"50E-1"])
+def test_whole_numbers_of_the_bss_are_read_however_they_are_spelled(minutes: bytes) -> None:
+    assert parse_summary(SUMMARY % minutes).minutes_remaining == 5
+
+
+@pytest.mark.parametrize(
+    "minutes", [b"5.5", b"1e-9", b"1e999999999", b"1e99999999999999999999", b'"5"', b"true", b'5,"dni":"x"']
+)
+def test_a_summary_that_is_not_certain_is_a_bad_gateway(minutes: bytes) -> None:
+    with pytest.raises(BadGateway):
+        parse_summary(SUMMARY % minutes)
 
 
 def test_a_number_the_bss_does_not_know_is_not_found(bss: HttpGateway) -> None:

@@ -82,6 +82,7 @@ def but(**changes: Any) -> bytes:
         but()[:-1] + b', "bytes": Infinity}',
         but()[:-1] + b', "bytes": 1' + b"0" * 5000 + b"}",
         but()[:-1] + b', "bytes": 1e400}',
+        but()[:-1] + b', "bytes": 1}',
         "\ufeff{}".encode(),
         json.dumps(EVENT).encode("utf-16"),
     ],
@@ -92,7 +93,7 @@ def test_a_body_that_is_no_event_at_all(port: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [0, -1, 2**50 + 1, 2**63, 2**64, 10**100, 1.5, 1e3, True, None, "5", [], {}]
+    "number", [0, -1, 2**50 + 1, 2**63, 2**64, 10**100, 1.5, 1e30, 1e300, 1e-300, True, None, "5", [], {}]
 )
 def test_an_amount_that_cannot_be(port: int, number: Any) -> None:
     assert refused(port, but(bytes=number)) == 422

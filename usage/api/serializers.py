@@ -72,7 +72,11 @@ class CloudEventInput(serializers.Serializer[Any]):
     type = serializers.CharField()
     subject = serializers.CharField()
     time = serializers.DateTimeField(required=False)
-    data = CloudUsageInput()  # type: ignore[assignment]
+    datacontenttype = serializers.CharField(
+        required=False, help_text="A JSON type, such as application/json."
+    )
+    data = CloudUsageInput(required=False)  # type: ignore[assignment]
+    data_base64 = serializers.CharField(required=False, help_text="The data in Base64, instead of `data`.")
 
 
 USAGE_BODIES = {

@@ -16,8 +16,9 @@ from rest_framework.viewsets import ViewSet
 from customers.api.lines import LineViewSet
 from telcox.common.calendar import local_date
 from telcox.common.errors import InvalidInput, NotFound
+from telcox.common.web.middleware import MAY_BE_CUT
 from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
-from telcox.common.web.parsers import BodyTooLarge, RawParser
+from telcox.common.web.parsers import BodyTooLarge, LengthRequired, RawParser
 from usage.api.permissions import MayReportUsage
 from usage.api.serializers import (
     IDEMPOTENCY_KEY,
@@ -30,6 +31,7 @@ from usage.api.serializers import (
     SnapshotOutput,
     UsageEventInput,
 )
+from usage.ingestion.cloud_events import is_json
 from usage.ingestion.formats import (
     Reported,
     read_binary_cloud_event,
@@ -39,6 +41,7 @@ from usage.ingestion.formats import (
     read_ndjson,
 )
 from usage.ingestion.idempotency import answer_once, name_reports
+from usage.ingestion.reports import UsageReport
 from usage.reading import NO_LINE, NO_PLAN, line_history, line_snapshot
 from usage.services import record_usage, take_usage
 from usage.vocabulary import DATA_FIELDS
@@ -145,7 +148,7 @@ class UsageEventsViewSet(ViewSet):
         tags=["usage"],
         parameters=[IDEMPOTENCY_KEY],
         request=USAGE_BODIES,
-        responses={200: ReceiptOutput, **problem_responses(413, 415, 422)},
+        responses={200: ReceiptOutput, **problem_responses(411, 413, 415, 422)},
     )
     def create(self, request: Request) -> HttpResponse:
         """Count each report once, and return a receipt.
@@ -160,6 +163,7 @@ class UsageEventsViewSet(ViewSet):
         reported = _read(request, body)
         if len(reported) > settings.USAGE_BATCH_MAX:
             raise BodyTooLarge
+        _require_whole_batch(request, reported)
 
         def answer() -> bytes:
             return msgspec.json.encode(take_usage(reported=reported, at=at))
@@ -182,12 +186,37 @@ def _body(request: Request) -> bytes:
 
 
 def _read(request: Request, body: bytes) -> list[Reported]:
-    media_type = request.content_type.partition(";")[0].strip().lower()
+    media_type = _media_type(request)
+    # Binary mode: the type is that of the data, and no event format (CloudEvents HTTP binding, section 3.1).
+    if (
+        "ce-specversion" in request.headers
+        and is_json(media_type)
+        and not media_type.startswith("application/cloudevents")
+    ):
+        return read_binary_cloud_event(request.headers, body)
     if media_type not in _READERS:
         raise UnsupportedMediaType(media_type)
-    if media_type == "application/json" and "ce-specversion" in request.headers:
-        return read_binary_cloud_event(request.headers, body)
     return _READERS[media_type](body)
+
+
+def _media_type(request: Request) -> str:
+    return request.content_type.partition(";")[0].strip().lower()
+
+
+def _require_whole_batch(request: Request, reported: list[Reported]) -> None:
+    """Raise LengthRequired for lines that may be the first part of a longer body. JSON and gzip show where
+    they end, lines do not: a connection that is lost between two of them looks like the end of the body. The
+    sender will send all again, so that is only safe if every line has its key."""
+    if (
+        request.META.get(MAY_BE_CUT)
+        and _READERS.get(_media_type(request)) is read_ndjson
+        and "gzip" not in request.META.get("HTTP_CONTENT_ENCODING", "").lower()
+        and (
+            "Idempotency-Key" in request.headers
+            or any(isinstance(report, UsageReport) and report.event_id is None for report in reported)
+        )
+    ):
+        raise LengthRequired
 
 
 def _idempotency_key(key: str) -> str:

@@ -116,14 +116,15 @@ def _still_new(items: Sequence[_Item]) -> list[_Item]:
 def _resolve_known(outcomes: Sequence[Outcome]) -> bool:
     """Turn reports whose key was counted before into duplicates or conflicts. Return whether there were
     any."""
-    known = _counted_before([outcome.report.key for outcome in outcomes])
+    known = counted_before([outcome.report.key for outcome in outcomes])
     for outcome in outcomes:
         if before := known.get(outcome.report.key):
             outcome.repeat(same=outcome.report.same_as(before))
     return bool(known)
 
 
-def _counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
+def counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
+    """Return the events that have one of these keys, as reports."""
     by_source = defaultdict(list)
     for source, event_id in keys:
         by_source[source].append(event_id)

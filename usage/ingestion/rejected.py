@@ -7,6 +7,7 @@ from typing import cast
 
 from django.db import connection
 
+from telcox.common.database.bulk import chunks
 from telcox.common.database.retrying import retry_lost_locks
 from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage
@@ -56,6 +57,20 @@ def report_of(row: RejectedUsage) -> UsageReport:
         row.event_id,
         row.occurred_at,
     )
+
+
+def waiting_before(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UsageReport]:
+    """Return the waiting reports that have one of these keys."""
+    by_source = defaultdict(list)
+    for source, event_id in keys:
+        by_source[source].append(event_id)
+    unresolved = RejectedUsage.objects.unresolved()
+    return {
+        (row.source, row.event_id): report_of(row)
+        for source, event_ids in by_source.items()
+        for chunk in chunks(event_ids)
+        for row in unresolved.filter(source=source, event_id__in=chunk)
+    }
 
 
 def resolve_rejected(rows: Sequence[RejectedUsage], outcomes: Sequence[Outcome], at: datetime) -> None:

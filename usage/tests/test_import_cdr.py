@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from telcox.testing.databases import fresh_database, manage, manage_and_kill, migrate, rows
+from telcox.testing.threads import in_threads
 from usage.models import RejectedUsage, UsageCounter, UsageEvent
 from usage.verification import find_differences
 
@@ -93,10 +94,10 @@ def test_columns_by_other_names_in_another_order_and_local_times(seeded: None, t
     arguments += ["--column", "quantity=volume", "--delimiter", ";", "--time-zone", "America/Guayaquil"]
     for counted in (2, 0):
         assert f"{counted} counted, {2 - counted} already counted" in imported(file, *arguments)
-    events = UsageEvent.objects.filter(source="switch-7.csv").order_by("event_id")
-    assert [(event.event_id, event.category, event.quantity) for event in events] == [
-        ("row-1", "VOICE", 61),
-        ("row-2", "VOICE", 61),
+    events = UsageEvent.objects.filter(source="cdr").order_by("event_id")
+    assert [(event.event_id[-2:], event.category, event.quantity) for event in events] == [
+        ("-1", "VOICE", 61),
+        ("-2", "VOICE", 61),
     ]
     assert events[0].occurred_at == datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
@@ -118,8 +119,10 @@ def test_bad_records_cost_the_others_nothing_and_are_named(
         record(8, phone_number="x"),
         record(9),
     )
-    errors = io.StringIO()
-    assert "9 records: 2 counted, 0 already counted, 7 rejected" in imported(file, stderr=errors)
+    errors, out = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError, match=r"6 record\(s\) lost \(6 invalid\)"):
+        call_command("import_cdr", file, stdout=out, stderr=errors, workers=1)
+    assert "9 records: 2 counted, 0 already counted, 7 rejected" in out.getvalue()
     named = errors.getvalue().splitlines()
     assert [line.partition(": ")[0].rpartition(" ")[2] for line in named] == [
         "2",
@@ -157,6 +160,19 @@ def test_a_file_that_is_not_there_is_refused() -> None:
 def test_options_are_checked(tmp_path: Path, option: list[str]) -> None:
     with pytest.raises(CommandError):
         imported(write(tmp_path / "a.csv", HEADING), *option)
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_one_file_imported_by_four_at_once_is_counted_once(committed: None, tmp_path: Path) -> None:
+    """Without ids, under four names: by its content it is one file."""
+    before = used()
+    rows = [record(number).split(",", 1)[1] for number in range(600)]
+    heading = HEADING.split(",", 1)[1]
+    files = [write(tmp_path / f"{copy}.csv", heading, *rows) for copy in range(4)]
+    in_threads(lambda file: imported(file), files, threads=4)
+    assert used() == before + 60_000
+    assert not list(find_differences())
 
 
 @pytest.mark.mariadb

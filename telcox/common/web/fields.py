@@ -7,10 +7,14 @@ from rest_framework import serializers
 
 from telcox.common.calendar import local_iso
 from telcox.common.money import MONEY_MAX, cents
+from telcox.common.web.exact_json import LARGEST, whole_number
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """An integer that was sent as one: not `"5"`, `1.5` or `true`."""
+    """An integer that was sent as a number: not `"5"`, `1.5` or `true`.
+
+    `5.0` and `5e0` are integers, too (JSON Schema 2020-12, section 6.1.1; /openapi.json says `integer`).
+    """
 
     default_error_messages = {
         "int_type": "Input should be a valid integer",
@@ -21,6 +25,12 @@ class StrictIntegerField(serializers.IntegerField):
     }
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, Decimal):
+            if data > LARGEST:
+                self.fail("max_value", max_value=LARGEST if self.max_value is None else self.max_value)
+            if data < -LARGEST:
+                self.fail("min_value", min_value=-LARGEST if self.min_value is None else self.min_value)
+            data = whole_number(data)
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("int_type")
         return data

@@ -1,9 +1,9 @@
 """Parse request bodies strictly and within limits."""
 
+import gzip
 import json
 import zlib
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
@@ -13,6 +13,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 
 from telcox.common.errors import InvalidInput
+from telcox.common.web.exact_json import DuplicateName, exact_json
 
 # How much of the rest of a body that is too large is read and discarded, in bytes.
 DRAINED_MAX = 32 * 1024 * 1024
@@ -26,21 +27,14 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
+class LengthRequired(APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_code = "length_required"
+
+
 class UnsupportedEncoding(APIException):
     status_code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     default_code = "unsupported_encoding"
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _exactly(text: str) -> Decimal:
-    """Return a number with a point or an exponent as Decimal, since 10.10 is not a binary fraction."""
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:  # an exponent of twenty digits
-        raise ValueError("number out of range") from error
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:
@@ -91,35 +85,35 @@ class RawParser(BaseParser):
         limit = parser_context["view"].body_bytes
         body = read_limited(stream, limit)
         _require_whole(body, parser_context)
-        match parser_context["request"].META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower():
-            case "identity" | "":
+        encodings = parser_context["request"].META.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
+        match [name for each in encodings if (name := each.strip()) not in ("", "identity")]:
+            case []:
                 return body
-            case "gzip":
+            # RFC 9110, section 8.4.1.3: x-gzip is the same.
+            case ["gzip" | "x-gzip"]:
                 return _inflated(body, limit)
             case _:
                 raise UnsupportedEncoding
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    """Decompress one gzip member after the other, up to `limit` bytes."""
-    inflated = b""
-    while body:
-        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        try:
-            inflated += inflater.decompress(body, limit + 1 - len(inflated))
-        except zlib.error as error:
-            raise InvalidInput("The body is not gzip", loc=("body",), type="gzip_invalid") from error
-        if len(inflated) > limit:
-            raise BodyTooLarge
-        if not inflater.eof:
-            raise InvalidInput("The body ended too early", loc=("body",), type="body_incomplete")
-        body = inflater.unused_data
+    """Decompress up to `limit` bytes, as gunzip does: one gzip member after the other (RFC 1952, section
+    2.2), and zeros after a member are padding."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(body)) as file:
+            inflated = file.read(limit + 1)
+    except EOFError as error:
+        raise InvalidInput("The body ended too early", loc=("body",), type="body_incomplete") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise InvalidInput("The body is not gzip", loc=("body",), type="gzip_invalid") from error
+    if len(inflated) > limit:
+        raise BodyTooLarge
     return inflated
 
 
 class StrictJSONParser(BaseParser):
-    """JSON by RFC 8259 (UTF-8, no NaN), at most MAX_BODY_BYTES; anything else is a 4xx that names the place.
-    Numbers that are not whole become Decimal."""
+    """JSON by RFC 8259 (UTF-8, no NaN, no name twice), at most MAX_BODY_BYTES; anything else is a 4xx that
+    names the place. Numbers with a point or an exponent become Decimal."""
 
     media_type = "application/json"
 
@@ -132,9 +126,11 @@ class StrictJSONParser(BaseParser):
         body = read_limited(stream, settings.MAX_BODY_BYTES)
         _require_whole(body, parser_context)
         try:
-            return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_exactly)
+            return exact_json(body)
         except json.JSONDecodeError as error:
             raise InvalidInput("JSON decode error", loc=("body", error.pos), type="json_invalid") from error
+        except DuplicateName as error:
+            raise InvalidInput(str(error), loc=("body",), type="json_invalid") from error
         except (ValueError, RecursionError) as error:
             # Not UTF-8, NaN, a number of thousands of digits, or nested thousands deep.
             raise InvalidInput("JSON decode error", loc=("body", 0), type="json_invalid") from error
