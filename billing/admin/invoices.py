@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
+from billing.admin.numbers import documents_named
 from billing.admin.printing import Printed
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
@@ -100,7 +101,15 @@ def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoic
 
 CUSTOMER: Any = (
     _("Customer"),
-    {"fields": ("customer_name", "customer_dni", "phone_number", "customer", "subscription")},
+    {
+        "fields": (
+            "customer_name",
+            ("customer_dni", "customer_identity_kind"),
+            "phone_number",
+            "customer",
+            "subscription",
+        )
+    },
 )
 
 
@@ -109,9 +118,12 @@ class DocumentAdmin(Printed, MadeByService):
 
     list_display_links = ("document",)
     search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
-    search_help_text = _("Number, phone number, name or DNI")
+    search_help_text = _("Number, access key, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
+
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text)
 
     @admin.display(description=_("number"), ordering="number")
     def document(self, invoice: Invoice) -> str:
@@ -186,6 +198,7 @@ class InvoiceAdmin(DocumentAdmin):
                 permission="billing.change_invoice",
                 run=partial(_remind, channel),
                 when=_is_overdue,
+                unasked="it moves no money, and is sent once a day at most",
             )
             for channel, label in (
                 (Channel.MAIL, _("Remind by e-mail")),
@@ -274,6 +287,9 @@ class InvoiceLineAdmin(ReadOnly):
     paginator = CappedPaginator
     ordering = ("-id",)
 
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text, "invoice__")
+
 
 @admin.register(InvoiceSeries)
 class InvoiceSeriesAdmin(OfficeAdmin):
@@ -311,6 +327,9 @@ class InvoiceEventAdmin(ReadOnly):
     search_help_text = _("Invoice number or user")
     paginator = CappedPaginator
     ordering = ("-id",)
+
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text, "invoice__")
 
 
 @admin.register(Issuer)

@@ -66,6 +66,7 @@ class BillingRunAdmin(MadeByService):
             done=_("Dry run started: %s"),
             permission="billing.view_billingrun",
             run=lambda run, at, by: _rehearsed(run, at),
+            unasked="it changes nothing",
             on_list=False,
         ),
         Step(
@@ -85,6 +86,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: stop_run(period=run.period),
             when=lambda run: run.state == RunState.RUNNING,
+            unasked="“Resume” undoes it",
             on_list=False,
         ),
         Step(
@@ -94,6 +96,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: _started(resume_run(period=run.period, at=at, by=by)),
             when=_may_be_resumed,
+            confirm=_("Go on to issue the invoices of this run?"),
             on_list=False,
         ),
     )
@@ -242,6 +245,7 @@ class ParkedBillAdmin(ReadOnly):
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: bill_parked(parked=parked, approved=False, at=at, by=by),
             when=lambda parked: parked.is_open,
+            confirm=_("Issue this invoice now? It gets its number and cannot be changed afterwards."),
         ),
         Step(
             name="release",
@@ -250,6 +254,7 @@ class ParkedBillAdmin(ReadOnly):
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: release_parked(parked=parked, approved=False, at=at, by=by),
             when=lambda parked: parked.is_open,
+            unasked="the next run quarantines it again",
         ),
     )
 

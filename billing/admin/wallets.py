@@ -6,8 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Field, Model
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.bills import format_usd
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.wallets import adjust_wallet, refund_wallet
@@ -80,6 +82,20 @@ class WalletEntryAdmin(MadeByService):
         if "description" in form.base_fields:
             form.base_fields["description"].required = False
         return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        told = {
+            "kind": obj.get_kind_display(),
+            "amount": format_usd(obj.amount),
+            "line": obj.wallet.line,
+            "balance": format_usd(obj.balance_after),
+        }
+        self.message_user(
+            request,
+            gettext("%(kind)s of %(amount)s dollars, line %(line)s. Balance of the wallet: %(balance)s.")
+            % told,
+        )
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         """Post the entry. A top-up is cash that staff have received; it renews a prepaid line that is due."""

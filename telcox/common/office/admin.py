@@ -4,20 +4,21 @@ Django's admin shows rows and edits master data (customers, lines, plans). Opera
 calls one for an existing row, and `MadeByService` is for rows that a service creates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -26,11 +27,16 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from telcox.common.characters import plain_characters
 from telcox.common.errors import DomainError
-from telcox.common.phone import InvalidPhoneNumber, national_number
+from telcox.common.identity import searched_identity
+from telcox.common.office.forms import NUMBERS_AS_TYPED
+from telcox.common.phone import searched_number
 
 # Refusals that are shown one by one after an action on many rows. The others are only counted.
 REFUSALS_TOLD = 5
+# Rows that are listed before an action on many rows is confirmed.
+ROWS_SHOWN = 100
 
 
 class Search(AutocompleteSelect):
@@ -55,8 +61,10 @@ class Step:
     permission: str
     run: Callable[[Any, datetime, str], Model | None]
     when: Callable[[Any], bool] = lambda obj: True
+    # Question that is asked before, on the page and on the list. A step without one says why: `unasked`.
     confirm: Any = ""
-    # Whether it is also an action on the list, for many rows at once and without confirmation.
+    unasked: str = ""
+    # Whether it is also an action on the list, for many rows at once.
     on_list: bool = True
 
 
@@ -64,6 +72,7 @@ class OfficeAdmin(admin.ModelAdmin):
     """Admin pages of a model. `list_select_related` applies to every page, so that showing a row's name takes
     no query."""
 
+    formfield_overrides = NUMBERS_AS_TYPED
     list_per_page = 50
     show_full_result_count = False  # it would count the whole table in addition to the rows found
     change_form_template = "admin/office_change_form.html"
@@ -79,8 +88,26 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search, with a phone number in any of its written forms."""
-        return super().get_search_results(request, queryset, as_stored(search_term))
+        """Search for the text, and for each thing that it may name in another form than the stored one."""
+        text = plain_characters(search_term)
+        found, duplicates = super().get_search_results(request, queryset, text)
+        for reading in dict.fromkeys(self.other_readings(text)):
+            more, more_duplicates = super().get_search_results(request, queryset, reading)
+            found, duplicates = found | more, duplicates or more_duplicates
+        if text and (named := self.rows_named(text)):
+            found |= queryset.filter(named)
+        return found, duplicates
+
+    def rows_named(self, text: str) -> Q | None:
+        """Return the condition of further rows that the text names."""
+        return None
+
+    def other_readings(self, text: str) -> Iterator[str]:
+        """Yield the texts that `text` may stand for besides itself: a phone number or an identity in its
+        stored form."""
+        for reading in (searched_number(text), searched_identity(text)):
+            if reading and reading != text:
+                yield reading
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         try:
@@ -148,6 +175,25 @@ class OfficeAdmin(admin.ModelAdmin):
         self.log_change(request, obj, str(step.label))
         return shown
 
+    def ask_before(self, request: HttpRequest, step: Step, rows: QuerySet[Any]) -> HttpResponse:
+        """Return the page that asks whether to do the step for these rows. It sends the list's form again."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": step.label,
+            "question": step.confirm,
+            "rows": rows[:ROWS_SHOWN],
+            "count": rows.count(),
+            "kept": [
+                (name, value)
+                for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
+                for value in request.POST.getlist(name)
+            ],
+            "submit": step.label,
+            "trail": [(self.opts.verbose_name_plural, list_page_of(self.model))],
+            "opts": self.opts,
+        }
+        return render(request, "admin/office_ask.html", context)
+
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
         for step in self.steps:
@@ -156,13 +202,21 @@ class OfficeAdmin(admin.ModelAdmin):
         return actions
 
 
-def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], None]:
-    """Return an action that does the step for each selected row separately: a refusal does not affect the
-    others."""
+Action = Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]
 
-    def action(model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+
+def _step_on_selected(step: Step) -> Action:
+    """Return an action that does the step for each selected row separately: a refusal does not affect the
+    others. A step with a question is asked about first, and again if the rows have become more or fewer."""
+
+    def action(
+        model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        rows = queryset.order_by("pk")
+        if step.confirm and request.POST.get("confirmed") != str(rows.count()):
+            return model_admin.ask_before(request, step, rows)
         done, refusals = 0, []
-        for obj in queryset.order_by("pk"):
+        for obj in rows:
             try:
                 model_admin._run(request, step, obj)
                 done += 1
@@ -176,6 +230,7 @@ def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySe
             model_admin.message_user(
                 request, _("%(label)s: %(done)d done.") % {"label": step.label, "done": done}
             )
+        return None
 
     return action
 
@@ -295,14 +350,6 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return self.object_list[: self.MOST].count()  # type: ignore[attr-defined]
-
-
-def as_stored(search_term: str) -> str:
-    """Return a phone number in the form in which it is stored, and any other text unchanged."""
-    try:
-        return national_number(search_term)
-    except InvalidPhoneNumber:
-        return search_term
 
 
 def is_key(value: Any) -> bool:
