@@ -9,9 +9,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminTextInputWidget
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -21,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.identities import judge_identity
 from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
+from telcox.common.characters import without_invisible
 from telcox.common.identity import InvalidIdentity, identity_number
 from telcox.common.office.admin import (
     CappedPaginator,
@@ -33,7 +31,7 @@ from telcox.common.office.admin import (
     is_key,
     row_version,
 )
-from telcox.common.office.forms import PhoneNumberField
+from telcox.common.office.forms import IdentityField, PhoneNumberField
 
 # Fields of a line that the sale of its current period fixed.
 SOLD_FOR = ("product_type", "prepaid")
@@ -82,31 +80,19 @@ def save_edited(line: Line, form: forms.BaseForm) -> None:
 LINE_EDITED = ("customer", "phone_number", *SOLD_FOR, "auto_renew")
 
 
-class IdentityField(forms.CharField):
-    """Number of an identity document, written in any way, stored in its normal form."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return text
-        try:
-            number = identity_number(text)
-        except InvalidIdentity as error:
-            raise ValidationError(
-                _("Enter only digits, and for a passport letters from A to Z."), code="invalid"
-            ) from error
-        MaxLengthValidator(Customer._meta.get_field("dni").max_length)(number)
-        return number
-
-
 class CustomerForm(forms.ModelForm):
     dni = IdentityField(
         label=Customer._meta.get_field("dni").verbose_name,
         help_text=Customer._meta.get_field("dni").help_text,
-        widget=AdminTextInputWidget,
     )
     # What the clerk is to look at, although it is accepted.
     doubt: Any = ""
+
+    def clean_full_name(self) -> str:
+        return without_invisible(self.cleaned_data["full_name"])
+
+    def clean_address(self) -> str:
+        return without_invisible(self.cleaned_data["address"])
 
     def clean(self) -> Any:
         """Judge the identity if it was typed or changed: another field of an older customer can be edited

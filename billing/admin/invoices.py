@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -33,6 +34,7 @@ from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
 from billing.overdue.reminding import days_overdue, remind_by_hand
 from telcox.common.calendar import local_date
+from telcox.common.identity import has_form_of_ruc
 from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
@@ -44,6 +46,7 @@ from telcox.common.office.admin import (
     Step,
     form_for,
 )
+from telcox.common.office.forms import IdentityField
 
 
 class InvoiceLineInline(ReadOnlyInline):
@@ -332,9 +335,23 @@ class InvoiceEventAdmin(ReadOnly):
         return documents_named(text, "invoice__")
 
 
+class IssuerForm(forms.ModelForm):
+    tax_id = IdentityField(
+        label=Issuer._meta.get_field("tax_id").verbose_name,
+        help_text=Issuer._meta.get_field("tax_id").help_text,
+    )
+
+
 @admin.register(Issuer)
 class IssuerAdmin(NeverChanged, OfficeAdmin):
     """Issuers, which are added and never changed: a new address is a new row, and documents keep the issuer
     they were issued with."""
 
+    form = IssuerForm
     list_display = ("name", "tax_id", "address")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not has_form_of_ruc(obj.tax_id):
+            warning = _("This is not a RUC: documents of this issuer are printed without an access key.")
+            self.message_user(request, warning, messages.WARNING)

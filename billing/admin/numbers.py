@@ -19,9 +19,10 @@ def documents_named(text: str, document: str = "") -> Q | None:
     """Return the condition for the documents whose printed number or access key is in the text, or None.
     `document` is the lookup that leads to the document: `invoice__`."""
     every = list(InvoiceSeries.objects.all())
-    found = clues_in(text, [Series(each.pk, each.prefix, each.pattern) for each in every]).documents
+    plain = plain_characters(text)
+    found = clues_in(plain, [Series(each.pk, each.prefix, each.pattern) for each in every]).documents
     named = [Q(**{f"{document}series": series, f"{document}number": number}) for series, number in found]
-    key = _ACCESS_KEY.fullmatch(re.sub(r"\s", "", plain_characters(text)))
+    key = _ACCESS_KEY.fullmatch(re.sub(r"\s", "", plain))
     if key and check_digit(key[0][:-1]) == key[0][-1]:
         of_key = {"series__prefix": f"{key[1]}-{key[2]}", "number": int(key[3])}
         named.append(Q(**{document + lookup: value for lookup, value in of_key.items()}))

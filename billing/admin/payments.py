@@ -27,8 +27,14 @@ class PaymentForm(forms.ModelForm):
 class MoneyAdmin(MadeByService):
     """Base class of the pages of payments and of reversals."""
 
-    search_fields = ("reference", "invoice__phone_number", "invoice__customer_name", "=invoice__number")
-    search_help_text = _("Reference, number, phone number or name")
+    search_fields = (
+        "reference",
+        "invoice__phone_number",
+        "invoice__customer_name",
+        "invoice__customer_dni",
+        "=invoice__number",
+    )
+    search_help_text = _("Reference, number, phone number, name or DNI")
     paginator = CappedPaginator
 
     def rows_named(self, text: str) -> Q | None:

@@ -215,8 +215,12 @@ class ParkedBillAdmin(ReadOnly):
     list_display = ("subscription", "reason", "detail", "total", "parked_at", "released_at")
     list_filter = (Waiting, "reason", "run")
     list_select_related = ("subscription__line", "run")
-    search_fields = ("subscription__line__phone_number", "subscription__line__customer__full_name")
-    search_help_text = _("Phone number or name")
+    search_fields = (
+        "subscription__line__phone_number",
+        "subscription__line__customer__full_name",
+        "subscription__line__customer__dni",
+    )
+    search_help_text = _("Phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
     fields = (

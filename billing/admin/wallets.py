@@ -36,8 +36,8 @@ class WalletAdmin(OfficeAdmin):
 
     list_display = ("line", "balance_usd", "balance_limit_usd")
     list_select_related = ("line",)
-    search_fields = ("line__phone_number", "line__customer__full_name")
-    search_help_text = _("Phone number or name")
+    search_fields = ("line__phone_number", "line__customer__full_name", "line__customer__dni")
+    search_help_text = _("Phone number, name or DNI")
     autocomplete_fields = ("line",)
     fields = ("line", "balance_usd", "balance_limit_usd")
     inlines = (WalletEntryInline,)
@@ -67,8 +67,13 @@ class WalletEntryAdmin(MadeByService):
     list_display = ("at", "wallet", "kind", "amount", "balance_after", "reference", "description", "by")
     list_filter = ("kind", "at")
     list_select_related = ("wallet__line", "subscription__line")
-    search_fields = ("=reference", "wallet__line__phone_number", "wallet__line__customer__full_name")
-    search_help_text = _("Reference, phone number or name")
+    search_fields = (
+        "=reference",
+        "wallet__line__phone_number",
+        "wallet__line__customer__full_name",
+        "wallet__line__customer__dni",
+    )
+    search_help_text = _("Reference, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing.access_key import access_key
-from billing.printing.writing import format_amount, format_day, without_invisible
+from billing.printing.writing import format_amount, format_day
 from billing.rating.kept import kept_inputs
 from billing.rating.values import Used
 from customers.models import Language
 from telcox.common.calendar import local_date
+from telcox.common.characters import without_invisible
 
 GB = 2**30
 _KINDS = {InvoiceKind.INVOICE: "01", InvoiceKind.CREDIT_NOTE: "04"}

@@ -8,13 +8,23 @@ import pytest
 from django.db.models import Model
 from django.test import Client
 
-from billing.models import CreditNote, Invoice, InvoiceEvent, InvoiceLine, Payment, Wallet
+from billing.models import (
+    BankTransfer,
+    CreditNote,
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    Issuer,
+    Payment,
+    Wallet,
+    WalletEntry,
+)
 from billing.printing.page import printed_page
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
 from billing.tests.test_bank import issued
 from customers.models import Customer, Line, Subscription
-from telcox.testing.office import rows, superuser
+from telcox.testing.office import new, rows, superuser, told
 from usage.models import UsageEvent
 
 JESUS = "0969786985"
@@ -148,3 +158,51 @@ def test_a_reference_that_could_be_a_number_is_found_as_it_is(
             by="ana",
         )
         assert reference in [each.reference for each in found(boss, Payment, reference)]
+
+
+@pytest.mark.parametrize("concept", ["pago 001–001–9", "Año\u00a0Nuevo", "１２３ gracias"])
+def test_a_text_is_found_as_it_was_stored(boss: Client, now: datetime, concept: str) -> None:
+    transfer = BankTransfer.objects.create(
+        reference="T-1", amount=1, paid_on=now, concept=concept, problem="NO_INVOICE", imported_at=now
+    )
+    assert found(boss, BankTransfer, concept) == [transfer]
+
+
+@pytest.mark.parametrize("text", ["092966884-6", "0929668846"])
+def test_wallets_and_payments_are_found_by_the_identity(
+    boss: Client, invoice: Invoice, now: datetime, text: str
+) -> None:
+    receive_payment(
+        invoice=invoice, amount=invoice.total, payment_method="EFECTIVO", reference="C-1", at=now, by="ana"
+    )
+    assert [each.line.phone_number for each in found(boss, Wallet, text)] == [JESUS]
+    assert {each.wallet.line.phone_number for each in found(boss, WalletEntry, text)} == {JESUS}
+    assert "C-1" in [each.reference for each in found(boss, Payment, text)]
+
+
+class TestIssuers:
+    @pytest.mark.parametrize(
+        "tax_id", ["1792060346001", "179206034-6001", "1792060346 001", "\u200e1792060346001"]
+    )
+    def test_the_ruc_is_stored_as_digits_so_that_documents_have_an_access_key(
+        self, boss: Client, invoice: Invoice, tax_id: str
+    ) -> None:
+        response = boss.post(new(Issuer), {"name": "Operadora", "tax_id": tax_id}, follow=True)
+        assert Issuer.objects.present().tax_id == "1792060346001"
+        assert len(told(response)) == 1
+
+    def test_what_is_no_ruc_is_said(self, boss: Client) -> None:
+        response = boss.post(new(Issuer), {"name": "Operadora", "tax_id": "179206034600"}, follow=True)
+        assert "This is not a RUC: documents of this issuer are printed without an access key." in told(
+            response
+        )
+
+    def test_what_is_no_number_is_refused(self, boss: Client) -> None:
+        assert boss.post(new(Issuer), {"name": "Operadora", "tax_id": "17/92"}).status_code == 200
+        assert Issuer.objects.filter(name="Operadora").count() == 0
+
+
+def test_a_name_is_stored_without_characters_that_nobody_sees(boss: Client) -> None:
+    given = {"dni": "1714307103", "full_name": "Ana\u200b Ve\u00adra\u200e", "language": "es"}
+    boss.post(new(Customer), {**given, "lines-TOTAL_FORMS": "0", "lines-INITIAL_FORMS": "0"})
+    assert Customer.objects.get(dni="1714307103").full_name == "Ana Vera"

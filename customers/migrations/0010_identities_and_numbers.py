@@ -66,7 +66,8 @@ def fill(apps, schema_editor):
     for piece in in_pieces(lines.only("phone_number")):
         for line in piece:
             normal = number_in_normal_form(line.phone_number)
-            if normal != line.phone_number and not lines.filter(phone_number=normal).exists():
+            others = lines.filter(phone_number=normal).exclude(pk=line.pk)
+            if normal != line.phone_number and not others.exists():
                 lines.filter(pk=line.pk).update(phone_number=normal)
 
 

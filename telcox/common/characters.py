@@ -30,3 +30,13 @@ def plain_characters(text: str) -> str:
     """Return the text with ASCII's blank, hyphen and full-width characters, and without invisible ones.
     Blanks at its ends are dropped."""
     return text.translate(_MEANT).strip()
+
+
+# All of them but the joiner and the variation selectors, which make one visible letter of two.
+_NEVER_SEEN = {each: None for each in _INVISIBLE if each not in (0x200D, *range(0xFE00, 0xFE10))}
+
+
+def without_invisible(text: str) -> str:
+    """Return a name or a sentence without the characters that show nothing, and that keep it from being
+    found."""
+    return text.translate(_NEVER_SEEN)

@@ -4,39 +4,32 @@ Django's admin shows rows and edits master data (customers, lines, plans). Opera
 calls one for an existing row, and `MadeByService` is for rows that a service creates.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 
 from telcox.common.characters import plain_characters
 from telcox.common.errors import DomainError
 from telcox.common.identity import searched_identity
 from telcox.common.office.forms import NUMBERS_AS_TYPED
+from telcox.common.office.steps import Step, step_on_selected
 from telcox.common.phone import searched_number
-
-# Refusals that are shown one by one after an action on many rows. The others are only counted.
-REFUSALS_TOLD = 5
-# Rows that are listed before an action on many rows is confirmed.
-ROWS_SHOWN = 100
 
 
 class Search(AutocompleteSelect):
@@ -44,28 +37,6 @@ class Search(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
-
-
-@dataclass(frozen=True)
-class Step:
-    """An operation on one row: a button on its page, and an action on the list.
-
-    `run(obj, at, by)` calls one service for the user who is logged in; the service raises DomainError to
-    refuse. It returns the row to show next, or None for the list. `done` is the message of success, with `%s`
-    for the row. `when` says for which rows the button is shown; the service decides in any case.
-    """
-
-    name: str
-    label: Any
-    done: Any
-    permission: str
-    run: Callable[[Any, datetime, str], Model | None]
-    when: Callable[[Any], bool] = lambda obj: True
-    # Question that is asked before, on the page and on the list. A step without one says why: `unasked`.
-    confirm: Any = ""
-    unasked: str = ""
-    # Whether it is also an action on the list, for many rows at once.
-    on_list: bool = True
 
 
 class OfficeAdmin(admin.ModelAdmin):
@@ -89,25 +60,17 @@ class OfficeAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search for the text, and for each thing that it may name in another form than the stored one."""
-        text = plain_characters(search_term)
-        found, duplicates = super().get_search_results(request, queryset, text)
-        for reading in dict.fromkeys(self.other_readings(text)):
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        for reading in other_readings(search_term):
             more, more_duplicates = super().get_search_results(request, queryset, reading)
             found, duplicates = found | more, duplicates or more_duplicates
-        if text and (named := self.rows_named(text)):
+        if search_term and (named := self.rows_named(search_term)):
             found |= queryset.filter(named)
         return found, duplicates
 
     def rows_named(self, text: str) -> Q | None:
         """Return the condition of further rows that the text names."""
         return None
-
-    def other_readings(self, text: str) -> Iterator[str]:
-        """Yield the texts that `text` may stand for besides itself: a phone number or an identity in its
-        stored form."""
-        for reading in (searched_number(text), searched_identity(text)):
-            if reading and reading != text:
-                yield reading
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         try:
@@ -163,76 +126,24 @@ class OfficeAdmin(admin.ModelAdmin):
         if self.versioned:
             as_seen(obj, request.POST.get("seen"))
         try:
-            shown = self._run(request, chosen, obj)
+            shown = self.run_step(request, chosen, obj)
         except DomainError as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
             return redirect(change_page_of(obj))
         self.message_user(request, chosen.done % (shown or obj), messages.SUCCESS)
         return redirect(change_page_of(shown) if shown else list_page_of(self.model))
 
-    def _run(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
+    def run_step(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
         shown = step.run(obj, timezone.now(), request.user.get_username())
         self.log_change(request, obj, str(step.label))
         return shown
-
-    def ask_before(self, request: HttpRequest, step: Step, rows: QuerySet[Any]) -> HttpResponse:
-        """Return the page that asks whether to do the step for these rows. It sends the list's form again."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": step.label,
-            "question": step.confirm,
-            "rows": rows[:ROWS_SHOWN],
-            "count": rows.count(),
-            "kept": [
-                (name, value)
-                for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
-                for value in request.POST.getlist(name)
-            ],
-            "submit": step.label,
-            "trail": [(self.opts.verbose_name_plural, list_page_of(self.model))],
-            "opts": self.opts,
-        }
-        return render(request, "admin/office_ask.html", context)
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
         for step in self.steps:
             if step.on_list and request.user.has_perm(step.permission):
-                actions[step.name] = (_step_on_selected(step), step.name, step.label)
+                actions[step.name] = (step_on_selected(step), step.name, step.label)
         return actions
-
-
-Action = Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]
-
-
-def _step_on_selected(step: Step) -> Action:
-    """Return an action that does the step for each selected row separately: a refusal does not affect the
-    others. A step with a question is asked about first, and again if the rows have become more or fewer."""
-
-    def action(
-        model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]
-    ) -> HttpResponse | None:
-        rows = queryset.order_by("pk")
-        if step.confirm and request.POST.get("confirmed") != str(rows.count()):
-            return model_admin.ask_before(request, step, rows)
-        done, refusals = 0, []
-        for obj in rows:
-            try:
-                model_admin._run(request, step, obj)
-                done += 1
-            except DomainError as refusal:
-                refusals.append(f"{obj}: {refusal.detail}")
-        for refused in refusals[:REFUSALS_TOLD]:
-            model_admin.message_user(request, refused, messages.ERROR)
-        if untold := refusals[REFUSALS_TOLD:]:
-            model_admin.message_user(request, _("%d more were refused.") % len(untold), messages.ERROR)
-        if done:
-            model_admin.message_user(
-                request, _("%(label)s: %(done)d done.") % {"label": step.label, "done": done}
-            )
-        return None
-
-    return action
 
 
 class NeverChanged:
@@ -350,6 +261,14 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return self.object_list[: self.MOST].count()  # type: ignore[attr-defined]
+
+
+def other_readings(text: str) -> list[str]:
+    """Return what `text` may stand for besides itself: the same with plain characters, and a phone number or
+    an identity in its stored form."""
+    plain = plain_characters(text)
+    readings = (plain, searched_number(plain), searched_identity(plain))
+    return [each for each in dict.fromkeys(readings) if each and each != text]
 
 
 def is_key(value: Any) -> bool:

@@ -7,10 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
+from telcox.common.identity import InvalidIdentity, identity_number
 from telcox.common.phone import InvalidPhoneNumber, subscriber_number
 from telcox.common.typed_numbers import DOLLAR_SIGNS, AmbiguousNumber, InvalidNumber, typed_number
 
@@ -34,6 +36,26 @@ class PhoneNumberField(forms.CharField):
                 _("This is not a phone number of the country. Enter all of its digits, with the area code."),
                 code="invalid",
             ) from error
+
+
+class IdentityField(forms.CharField):
+    """Number of an identity document, written in any way, stored in its normal form."""
+
+    widget = AdminTextInputWidget
+    longest = 13
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return text
+        try:
+            number = identity_number(text)
+        except InvalidIdentity as error:
+            raise ValidationError(
+                _("Enter only digits, and for a passport letters from A to Z."), code="invalid"
+            ) from error
+        MaxLengthValidator(self.longest)(number)
+        return number
 
 
 class NumberBox(AdminTextInputWidget):
