@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from telcox.common.characters import plain_characters
 
+_PLAN = re.compile(r"[1-9][0-9]{0,2} +(?:[0-9]{1,4}|-)(?: +(?:[0-9x]|\[[0-9-]+\])+)+")
+
 
 class NumberingPlan(NamedTuple):
     """A country's telephone numbers: country code, trunk prefix (may be empty), and the shapes of its
@@ -27,12 +29,11 @@ class NumberingPlan(NamedTuple):
 
         Raise ValueError.
         """
-        country_code, trunk, *shapes = text.split()
+        written = _PLAN.fullmatch(text.strip())
+        if written is None:
+            raise ValueError(f"not a numbering plan, such as {ECUADOR}: {text}")
+        country_code, trunk, *shapes = written[0].split()
         trunk = "" if trunk == "-" else trunk
-        if not (shapes and re.fullmatch("[1-9][0-9]{0,2}", country_code) and re.fullmatch("[0-9]*", trunk)):
-            raise ValueError(f"not a numbering plan: {text}")
-        if any(not re.fullmatch(r"(?:[0-9x]|\[[0-9-]+\])+", shape) for shape in shapes):
-            raise ValueError(f"not a numbering plan: {text}")
         return cls(country_code, trunk, tuple(shapes))
 
 

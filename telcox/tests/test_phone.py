@@ -182,7 +182,7 @@ def test_another_country_has_its_own_plan() -> None:
 
 @pytest.mark.parametrize("text", ["", "593", "593 0", "x 0 9xx", "593 a 9xx", "593 0 9(xx)*", "593 0 9xx|.*"])
 def test_a_plan_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"not a numbering plan|not enough values"):
+    with pytest.raises(ValueError, match="not a numbering plan"):
         NumberingPlan.parse(text)
     assert national_number("0969786985") == "0969786985"
 
