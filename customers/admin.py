@@ -13,9 +13,10 @@ from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.identities import judge_identity
+from customers.identities import judge_identity, same_person
 from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
 from telcox.common.characters import without_invisible
@@ -145,6 +146,9 @@ class CustomerAdmin(OfficeAdmin):
         super().save_model(request, obj, form, change)
         if form.doubt:
             self.message_user(request, form.doubt, messages.WARNING)
+        if "dni" in form.changed_data and (other := same_person(obj)):
+            said = gettext("%(other)s has the same cédula in its identity. Is it the same person?")
+            self.message_user(request, said % {"other": other}, messages.WARNING)
 
     @admin.display(description=_("lines"), ordering="line_count")
     def lines_held(self, customer: Any) -> int:

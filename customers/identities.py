@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import IdentityKind
+from customers.models import Customer, IdentityKind
 from telcox.common.identity import (
     has_check_digit_of_ruc,
     has_form_of_cedula,
@@ -49,6 +49,15 @@ def judge_identity(number: str, kind: str) -> Judged:
     if len(number) == 13 and number.isdigit():
         return Judged("", doubt=_NOT_VERIFIED % {"why": _NOT_A_RUC})
     return Judged("", _NEITHER)
+
+
+def same_person(customer: Customer) -> Customer | None:
+    """Return another customer whose cédula or RUC begins with the same cédula, or None. A person's RUC is the
+    cédula and the number of an establishment."""
+    cedula = customer.dni[:10]
+    if not is_cedula(cedula):
+        return None
+    return Customer.objects.filter(dni__startswith=cedula).exclude(pk=customer.pk).first()
 
 
 _NOT_A_CEDULA = _("This is not a cédula: its check digit or its province is wrong.")

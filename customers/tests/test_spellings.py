@@ -156,6 +156,12 @@ class TestIdentities:
         made = Customer.objects.get(full_name="Ana Vera")
         assert made.identity_kind == ("RUC" if "The check digit" in said else "")
 
+    @pytest.mark.parametrize("written", ["0929668846001", "092966884-6001", "0929668846002"])
+    def test_a_person_with_a_cedula_and_a_ruc_is_pointed_out(self, shop: Client, written: str) -> None:
+        response = shop.post(new(Customer), customer(written), follow=True)
+        said = "Jesus Jacome (0929668846) has the same cédula in its identity. Is it the same person?"
+        assert said in told(response)
+
     def test_an_older_customer_can_be_edited_without_judging_it(self, shop: Client) -> None:
         Customer.objects.filter(dni="0934567893").update(dni="x")
         odd = Customer.objects.get(dni="x")

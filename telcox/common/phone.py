@@ -80,6 +80,8 @@ def _forms(plan: NumberingPlan) -> _Forms:
 
 _IN_USE = _forms(NumberingPlan.parse(ECUADOR))
 _is_normal = _IN_USE.normal.fullmatch
+_is_international = _IN_USE.international.fullmatch
+_trunk = _IN_USE.plan.trunk
 
 # A number as people write it, with blanks, dots, dashes and brackets: (02) 234-5678, +593 (0)96 978 6985.
 # `tel:` is RFC 3966's. Two marks may follow each other, as in `) `.
@@ -91,9 +93,10 @@ _DIGITS = re.compile(r"[0-9]{5,15}")
 
 def use_numbering_plan(text: str) -> None:
     """Use this plan (`NumberingPlan.parse`) in this process from now on. Raise ValueError."""
-    global _IN_USE, _is_normal
+    global _IN_USE, _is_normal, _is_international, _trunk
     _IN_USE = _forms(NumberingPlan.parse(text))
-    _is_normal = _IN_USE.normal.fullmatch
+    _trunk = _IN_USE.plan.trunk
+    _is_normal, _is_international = _IN_USE.normal.fullmatch, _IN_USE.international.fullmatch
 
 
 def national_number(text: str) -> str:
@@ -105,22 +108,31 @@ def national_number(text: str) -> str:
 
     Raise InvalidPhoneNumber.
     """
-    if _is_normal(text):  # nearly every number that the network sends
+    # The two forms in which networks send numbers, and then other digits without marks.
+    if _is_normal(text):
         return text
+    if match := _is_international(text):
+        return _trunk + match[1]
+    if _DIGITS.fullmatch(text):
+        return _trunk + text if _IN_USE.without_trunk.fullmatch(text) else text
+    return _read(text)
+
+
+def _read(text: str) -> str:
+    """Return the normal form of a number with marks or other characters. Raise InvalidPhoneNumber."""
     plain = plain_characters(text)
+    if plain != text and _DIGITS.fullmatch(plain):
+        return national_number(plain)
     written = _WRITTEN.fullmatch(plain)
     if written is None:
         raise _invalid()
     digits = _MARKS.sub("", written[1])
-    trunk = _IN_USE.plan.trunk
-    if match := _IN_USE.international.fullmatch(digits):
-        return trunk + match[1]
+    if match := _is_international(digits):
+        return _trunk + match[1]
     if _is_normal(digits):
         return digits
     if _IN_USE.without_trunk.fullmatch(digits):
-        return trunk + digits
-    if _DIGITS.fullmatch(plain):
-        return plain
+        return _trunk + digits
     raise _invalid()
 
 
@@ -148,7 +160,7 @@ def searched_number(text: str) -> str | None:
     digits, code = _MARKS.sub("", written[1]), _IN_USE.plan.country_code
     for front in (f"+{code}", f"00{code}"):
         if digits.startswith(front):
-            return _IN_USE.plan.trunk + digits.removeprefix(front)
+            return _trunk + digits.removeprefix(front)
     return digits.removeprefix("+")
 
 

@@ -187,7 +187,9 @@ def test_a_plan_that_is_none_is_refused(text: str) -> None:
     assert national_number("0969786985") == "0969786985"
 
 
-def test_numbers_of_the_network_are_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number that is in its normal form takes one regular expression, and no more."""
+@pytest.mark.parametrize("sent", ["0969786985", "593969786985", "+593969786985", "00593969786985"])
+def test_numbers_as_networks_send_them_take_one_or_two_regular_expressions(
+    monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
     monkeypatch.setattr(phone, "plain_characters", None)
-    assert national_number("0969786985") == "0969786985"
+    assert national_number(sent) == "0969786985"
