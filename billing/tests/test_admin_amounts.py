@@ -269,6 +269,16 @@ def test_a_pack_and_a_spending_limit_too(boss: Client) -> None:
     assert Wallet.objects.get(pk=wallet.pk).balance_limit_usd == D("12.50")
 
 
+@pytest.mark.parametrize(("typed", "discount"), [("1,50", "1.50"), ("-5", None), ("1,500", None)])
+def test_a_discount_of_one_invoice_too(boss: Client, typed: str, discount: str | None) -> None:
+    period = Subscription.objects.get(line__phone_number=JESUS)
+    response = boss.post(new(Invoice), {"subscription": period.pk, "discount": typed})
+    drafts = [each.discount for each in Invoice.objects.drafts()]
+    assert drafts == ([D(discount)] if discount else [])
+    if discount is None:
+        assert response.context["adminform"].form.errors.keys() == {"discount"}
+
+
 def test_a_clerk_without_rights_books_nothing() -> None:
     assert somebody_of("Atención al cliente").post(new(WalletEntry), top_up("1,50")).status_code == 403
 

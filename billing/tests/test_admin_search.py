@@ -188,7 +188,7 @@ class TestIssuers:
         self, boss: Client, invoice: Invoice, tax_id: str
     ) -> None:
         response = boss.post(new(Issuer), {"name": "Operadora", "tax_id": tax_id}, follow=True)
-        assert Issuer.objects.present().tax_id == "1792060346001"
+        assert Issuer.objects.get(name="Operadora").tax_id == "1792060346001"
         assert len(told(response)) == 1
 
     def test_what_is_no_ruc_is_said(self, boss: Client) -> None:

@@ -28,7 +28,7 @@ from telcox.common.characters import plain_characters
 from telcox.common.errors import DomainError
 from telcox.common.identity import searched_identity
 from telcox.common.office.forms import NUMBERS_AS_TYPED
-from telcox.common.office.steps import Step, step_on_selected
+from telcox.common.office.steps import Step, ask_about, step_on_selected
 from telcox.common.phone import searched_number
 
 
@@ -123,6 +123,8 @@ class OfficeAdmin(admin.ModelAdmin):
         if chosen is None:
             raise Http404
         obj = self.viewed(request, object_id, chosen.permission)
+        if question := ask_about(self, request, chosen, obj):
+            return question
         if self.versioned:
             as_seen(obj, request.POST.get("seen"))
         try:

@@ -74,26 +74,41 @@ def step_on_selected(step: Step) -> Action:
     return action
 
 
+def ask_about(model_admin: Any, request: HttpRequest, step: Step, row: Model) -> HttpResponse | None:
+    """Return the page that asks whether to do the step for a row, or None if the user was asked. The row's
+    page asks by a script (`asked`), and where no script runs, this page does."""
+    if not step.confirm or request.POST.get("asked") != "0":
+        return None
+    kept = [("asked", "1"), ("seen", request.POST.get("seen", ""))]
+    return _question(model_admin, request, step, [row], 1, kept)
+
+
 def _ask_before(model_admin: Any, request: HttpRequest, step: Step, rows: QuerySet[Any]) -> HttpResponse:
     """Return the page that asks whether to do the step for these rows. It sends the list's form again."""
+    count = rows.count()
+    kept = [
+        (name, value)
+        for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
+        for value in request.POST.getlist(name)
+    ]
+    return _question(model_admin, request, step, rows[:ROWS_SHOWN], count, [*kept, ("confirmed", str(count))])
+
+
+def _question(
+    model_admin: Any, request: HttpRequest, step: Step, rows: Any, count: int, kept: list[tuple[str, str]]
+) -> HttpResponse:
+    opts = model_admin.opts
     context = {
         **model_admin.admin_site.each_context(request),
         "title": step.label,
         "question": step.confirm,
-        "rows": rows[:ROWS_SHOWN],
-        "count": rows.count(),
-        "kept": [
-            (name, value)
-            for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
-            for value in request.POST.getlist(name)
-        ],
+        "rows": rows,
+        "count": count,
+        "kept": kept,
         "submit": step.label,
         "trail": [
-            (
-                model_admin.opts.verbose_name_plural,
-                reverse(f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist"),
-            )
+            (opts.verbose_name_plural, reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
         ],
-        "opts": model_admin.opts,
+        "opts": opts,
     }
     return render(request, "admin/office_ask.html", context)
