@@ -60,9 +60,9 @@ def bill_periods(
 ) -> BillingResult:
     """Issue the invoices of these periods, as of `at`. Skip periods that have an invoice or are quarantined.
 
-    For a prepaid period, refund days that the operator took to the wallet, and record the wallet's payments
-    as payments of the invoice. Quarantine what cannot be billed or is suspicious, and bill the others. Raise
-    DomainError if no document can be numbered.
+    For a prepaid period, refund to the wallet the days on which the operator had suspended the line, and
+    record the wallet's payments as payments of the invoice. Quarantine what cannot be billed or is
+    suspicious, and bill the others. Raise DomainError if no document can be numbered.
     """
     periods = _locked(keys)
     bills, doubts = assess_bills(periods, at=at)
@@ -91,7 +91,8 @@ def _locked(keys: Sequence[int]) -> list[Subscription]:
 
 @transaction.atomic
 def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
-    """Return drafts of these bills, after wallets have paid or got back what is due for prepaid periods."""
+    """Settle prepaid periods with their wallets, record late usage as billed, and return drafts of these
+    bills."""
     earlier = note_late_use(bills)
     settle_prepaid(bills, at=at)
     lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})

@@ -110,8 +110,8 @@ def _describe(line: RatedLine, span: Span, language: Language) -> str:
 
 @transaction.atomic
 def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal = Decimal(0)) -> Invoice:
-    """Save and return a draft of the invoice for one period, with its usage until `at`. `discount` (dollars)
-    applies to this invoice only.
+    """Save and return a draft of the invoice for one period, with the usage counted so far. `discount`
+    (dollars) applies to this invoice only.
 
     Raise DomainError if the period has an invoice in force already, or no tax rate is known for the day.
     """

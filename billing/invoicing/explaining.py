@@ -16,7 +16,7 @@ from telcox.common.errors import NotFound
 from usage.models import UsageDay
 from usage.vocabulary import COUNTER_FIELDS, ZERO_RATED
 
-# Amounts by category, named as counters name them.
+# Usage by the field of the counter, in bytes, seconds and messages.
 UsedAmounts = dict[str, int]
 
 

@@ -86,7 +86,7 @@ def _wallet_payments(
                 amount=amount,
                 payment_method=PaymentMethod.MONEDEROS_DIGITALES,
                 paid_at=at,
-                # A period that is billed again was paid by more entries by then.
+                # Unique: a period that is billed again has more entries by then.
                 reference=f"{BY_WALLET}{invoice.subscription_id} {entries}",
             )
         )
@@ -109,7 +109,8 @@ def _set_standing(documents: Sequence[Document], payments: Sequence[Payment], at
 
 
 def _due_days(invoice: Invoice, days_of_plans: Mapping[int, int]) -> int:
-    """Return the customer's days, the plan's, or the usual ones."""
+    """Return the days until payment is due: the customer's, the plan's, or INVOICE_DUE_DAYS; for a credit
+    note 0."""
     if invoice.corrects_id:
         return 0
     if invoice.customer and invoice.customer.due_days is not None:

@@ -17,7 +17,8 @@ PAGE = 50
 
 
 class Bill(TypedDict):
-    """Money in dollars; the payment's fields are null while nothing was paid."""
+    """A bill as the API returns it. Amounts are in dollars. The payment's fields are null if there is no
+    payment, or all were reversed."""
 
     id: int
     customer_dni: str

@@ -20,7 +20,7 @@ from telcox.common.money import MONEY_MAX
 
 logger = logging.getLogger(__name__)
 
-# Largest total that the database column holds.
+# Characters that the column `detail` holds.
 DETAIL_MAX = 250
 
 Item = TypeVar("Item")

@@ -92,7 +92,7 @@ class _Operator:
         return sorted(plan, key=lambda each: each[0])
 
     def _at(self, day: date) -> datetime:
-        """Return a random second of the day; now and then its first, when months end."""
+        """Return a random second of the day's first 23 hours; now and then its first, when months end."""
         return moment_of_day(day, 0 if self._random.random() < 0.04 else self._random.randrange(23 * 3600))
 
     def _new_lines(self, day: date) -> int:

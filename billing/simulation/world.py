@@ -114,7 +114,7 @@ class World:
         return self.random.choices(offered, weights=[_WEIGHTS.get(plan.code, 1) for plan in offered])[0]
 
     def new_line(self) -> KnownLine:
-        """Create a line without a plan, for a new customer or as a further line of an existing one."""
+        """Create a line without a plan for a random customer. Usually, create another customer first."""
         draw = self.random
         if not self.customers or draw.random() < 0.8:
             number = len(self.customers) + 1

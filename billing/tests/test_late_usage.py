@@ -248,7 +248,7 @@ def test_an_invoice_that_is_taken_back_leaves_it_to_the_next(sold: Line) -> None
     take_back(second)
     run_day(at=SECOND)
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
-    assert not [fault for fault in found_wrong() if "use is billed" in fault.what]
+    assert not [fault for fault in found_wrong() if "usage is billed" in fault.what]
 
 
 def test_what_arrived_since_it_was_read_waits(sold: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,11 +198,11 @@ DAMAGE: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "what a wallet paid": (
         lambda: WalletEntry.objects.filter(subscription__in=period(PREPAID, 2)).update(amount=D("-7.00")),
-        f"period {PREPAID}/2: its wallet paid 7.00, and its invoice is over 8.05",
+        f"period {PREPAID}/2: its wallet paid 7.00, but its invoice comes to 8.05",
     ),
     "what a wallet paid of an invoice": (
         lambda: Payment.objects.filter(invoice__in=invoice(PREPAID, 2)).update(amount=1),
-        f"period {PREPAID}/2: its invoice is over 8.05, and 1.00 of it paid by the wallet",
+        f"period {PREPAID}/2: its invoice comes to 8.05, but the wallet paid 1.00 of it",
     ),
     "an invoice's total": (
         lambda: invoice(POSTPAID, 1).update(subtotal=F("subtotal") + 1, total=F("total") + 1),

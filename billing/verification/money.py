@@ -18,8 +18,9 @@ _NOTHING: LineSums = (ZERO, ZERO, ZERO)
 
 @dataclass
 class MoneyMoved:
-    """Movements of one document's money: the sums credited of each line, the amount that its payments brought
-    to the wallet (`to_wallet`), and the same amount by the wallet's entries (`on_wallet`)."""
+    """Movements of one document's money: the sums credited of each line, by position; the amount that its
+    payments brought to the wallet (`to_wallet`); and the sum of the wallet's entries for its payments and
+    credit notes (`on_wallet`)."""
 
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO

@@ -202,9 +202,9 @@ def _billing_faults(period: Subscription, facts: PeriodFacts) -> Iterator[str]:
         return
     total, credited = invoice[1], facts.credited.get(period.pk, ZERO)
     if paid != total - credited:
-        yield f"its wallet paid {paid}, and its invoice is over {total - credited}"
+        yield f"its wallet paid {paid}, but its invoice comes to {total - credited}"
     if (by_wallet := facts.by_wallet.get(period.pk, ZERO)) != total:
-        yield f"its invoice is over {total}, and {by_wallet} of it paid by the wallet"
+        yield f"its invoice comes to {total}, but the wallet paid {by_wallet} of it"
 
 
 # Rating inputs that cannot change once a period is billed, by the name used in faults.

@@ -1,7 +1,7 @@
-"""The proof of one document, an invoice or a credit note: each check stands here once.
+"""Verify one document, an invoice or a credit note. Both commands use these checks.
 
-`verify_invoices` asks whether documents are the ones that were issued (ISSUED), `verify_billing` also whether
-they were rated and settled rightly (BILLED).
+`verify_invoices` verifies that documents are unchanged since they were issued (ISSUED). `verify_billing` also
+verifies that they were rated and settled correctly (BILLED).
 """
 
 from collections import defaultdict
