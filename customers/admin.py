@@ -8,15 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from customers.identities import judge_identity, same_person
 from customers.models import TERMS, Customer, Line, LineEvent, PlanRevision, Subscription, Suspension
 from customers.services import suspend_line
+from telcox.common.characters import without_invisible
+from telcox.common.identity import InvalidIdentity, identity_number
 from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
@@ -28,7 +32,7 @@ from telcox.common.office.admin import (
     is_key,
     row_version,
 )
-from telcox.common.office.forms import PhoneNumberField
+from telcox.common.office.forms import IdentityField, PhoneNumberField
 
 # Fields of a line that the sale of its current period fixed.
 SOLD_FOR = ("product_type", "prepaid")
@@ -48,6 +52,8 @@ class LineForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "phone_number" in self.fields:
+            self.fields["phone_number"].kept = self.instance.phone_number  # type: ignore[attr-defined]
         if getattr(self.instance, "running", False):
             for name in SOLD_FOR:
                 if name in self.fields:
@@ -75,6 +81,40 @@ def save_edited(line: Line, form: forms.BaseForm) -> None:
 LINE_EDITED = ("customer", "phone_number", *SOLD_FOR, "auto_renew")
 
 
+class CustomerForm(forms.ModelForm):
+    dni = IdentityField(
+        label=Customer._meta.get_field("dni").verbose_name,
+        help_text=Customer._meta.get_field("dni").help_text,
+    )
+    # What the clerk is to look at, although it is accepted.
+    doubt: Any = ""
+
+    def clean_full_name(self) -> str:
+        return without_invisible(self.cleaned_data["full_name"])
+
+    def clean_address(self) -> str:
+        return without_invisible(self.cleaned_data["address"])
+
+    def clean(self) -> Any:
+        """Judge the identity if it was typed or changed: another field of an older customer can be edited
+        without it."""
+        given = super().clean() or self.cleaned_data
+        if "dni" in given and (given["dni"] != self._stored() or "identity_kind" in self.changed_data):
+            judged = judge_identity(given["dni"], given.get("identity_kind", ""))
+            if judged.refusal:
+                self.add_error("dni", judged.refusal)
+            given["identity_kind"], self.doubt = judged.kind, judged.doubt
+        return given
+
+    def _stored(self) -> str:
+        """Return the stored number in its normal form."""
+        stored: str = self.initial.get("dni", "")
+        try:
+            return identity_number(stored)
+        except InvalidIdentity:
+            return stored
+
+
 class LineInline(admin.TabularInline):
     model = Line
     form = LineForm
@@ -90,6 +130,7 @@ class LineInline(admin.TabularInline):
 
 @admin.register(Customer)
 class CustomerAdmin(OfficeAdmin):
+    form = CustomerForm
     list_display = ("full_name", "dni", "email", "lines_held")
     search_fields = ("full_name", "dni", "email", "lines__phone_number")
     search_help_text = _("Name, DNI, e-mail or phone number")
@@ -100,6 +141,14 @@ class CustomerAdmin(OfficeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return super().get_queryset(request).annotate(line_count=Count("lines", distinct=True))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.doubt:
+            self.message_user(request, form.doubt, messages.WARNING)
+        if "dni" in form.changed_data and (other := same_person(obj)):
+            said = gettext("%(other)s has the same cédula in its identity. Is it the same person?")
+            self.message_user(request, said % {"other": other}, messages.WARNING)
 
     @admin.display(description=_("lines"), ordering="line_count")
     def lines_held(self, customer: Any) -> int:

@@ -231,7 +231,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Every hour, because periods end at any time of day. A task that no worker took before the next one is
     # sent expires: the next one does its work.
     "run_day": {"task": "billing.tasks.run_day", "schedule": crontab("5"), "options": _THIS_HOUR},
-    # Each minute.
     "send_notices": {"task": "billing.tasks.send_notices", "schedule": crontab(), "options": {"expires": 55}},
     # Does nothing if periods are billed as they end. It is sent after run_day, which begins the next periods.
     "bill_last_month": {
@@ -356,6 +355,7 @@ LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "telcox" / "locale"]
 FORMAT_MODULE_PATH = ["telcox.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="America/Guayaquil")
+NUMBERING_PLAN = env.str("NUMBERING_PLAN", default="")  # telcox/common/phone.py; empty: Ecuador's
 USE_TZ = True
 CELERY_TIMEZONE = TIME_ZONE
 

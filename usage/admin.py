@@ -15,10 +15,10 @@ from telcox.common.office.admin import (
     ReadOnly,
     ReadOnlyInline,
     Step,
-    as_stored,
     link_to,
     share_used,
 )
+from telcox.common.phone import searched_number
 from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageEvent
 from usage.services import redrive_usage
 from usage.vocabulary import DATA_CATEGORIES, Category
@@ -88,7 +88,7 @@ class UsageEventAdmin(ReadOnly):
         source, slash, event_id = search_term.partition("/")
         if slash:
             return queryset.filter(source=source, event_id=event_id), False
-        periods = Subscription.objects.filter(line__phone_number=as_stored(search_term))
+        periods = Subscription.objects.filter(line__phone_number=searched_number(search_term) or "")
         return queryset.filter(subscription__in=list(periods.values_list("pk", flat=True))), False
 
     @admin.display(description=_("line"))
@@ -161,6 +161,7 @@ class RejectedUsageAdmin(ReadOnly):
             "usage.report_usage",
             when=lambda rejected: rejected.unresolved is True,
             run=_redrive,
+            confirm=_("Count this usage now? It is charged like any other, and cannot be taken back."),
         ),
     )
 

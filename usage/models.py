@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
+from telcox.common.database.constraints import IN_THE_LIST, Rule
 from telcox.common.fields import KeyField
 from usage.vocabulary import (
     COUNTER_FIELDS,
@@ -63,12 +64,17 @@ class UsageEvent(models.Model):
         permissions = [("report_usage", "Can report usage as the network does")]
         constraints = [
             models.UniqueConstraint(fields=("source", "event_id"), name="usage_event_once"),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(quantity__gte=1) & Q(quantity__lte=QUANTITY_MAX),
                 name="usage_event_quantity_in_range",
+                sentence=_("The quantity is out of range."),
+                field="quantity",
             ),
-            models.CheckConstraint(
-                condition=Q(category__in=Category.values), name="usage_event_category_known"
+            Rule(
+                condition=Q(category__in=Category.values),
+                name="usage_event_category_known",
+                sentence=IN_THE_LIST,
+                field="category",
             ),
         ]
         indexes = [models.Index(fields=("subscription", "occurred_at"), name="usage_event_of_subscription")]
@@ -147,13 +153,15 @@ class UsageCounter(UsageTotals):
         verbose_name_plural = _("usage counters")
         constraints = [
             # One constraint for all columns: each constraint is checked whenever a counter changes.
-            models.CheckConstraint(
+            Rule(
                 condition=Q(**{f"{field}__lte": COUNTER_MAX for field in COUNTER_FIELDS.values()}),
                 name="usage_counter_in_range",
+                sentence=_("The counter cannot hold so much usage."),
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(purged_before__isnull=False) | Q(purged_events=0),
                 name="usage_counter_purged_before_a_day",
+                sentence=_("Purged events need the day before which they were purged."),
             ),
         ]
 
@@ -216,8 +224,11 @@ class UsageAlert(models.Model):
             models.UniqueConstraint(
                 fields=("subscription", "resource", "threshold"), name="usage_alert_said_once"
             ),
-            models.CheckConstraint(
-                condition=Q(resource__in=Resource.values), name="usage_alert_resource_known"
+            Rule(
+                condition=Q(resource__in=Resource.values),
+                name="usage_alert_resource_known",
+                sentence=IN_THE_LIST,
+                field="resource",
             ),
         ]
 
@@ -265,10 +276,11 @@ class RejectedUsage(models.Model):
             models.UniqueConstraint(
                 fields=("source", "event_id", "unresolved"), name="rejected_usage_waits_once"
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(unresolved=True, resolved_at=None)
                 | Q(unresolved=None, resolved_at__isnull=False),
                 name="rejected_usage_resolved_or_waiting",
+                sentence=_("Rejected usage is waiting, or it is resolved."),
             ),
         ]
         indexes = [models.Index(fields=("phone_number",), name="rejected_usage_of_number")]

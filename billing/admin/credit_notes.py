@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, document_shown, format_usd, wallet_movement
@@ -18,6 +19,7 @@ from billing.models import CreditNote, Invoice
 from billing.settling.crediting import RemainingLine, credit_invoice, remaining_lines
 from telcox.common.money import CENT
 from telcox.common.office.admin import is_key
+from telcox.common.office.forms import MoneyField
 from telcox.common.office.previews import TriedOut
 
 LINE = "line_"
@@ -32,7 +34,7 @@ class CreditNoteForm(forms.ModelForm):
     )
 
 
-class LeftField(forms.DecimalField):
+class LeftField(MoneyField):
     """How much of a line is credited, in dollars before discount and tax: initially all that is left."""
 
     def __init__(self, left: RemainingLine) -> None:
@@ -107,6 +109,13 @@ class CreditNoteAdmin(TriedOut, DocumentAdmin):
         assert isinstance(note, Invoice)
         shown = {"bills": [document_shown(note)]}
         return {**shown, "charged": wallet_movement(period.line, before)} if period else shown
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        told = {"total": format_usd(obj.total), "invoice": obj.corrects}
+        self.message_user(
+            request, gettext("%(total)s dollars of invoice %(invoice)s were credited, tax included.") % told
+        )
 
     def given_again(self, posted: Mapping[str, str]) -> dict[str, str]:
         lines = {name: amount for name, amount in posted.items() if name.startswith(LINE)}

@@ -5,14 +5,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
+from billing.admin.numbers import documents_named
 from billing.admin.printing import Printed
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
@@ -32,6 +34,7 @@ from billing.models.invoices import OPEN
 from billing.overdue.listing import with_owed
 from billing.overdue.reminding import days_overdue, remind_by_hand
 from telcox.common.calendar import local_date
+from telcox.common.identity import has_form_of_ruc
 from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
@@ -43,6 +46,7 @@ from telcox.common.office.admin import (
     Step,
     form_for,
 )
+from telcox.common.office.forms import IdentityField
 
 
 class InvoiceLineInline(ReadOnlyInline):
@@ -100,7 +104,15 @@ def _remind(channel: Channel, invoice: Invoice, at: datetime, by: str) -> Invoic
 
 CUSTOMER: Any = (
     _("Customer"),
-    {"fields": ("customer_name", "customer_dni", "phone_number", "customer", "subscription")},
+    {
+        "fields": (
+            "customer_name",
+            ("customer_dni", "customer_identity_kind"),
+            "phone_number",
+            "customer",
+            "subscription",
+        )
+    },
 )
 
 
@@ -109,9 +121,12 @@ class DocumentAdmin(Printed, MadeByService):
 
     list_display_links = ("document",)
     search_fields = ("phone_number", "customer_name", "customer_dni", "=number")
-    search_help_text = _("Number, phone number, name or DNI")
+    search_help_text = _("Number, access key, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
+
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text)
 
     @admin.display(description=_("number"), ordering="number")
     def document(self, invoice: Invoice) -> str:
@@ -186,6 +201,7 @@ class InvoiceAdmin(DocumentAdmin):
                 permission="billing.change_invoice",
                 run=partial(_remind, channel),
                 when=_is_overdue,
+                unasked="it moves no money, and is sent once a day at most",
             )
             for channel, label in (
                 (Channel.MAIL, _("Remind by e-mail")),
@@ -274,6 +290,9 @@ class InvoiceLineAdmin(ReadOnly):
     paginator = CappedPaginator
     ordering = ("-id",)
 
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text, "invoice__")
+
 
 @admin.register(InvoiceSeries)
 class InvoiceSeriesAdmin(OfficeAdmin):
@@ -312,10 +331,27 @@ class InvoiceEventAdmin(ReadOnly):
     paginator = CappedPaginator
     ordering = ("-id",)
 
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text, "invoice__")
+
+
+class IssuerForm(forms.ModelForm):
+    tax_id = IdentityField(
+        label=Issuer._meta.get_field("tax_id").verbose_name,
+        help_text=Issuer._meta.get_field("tax_id").help_text,
+    )
+
 
 @admin.register(Issuer)
 class IssuerAdmin(NeverChanged, OfficeAdmin):
     """Issuers, which are added and never changed: a new address is a new row, and documents keep the issuer
     they were issued with."""
 
+    form = IssuerForm
     list_display = ("name", "tax_id", "address")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not has_form_of_ruc(obj.tax_id):
+            warning = _("This is not a RUC: documents of this issuer are printed without an access key.")
+            self.message_user(request, warning, messages.WARNING)

@@ -128,6 +128,7 @@ class LineAdmin(OfficeAdmin):
             permission="customers.change_suspension",
             run=lambda line, at, by: resume_line(line=line, at=at, by=by),
             when=lambda line: line.status == LineStatus.SUSPENDED,
+            unasked="a suspension undoes it",
         ),
         Step(
             name="cancel_plan_change",
@@ -136,6 +137,7 @@ class LineAdmin(OfficeAdmin):
             permission="customers.delete_planchange",
             run=lambda line, at, by: cancel_plan_change(line=line, at=at, by=by),
             when=lambda line: bool(line.pending),
+            unasked="another plan change undoes it",
         ),
         Step(
             name="schedule_end",
@@ -156,6 +158,7 @@ class LineAdmin(OfficeAdmin):
             permission="customers.delete_line",
             run=lambda line, at, by: cancel_end(line=line, at=at, by=by),
             when=lambda line: line.ends_with_period,
+            unasked="“End with the period” undoes it",
         ),
         Step(
             name="terminate",

@@ -5,13 +5,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
+from billing.admin.numbers import documents_named
 from billing.models import Payment, Reversal
 from billing.settling.paying import receive_payment, reverse_payment
 from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
@@ -26,9 +27,18 @@ class PaymentForm(forms.ModelForm):
 class MoneyAdmin(MadeByService):
     """Base class of the pages of payments and of reversals."""
 
-    search_fields = ("reference", "invoice__phone_number", "invoice__customer_name", "=invoice__number")
-    search_help_text = _("Reference, number, phone number or name")
+    search_fields = (
+        "reference",
+        "invoice__phone_number",
+        "invoice__customer_name",
+        "invoice__customer_dni",
+        "=invoice__number",
+    )
+    search_help_text = _("Reference, number, phone number, name or DNI")
     paginator = CappedPaginator
+
+    def rows_named(self, text: str) -> Q | None:
+        return documents_named(text, "invoice__")
 
 
 @admin.register(Payment)
@@ -74,8 +84,13 @@ class PaymentAdmin(MoneyAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        told = {
+            "received": format_usd(obj.received),
+            "invoice": format_usd(obj.amount),
+            "wallet": format_usd(obj.to_wallet),
+        }
+        self.message_user(request, gettext("A payment of %(received)s dollars was recorded.") % told)
         if obj.to_wallet > 0:
-            told = {"invoice": format_usd(obj.amount), "wallet": format_usd(obj.to_wallet)}
             self.message_user(
                 request,
                 gettext(
@@ -108,6 +123,13 @@ class ReversalAdmin(MoneyAdmin):
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         return reverse_payment(payment=given["reverses"], why=given["why"], at=at, by=by)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        told = {"amount": format_usd(-obj.received), "invoice": obj.invoice}
+        self.message_user(
+            request, gettext("A payment of %(amount)s dollars of invoice %(invoice)s was taken back.") % told
+        )
 
 
 def _reversal_of(payment: Payment) -> Payment | None:

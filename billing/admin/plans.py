@@ -20,13 +20,13 @@ from customers.catalogue import Changed, history_of, revise_plan
 from customers.models import PRICES, Pack, Plan, PlanRevision
 from telcox.common.calendar import local_date
 from telcox.common.office.admin import change_page_of
-from telcox.common.office.forms import GB, GigabytesField
+from telcox.common.office.forms import GB, GigabytesField, MoneyField, NumberField, WholeNumberField
 from telcox.common.office.previews import Invalid, Panel, Previewed
 
 
 class PlanForm(forms.ModelForm):
     data_bytes = GigabytesField(label=_("Data"), help_text=_("In GB"))
-    rollover_share = forms.DecimalField(
+    rollover_share = NumberField(
         label=_("Rollover"),
         initial=0,
         min_value=0,
@@ -47,19 +47,19 @@ class ExampleForm(forms.Form):
     entertainment = GigabytesField(label=_("Entertainment"), required=False, help_text=_("In GB"))
     system_updates = GigabytesField(label=_("System updates"), required=False, help_text=_("In GB"))
     navigation_search = GigabytesField(label=_("Browsing and search"), required=False, help_text=_("In GB"))
-    voice_minutes = forms.DecimalField(
+    voice_minutes = NumberField(
         label=_("Minutes"), required=False, min_value=0, max_digits=12, decimal_places=2
     )
-    sms = forms.IntegerField(label=_("SMS"), required=False, min_value=0, max_value=10**9)
+    sms = WholeNumberField(label=_("SMS"), required=False, min_value=0, max_value=10**9)
     pack = forms.ModelChoiceField(Pack.objects.all(), label=_("With the pack"), required=False)
-    days = forms.IntegerField(
+    days = WholeNumberField(
         label=_("Only the last days"),
         required=False,
         min_value=1,
         max_value=3660,
         help_text=_("Empty: the whole period"),
     )
-    spend_limit = forms.DecimalField(
+    spend_limit = MoneyField(
         label=_("Spending limit"),
         required=False,
         min_value=0,

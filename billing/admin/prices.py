@@ -2,19 +2,41 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import DecimalField, Model
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Discount, TaxRate
 from telcox.common.calendar import local_date
 from telcox.common.office.admin import OfficeAdmin, RowsFilter
+from telcox.common.office.forms import NumberField, PercentField
+
+
+def _like(model: type[Model], name: str) -> dict[str, Any]:
+    """Return the arguments of a form field that is like the model's."""
+    field = model._meta.get_field(name)
+    assert isinstance(field, DecimalField)
+    return {
+        "label": capfirst(field.verbose_name),
+        "help_text": field.help_text,
+        "max_digits": field.max_digits,
+        "decimal_places": field.decimal_places,
+    }
+
+
+class TaxRateForm(forms.ModelForm):
+    rate = NumberField(**_like(TaxRate, "rate"))
 
 
 @admin.register(TaxRate)
 class TaxRateAdmin(OfficeAdmin):
     """Tax rates. Invoices keep the rate they were drafted with."""
+
+    form = TaxRateForm
 
     list_display = ("name", "rate", "valid_from")
 
@@ -25,9 +47,15 @@ class ValidNow(RowsFilter):
     offered = (("now", _("Valid now"), lambda discounts: discounts.valid_on(local_date(timezone.now()))),)
 
 
+class DiscountForm(forms.ModelForm):
+    percent = PercentField(initial=0, **_like(Discount, "percent"))
+
+
 @admin.register(Discount)
 class DiscountAdmin(OfficeAdmin):
     """Discounts. Periods keep the discounts they were sold with."""
+
+    form = DiscountForm
 
     list_display = ("name", "percent", "amount", "plan", "customer", "valid_from", "valid_until")
     list_filter = (ValidNow, "plan")

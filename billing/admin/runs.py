@@ -66,6 +66,7 @@ class BillingRunAdmin(MadeByService):
             done=_("Dry run started: %s"),
             permission="billing.view_billingrun",
             run=lambda run, at, by: _rehearsed(run, at),
+            unasked="it changes nothing",
             on_list=False,
         ),
         Step(
@@ -85,6 +86,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: stop_run(period=run.period),
             when=lambda run: run.state == RunState.RUNNING,
+            unasked="“Resume” undoes it",
             on_list=False,
         ),
         Step(
@@ -94,6 +96,7 @@ class BillingRunAdmin(MadeByService):
             permission="billing.change_billingrun",
             run=lambda run, at, by: _started(resume_run(period=run.period, at=at, by=by)),
             when=_may_be_resumed,
+            confirm=_("Go on to issue the invoices of this run?"),
             on_list=False,
         ),
     )
@@ -212,8 +215,12 @@ class ParkedBillAdmin(ReadOnly):
     list_display = ("subscription", "reason", "detail", "total", "parked_at", "released_at")
     list_filter = (Waiting, "reason", "run")
     list_select_related = ("subscription__line", "run")
-    search_fields = ("subscription__line__phone_number", "subscription__line__customer__full_name")
-    search_help_text = _("Phone number or name")
+    search_fields = (
+        "subscription__line__phone_number",
+        "subscription__line__customer__full_name",
+        "subscription__line__customer__dni",
+    )
+    search_help_text = _("Phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
     fields = (
@@ -242,6 +249,7 @@ class ParkedBillAdmin(ReadOnly):
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: bill_parked(parked=parked, approved=False, at=at, by=by),
             when=lambda parked: parked.is_open,
+            confirm=_("Issue this invoice now? It gets its number and cannot be changed afterwards."),
         ),
         Step(
             name="release",
@@ -250,6 +258,7 @@ class ParkedBillAdmin(ReadOnly):
             permission="billing.change_parkedbill",
             run=lambda parked, at, by: release_parked(parked=parked, approved=False, at=at, by=by),
             when=lambda parked: parked.is_open,
+            unasked="the next run quarantines it again",
         ),
     )
 

@@ -141,6 +141,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
             permission="billing.add_invoice",
             run=lambda subscription, at, by: draft_invoice(subscription=subscription, at=at),
             when=lambda subscription: bool(subscription.unbilled),
+            unasked="discarding the draft undoes it",
         ),
     )
 

@@ -6,8 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Field, Model
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.bills import format_usd
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.wallets import adjust_wallet, refund_wallet
@@ -34,8 +36,8 @@ class WalletAdmin(OfficeAdmin):
 
     list_display = ("line", "balance_usd", "balance_limit_usd")
     list_select_related = ("line",)
-    search_fields = ("line__phone_number", "line__customer__full_name")
-    search_help_text = _("Phone number or name")
+    search_fields = ("line__phone_number", "line__customer__full_name", "line__customer__dni")
+    search_help_text = _("Phone number, name or DNI")
     autocomplete_fields = ("line",)
     fields = ("line", "balance_usd", "balance_limit_usd")
     inlines = (WalletEntryInline,)
@@ -65,8 +67,13 @@ class WalletEntryAdmin(MadeByService):
     list_display = ("at", "wallet", "kind", "amount", "balance_after", "reference", "description", "by")
     list_filter = ("kind", "at")
     list_select_related = ("wallet__line", "subscription__line")
-    search_fields = ("=reference", "wallet__line__phone_number", "wallet__line__customer__full_name")
-    search_help_text = _("Reference, phone number or name")
+    search_fields = (
+        "=reference",
+        "wallet__line__phone_number",
+        "wallet__line__customer__full_name",
+        "wallet__line__customer__dni",
+    )
+    search_help_text = _("Reference, phone number, name or DNI")
     paginator = CappedPaginator
     ordering = ("-id",)
 
@@ -80,6 +87,20 @@ class WalletEntryAdmin(MadeByService):
         if "description" in form.base_fields:
             form.base_fields["description"].required = False
         return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        told = {
+            "kind": obj.get_kind_display(),
+            "amount": format_usd(obj.amount),
+            "line": obj.wallet.line,
+            "balance": format_usd(obj.balance_after),
+        }
+        self.message_user(
+            request,
+            gettext("%(kind)s of %(amount)s dollars, line %(line)s. Balance of the wallet: %(balance)s.")
+            % told,
+        )
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         """Post the entry. A top-up is cash that staff have received; it renews a prepaid line that is due."""

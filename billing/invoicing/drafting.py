@@ -62,6 +62,7 @@ def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Ear
         subscription=period,
         period=f"{local_date(period.start_at):%Y-%m}",
         customer_dni=customer.dni,
+        customer_identity_kind=customer.identity_kind,
         customer_name=customer.full_name,
         customer_address=customer.address,
         language=customer.language,

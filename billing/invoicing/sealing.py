@@ -58,6 +58,8 @@ def seal_document(
         "rated_from": invoice.rated_from,
         "lines": [_line(line) for line in lines],
     }
+    if invoice.customer_identity_kind:
+        content["identity_kind"] = invoice.customer_identity_kind
     if invoice.subscription:
         content["sequence"] = invoice.subscription.sequence
     if invoice.issuer:

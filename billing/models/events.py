@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice, InvoiceStatus
+from telcox.common.database.constraints import IN_THE_LIST, Rule
 from telcox.common.database.frozen import Frozen
 
 
@@ -27,10 +28,12 @@ class InvoiceEvent(Frozen):
         verbose_name_plural = _("history of invoices")
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(
+            Rule(
                 condition=Q(to_status__in=InvoiceStatus.values)
                 & Q(from_status__in=["", *InvoiceStatus.values]),
                 name="invoice_event_statuses_known",
+                sentence=IN_THE_LIST,
+                field="to_status",
             )
         ]
 
@@ -83,9 +86,24 @@ class Notice(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("invoice", "kind", "days", "channel"), name="notice_once"),
-            models.CheckConstraint(condition=Q(kind__in=NoticeKind.values), name="notice_kind_known"),
-            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="notice_channel_known"),
-            models.CheckConstraint(condition=Q(state__in=NoticeState.values), name="notice_state_known"),
+            Rule(
+                condition=Q(kind__in=NoticeKind.values),
+                name="notice_kind_known",
+                sentence=IN_THE_LIST,
+                field="kind",
+            ),
+            Rule(
+                condition=Q(channel__in=Channel.values),
+                name="notice_channel_known",
+                sentence=IN_THE_LIST,
+                field="channel",
+            ),
+            Rule(
+                condition=Q(state__in=NoticeState.values),
+                name="notice_state_known",
+                sentence=IN_THE_LIST,
+                field="state",
+            ),
         ]
         indexes = [models.Index(fields=("state",), name="notice_by_state")]
 

@@ -12,8 +12,8 @@ from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.series import InvoiceSeries, Issuer
-from customers.models import Customer, Language, Subscription
-from telcox.common.database.constraints import at_least_zero
+from customers.models import Customer, IdentityKind, Language, Subscription
+from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 
@@ -98,9 +98,9 @@ class Invoice(Frozen):
     Or a credit note, which takes back another document (`corrects`), whole or in part.
 
     An issued invoice is a document. It never changes again: the models and the database's triggers refuse
-    changes (billing/guards). So it keeps copies of the customer's name and DNI, the phone number and the tax
-    rate, which may change later. The fields in MUTABLE may change after issuing: they are not part of the
-    document.
+    changes (billing/guards). So it keeps copies of the customer's name and identity, the phone number and
+    the tax rate, which may change later. The fields in MUTABLE may change after issuing: they are not part
+    of the document.
     """
 
     FROZEN = ~Q(status=InvoiceStatus.DRAFT)
@@ -152,6 +152,9 @@ class Invoice(Frozen):
     )
     period = models.CharField(_("period"), max_length=7, help_text="2025-06")
     customer_dni = models.CharField(_("DNI"), max_length=13)
+    customer_identity_kind = models.CharField(
+        _("kind of identity"), max_length=8, choices=IdentityKind, blank=True
+    )
     customer_name = models.CharField(_("customer name"), max_length=150)
     customer_address = models.CharField(_("address"), max_length=250, blank=True)
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ES)
@@ -189,12 +192,25 @@ class Invoice(Frozen):
             models.UniqueConstraint(
                 fields=("subscription", "in_force"), name="invoice_one_in_force_per_period"
             ),
-            models.CheckConstraint(
-                condition=Q(in_force__isnull=True) | Q(in_force=True), name="invoice_in_force_or_nothing"
+            Rule(
+                condition=Q(in_force__isnull=True) | Q(in_force=True),
+                name="invoice_in_force_or_nothing",
+                sentence=_("“In force” is yes or empty."),
+                field="in_force",
             ),
-            models.CheckConstraint(condition=Q(kind__in=InvoiceKind.values), name="invoice_kind_known"),
-            models.CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_status_known"),
-            models.CheckConstraint(
+            Rule(
+                condition=Q(kind__in=InvoiceKind.values),
+                name="invoice_kind_known",
+                sentence=IN_THE_LIST,
+                field="kind",
+            ),
+            Rule(
+                condition=Q(status__in=InvoiceStatus.values),
+                name="invoice_status_known",
+                sentence=IN_THE_LIST,
+                field="status",
+            ),
+            Rule(
                 condition=Q(status=InvoiceStatus.DRAFT, series__isnull=True, number__isnull=True)
                 | Q(
                     ~Q(status=InvoiceStatus.DRAFT),
@@ -206,15 +222,21 @@ class Invoice(Frozen):
                     content_hash__isnull=False,
                 ),
                 name="invoice_numbered_when_issued",
+                sentence=_("An issued document has a number, a day and a seal, and a draft has no number."),
             ),
             # Rounded because SQLite adds decimals as binary fractions.
-            models.CheckConstraint(
-                condition=Q(total=Round(F("subtotal") - F("discount") + F("tax"), 2)), name="invoice_adds_up"
+            Rule(
+                condition=Q(total=Round(F("subtotal") - F("discount") + F("tax"), 2)),
+                name="invoice_adds_up",
+                sentence=_("The total must be the subtotal less the discount plus the tax."),
+                field="total",
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(kind=InvoiceKind.INVOICE, corrects=None)
                 | Q(kind=InvoiceKind.CREDIT_NOTE, corrects__isnull=False, in_force=None),
                 name="invoice_credit_note_corrects",
+                sentence=_("A credit note corrects an invoice, and an invoice corrects nothing."),
+                field="corrects",
             ),
             *at_least_zero("invoice", "subtotal", "discount", "tax", "tax_rate", "total"),
         ]
@@ -356,7 +378,12 @@ class InvoiceLine(Frozen):
         ordering = ("invoice", "position")
         constraints = [
             models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position_once"),
-            models.CheckConstraint(condition=Q(position__gte=1), name="invoice_line_position_from_1"),
+            Rule(
+                condition=Q(position__gte=1),
+                name="invoice_line_position_from_1",
+                sentence=_("Positions begin with 1."),
+                field="position",
+            ),
             *at_least_zero("invoice_line", "quantity", "unit_price", "amount", "discount", "tax"),
         ]
 

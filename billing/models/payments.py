@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
 from billing.models.wallets import VISIBLE
+from telcox.common.database.constraints import IN_THE_LIST, Rule
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
@@ -63,16 +64,24 @@ class Payment(Frozen):
         verbose_name_plural = _("payments")
         ordering = ("-paid_at", "-id")
         constraints = [
-            models.CheckConstraint(
+            Rule(
                 condition=Q(reverses=None, amount__gte=0, to_wallet__gte=0)
                 | Q(reverses__isnull=False, amount__lte=0, to_wallet__lte=0),
                 name="payment_or_reversal",
+                sentence=_("A payment is positive. Only a reversal is negative."),
+                field="amount",
             ),
-            models.CheckConstraint(
-                condition=~Q(amount=0) | ~Q(to_wallet=0), name="payment_more_than_nothing"
+            Rule(
+                condition=~Q(amount=0) | ~Q(to_wallet=0),
+                name="payment_more_than_nothing",
+                sentence=_("The amount must be greater than zero"),
+                field="amount",
             ),
-            models.CheckConstraint(
-                condition=Q(payment_method__in=PaymentMethod.values), name="payment_method_known"
+            Rule(
+                condition=Q(payment_method__in=PaymentMethod.values),
+                name="payment_method_known",
+                sentence=IN_THE_LIST,
+                field="payment_method",
             ),
         ]
         indexes = [models.Index(fields=("paid_at",), name="payment_paid_at")]
@@ -148,10 +157,16 @@ class BankTransfer(models.Model):
         verbose_name_plural = _("bank transfers")
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="bank_transfer_amount_positive"),
-            models.CheckConstraint(
+            Rule(
+                condition=Q(amount__gt=0),
+                name="bank_transfer_amount_positive",
+                sentence=_("The amount must be greater than zero"),
+                field="amount",
+            ),
+            Rule(
                 condition=Q(problem="", payment__isnull=False) | (~Q(problem="") & Q(payment=None)),
                 name="bank_transfer_matched_or_says_why",
+                sentence=_("A transfer has a payment, or a problem that says why it has none."),
             ),
         ]
         indexes = [models.Index(fields=("problem", "paid_on"), name="bank_transfer_by_problem")]

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer, Plan
-from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.constraints import Rule, at_least_zero
 
 
 class TaxRateQuerySet(models.QuerySet["TaxRate"]):
@@ -42,7 +42,12 @@ class TaxRate(models.Model):
         ordering = ("-valid_from",)
         constraints = [
             models.UniqueConstraint(fields=("name", "valid_from"), name="tax_rate_one_from_a_day"),
-            models.CheckConstraint(condition=Q(rate__gte=0) & Q(rate__lt=1), name="tax_rate_is_a_share"),
+            Rule(
+                condition=Q(rate__gte=0) & Q(rate__lt=1),
+                name="tax_rate_is_a_share",
+                sentence=_("A rate is a share of 1: enter 0.15 for 15 %."),
+                field="rate",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -104,14 +109,22 @@ class Discount(models.Model):
         ordering = ("-valid_from", "-id")
         constraints = [
             *at_least_zero("discount", "amount"),
-            models.CheckConstraint(
-                condition=Q(percent__gte=0) & Q(percent__lte=100), name="discount_percent_is_a_share"
+            Rule(
+                condition=Q(percent__gte=0) & Q(percent__lte=100),
+                name="discount_percent_is_a_share",
+                sentence=_("Enter a percentage from 0 to 100."),
             ),
-            models.CheckConstraint(
-                condition=Q(percent__gt=0) | Q(amount__gt=0), name="discount_takes_something_off"
+            Rule(
+                condition=Q(percent__gt=0) | Q(amount__gt=0),
+                name="discount_takes_something_off",
+                sentence=_("Enter a percentage or an amount greater than zero."),
+                field="percent",
             ),
-            models.CheckConstraint(
-                condition=Q(plan__isnull=False) | Q(customer__isnull=False), name="discount_is_for_somebody"
+            Rule(
+                condition=Q(plan__isnull=False) | Q(customer__isnull=False),
+                name="discount_is_for_somebody",
+                sentence=_("Choose a plan, a customer, or both."),
+                field="plan",
             ),
         ]
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Subscription
-from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
 
 PERIOD = RegexValidator(r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", _("Write the period as year and month: 2026-11"))
 
@@ -51,10 +51,16 @@ class BillingRun(models.Model):
         verbose_name_plural = _("billing runs")
         ordering = ("-period",)
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=RunState.values), name="billing_run_state_known"),
-            models.CheckConstraint(
+            Rule(
+                condition=Q(state__in=RunState.values),
+                name="billing_run_state_known",
+                sentence=IN_THE_LIST,
+                field="state",
+            ),
+            Rule(
                 condition=Q(state=RunState.NEW) | Q(at__isnull=False, started_at__isnull=False),
                 name="billing_run_started",
+                sentence=_("A run that was started has a moment at which it was."),
             ),
         ]
 
@@ -148,12 +154,16 @@ class ParkedBill(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("subscription", "is_open"), name="parked_bill_once_at_a_time"),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(is_open=True, released_at=None) | Q(is_open=None, released_at__isnull=False),
                 name="parked_bill_waits_or_released",
+                sentence=_("A quarantined bill is waiting, or it was released."),
             ),
-            models.CheckConstraint(
-                condition=Q(reason__in=ParkReason.values), name="parked_bill_reason_known"
+            Rule(
+                condition=Q(reason__in=ParkReason.values),
+                name="parked_bill_reason_known",
+                sentence=IN_THE_LIST,
+                field="reason",
             ),
         ]
         indexes = [models.Index(fields=("is_open", "parked_at"), name="parked_bill_waiting")]

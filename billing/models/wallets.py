@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Line, Subscription
-from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
@@ -135,8 +135,18 @@ class WalletEntry(Frozen):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("wallet", "position"), name="wallet_entry_position_once"),
-            models.CheckConstraint(condition=Q(position__gte=1), name="wallet_entry_position_from_1"),
-            models.CheckConstraint(condition=Q(kind__in=EntryKind.values), name="wallet_entry_kind_known"),
+            Rule(
+                condition=Q(position__gte=1),
+                name="wallet_entry_position_from_1",
+                sentence=_("Positions begin with 1."),
+                field="position",
+            ),
+            Rule(
+                condition=Q(kind__in=EntryKind.values),
+                name="wallet_entry_kind_known",
+                sentence=IN_THE_LIST,
+                field="kind",
+            ),
             models.CheckConstraint(
                 condition=Q(kind__in=(EntryKind.TOP_UP, EntryKind.REFUND), amount__gt=0)
                 | Q(kind=EntryKind.CHARGE, amount__lt=0)
@@ -147,8 +157,10 @@ class WalletEntry(Frozen):
                     "must not be zero."
                 ),
             ),
-            models.CheckConstraint(
-                condition=Q(payment=None) | Q(credit_note=None), name="wallet_entry_of_one_document"
+            Rule(
+                condition=Q(payment=None) | Q(credit_note=None),
+                name="wallet_entry_of_one_document",
+                sentence=_("An entry belongs to a payment or to a credit note, not to both."),
             ),
         ]
 

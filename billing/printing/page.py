@@ -6,11 +6,12 @@ from typing import Any
 
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing.access_key import access_key
-from billing.printing.writing import format_amount, format_day, with_line_breaks
+from billing.printing.writing import format_amount, format_day
 from billing.rating.kept import kept_inputs
 from billing.rating.values import Used
 from customers.models import Language
 from telcox.common.calendar import local_date
+from telcox.common.characters import without_invisible
 
 GB = 2**30
 _KINDS = {InvoiceKind.INVOICE: "01", InvoiceKind.CREDIT_NOTE: "04"}
@@ -26,22 +27,23 @@ def printed_page(invoice: Invoice) -> dict[str, Any]:
         "kind": invoice.kind,
         "language": language,
         "draft": invoice.is_draft,
-        "number": with_line_breaks(invoice.full_number or ""),
+        "number": invoice.full_number or "",
         "seal": (invoice.content_hash or "")[:16],
         "issuer": {
-            "name": with_line_breaks(issuer.name),
-            "tax_id": with_line_breaks(issuer.tax_id),
-            "address": with_line_breaks(issuer.address),
-            "contact": with_line_breaks(issuer.contact),
+            "name": without_invisible(issuer.name),
+            "tax_id": issuer.tax_id,
+            "address": without_invisible(issuer.address),
+            "contact": without_invisible(issuer.contact),
         },
         "customer": {
-            "name": with_line_breaks(invoice.customer_name),
-            "dni": with_line_breaks(invoice.customer_dni),
-            "address": with_line_breaks(invoice.customer_address),
+            "name": without_invisible(invoice.customer_name),
+            "dni": invoice.customer_dni,
+            "identity": invoice.customer_identity_kind or "IDENTITY",
+            "address": without_invisible(invoice.customer_address),
             "phone_number": invoice.phone_number,
         },
         "facts": _facts(invoice, language),
-        "why": "" if is_bill else with_line_breaks(_why(invoice)),
+        "why": "" if is_bill else without_invisible(_why(invoice)),
         "lines": [_line(line, language) for line in invoice.lines.all()],
         "used": _used(invoice, language) if is_bill else None,
         "totals": {
@@ -53,9 +55,9 @@ def printed_page(invoice: Invoice) -> dict[str, Any]:
             "total": format_amount(invoice.total, language),
         },
         "pay": is_bill and bool(issuer.contact),
-        "key": with_line_breaks(key),
+        "key": key,
         "kind_of_key": kind_of_key,
-        "verification": with_line_breaks(issuer.verification_url) if key else "",
+        "verification": issuer.verification_url if key else "",
         "leads_to": (issuer.verification_url, key),
         "logo": issuer.logo,
     }
@@ -69,7 +71,7 @@ def _facts(invoice: Invoice, language: Language) -> list[tuple[str, str]]:
         facts.append(("due", format_day(invoice.due_on, language)))
     facts.append(("period", invoice.period))
     if corrected := invoice.corrects:
-        facts.append(("corrects", with_line_breaks(corrected.full_number or "")))
+        facts.append(("corrects", corrected.full_number or ""))
         if corrected.issued_at:
             facts.append(("corrected", format_day(local_date(corrected.issued_at), language)))
     return facts
@@ -82,7 +84,7 @@ def _why(invoice: Invoice) -> str:
 
 def _line(line: InvoiceLine, language: Language) -> dict[str, str]:
     return {
-        "description": with_line_breaks(line.description),
+        "description": without_invisible(line.description),
         "quantity": format_amount(line.quantity, language, 0),
         "unit": line.unit,
         "unit_price": format_amount(line.unit_price, language),

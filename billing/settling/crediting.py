@@ -27,6 +27,7 @@ _MIRRORED = (
     "subscription",
     "period",
     "customer_dni",
+    "customer_identity_kind",
     "customer_name",
     "customer_address",
     "language",

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -21,12 +22,13 @@ from pypdf import PdfReader
 
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
+from billing.invoicing.sealing import seal_document
 from billing.models import Invoice, InvoiceLine, InvoiceStatus, Issuer
 from billing.printing import document_pdf, typesetting
 from billing.printing.archive import edition_name
 from billing.printing.page import printed_page
 from billing.settling.crediting import credit_invoice
-from customers.models import Subscription
+from customers.models import Customer, Subscription
 from telcox.common.storage import WholeFiles
 
 pytestmark = pytest.mark.django_db
@@ -71,9 +73,9 @@ def printed(draft: Invoice, now: datetime) -> Printed:
 
 
 def pages(invoice: Invoice) -> list[str]:
-    """The text of each page, without the places where a long word may be broken."""
+    """The text of each page, as it is copied."""
     reader = PdfReader(BytesIO(document_pdf(invoice)))
-    return [page.extract_text().replace("\u200b", "") for page in reader.pages]
+    return [page.extract_text() for page in reader.pages]
 
 
 def pictures(invoice: Invoice) -> list[Image.Image]:
@@ -172,6 +174,86 @@ def test_a_word_of_any_length_is_there_to_its_end(printed: Printed) -> None:
     name = "".join(f"{n:03d}" for n in range(50))
     [text] = pages(printed(customer_name=name))
     assert name in text.replace("\n", "")
+
+
+LONG = {
+    "customer_name": "Wolfeschlegelsteinhausenbergerdorff",
+    "customer_address": "Ciudadela-Los-Esteros-manzana-12-villa-7",
+}
+
+
+class TestCopying:
+    def test_the_access_key_is_49_digits_in_one_piece(self, printed: Printed) -> None:
+        invoice = printed()
+        [text] = pages(invoice)
+        key = printed_page(invoice)["key"]
+        assert re.fullmatch("[0-9]{49}", key)
+        assert key in text.splitlines()
+
+    def test_so_is_the_seal_of_a_document_without_a_key(self, seeded: None) -> None:
+        old = Invoice.objects.get(series__prefix="HIST", number=2)
+        assert (old.content_hash or "") in pages(old)[0].splitlines()
+
+    @pytest.mark.parametrize("language", ["es", "en"])
+    def test_every_character_is_one_that_is_seen(self, printed: Printed, language: str) -> None:
+        contact = "facturacion-y-cobranzas@operadora-de-prueba.example"
+        address = "https://facturas.operadora-de-prueba.example/verificar/"
+        Issuer.objects.create(
+            name="Operadora", tax_id="1792345678001", contact=contact, verification_url=address
+        )
+        lines = [{"description": "Renovación-automática-de-datos-adicionales"}]
+        text = "\n".join(pages(printed(*lines, **LONG, language=language)))
+        unseen = {f"U+{ord(each):04X}" for each in text if unicodedata.category(each) in ("Cf", "Co", "Cn")}
+        assert not unseen
+        for said in (*LONG.values(), contact, address, lines[0]["description"]):
+            assert said in text.replace("\n", "")
+
+    def test_marks_in_a_name_that_nobody_sees_are_not_printed(self, printed: Printed) -> None:
+        name = "\u200eMaría\u200b del\u00ad Carmen\ufeff Ñ\u2060andú"
+        assert "María del Carmen Ñandú" in pages(printed(customer_name=name))[0]
+
+    def test_letters_that_are_set_as_one_are_copied_as_two(self, printed: Printed) -> None:
+        name = "Raffi Fiallos Steffi"
+        assert name in pages(printed(customer_name=name))[0]
+
+
+class TestIdentities:
+    @pytest.mark.parametrize(
+        ("kind", "language", "label"),
+        [
+            ("CEDULA", "es", "Cédula 0929668846"),
+            ("RUC", "es", "RUC 0929668846"),
+            ("PASSPORT", "es", "Pasaporte 0929668846"),
+            ("", "es", "Identificación 0929668846"),
+            ("PASSPORT", "en", "Passport 0929668846"),
+            ("", "en", "ID 0929668846"),
+        ],
+    )
+    def test_the_document_says_what_kind_of_number_it_is(
+        self, printed: Printed, kind: str, language: str, label: str
+    ) -> None:
+        text = pages(printed(customer_identity_kind=kind, language=language))[0]
+        assert label in text.replace("\u00a0", " ")
+
+    def test_it_is_the_kind_of_the_day_of_the_draft(self, draft: Invoice, now: datetime) -> None:
+        assert draft.customer_identity_kind == "CEDULA"
+        Customer.objects.filter(invoices=draft).update(identity_kind="PASSPORT")
+        issue_invoice(invoice=draft, at=now)
+        note = credit_invoice(invoice=draft, why="x", at=now)
+        assert note.customer_identity_kind == "CEDULA"
+
+    def test_it_is_sealed(self, printed: Printed) -> None:
+        invoice = Invoice.objects.get(pk=printed().pk)
+        lines = list(invoice.lines.order_by("position"))
+
+        def seal() -> str:
+            return seal_document(
+                invoice, lines, number=invoice.full_number or "", corrects="", before=invoice.previous_hash
+            )
+
+        assert seal() == invoice.content_hash
+        invoice.customer_identity_kind = "RUC"
+        assert seal() != invoice.content_hash
 
 
 def test_what_typst_would_read_as_more_than_text_is_text(printed: Printed) -> None:

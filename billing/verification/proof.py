@@ -39,6 +39,7 @@ _READ = (
     "in_force",
     "period",
     "customer_dni",
+    "customer_identity_kind",
     "customer_name",
     "customer_address",
     "language",

@@ -2,7 +2,7 @@
 
 from customers.models.catalogue import PRICES, TERMS, Allowances, Pack, Plan, PlanRevision, Terms
 from customers.models.history import LineEvent, LineStep, PlanChange, Suspension, SuspensionReason
-from customers.models.people import Customer, Language, Line, LineStatus, ProductType
+from customers.models.people import Customer, IdentityKind, Language, Line, LineStatus, ProductType
 from customers.models.subscriptions import SoldPack, Subscription
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "TERMS",
     "Allowances",
     "Customer",
+    "IdentityKind",
     "Language",
     "Line",
     "LineEvent",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.people import ProductType
 from telcox.common.calendar import local_date
-from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
 
 
 class Allowances(models.Model):
@@ -95,9 +95,11 @@ PRICES = tuple(name for name in TERMS if "price" in name)
 def terms_are_sound(model: str) -> list[models.CheckConstraint]:
     return [
         *at_least_zero(model, *PRICES, "rollover_cap"),
-        models.CheckConstraint(
+        Rule(
             condition=Q(rollover_share__gte=0) & Q(rollover_share__lte=1),
             name=f"{model}_rollover_is_a_share",
+            sentence=_("This is a share: enter a number from 0 to 1, such as 0.5 for half."),
+            field="rollover_share",
         ),
     ]
 
@@ -189,8 +191,11 @@ class Plan(Terms, Validity, Offer):
         ordering = ("product_type", "price", "code")
         constraints = [
             *terms_are_sound("plan"),
-            models.CheckConstraint(
-                condition=Q(product_type__in=ProductType.values), name="plan_product_type_known"
+            Rule(
+                condition=Q(product_type__in=ProductType.values),
+                name="plan_product_type_known",
+                sentence=IN_THE_LIST,
+                field="product_type",
             ),
         ]
 
@@ -238,12 +243,17 @@ class Pack(Allowances, Offer):
         ordering = ("product_type", "price", "code")
         constraints = [
             *at_least_zero("pack", "price"),
-            models.CheckConstraint(
-                condition=Q(product_type__in=ProductType.values), name="pack_product_type_known"
+            Rule(
+                condition=Q(product_type__in=ProductType.values),
+                name="pack_product_type_known",
+                sentence=IN_THE_LIST,
+                field="product_type",
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(data_bytes__gt=0) | Q(voice_minutes__gt=0) | Q(sms__gt=0),
                 name="pack_has_something_in_it",
+                sentence=_("A pack must contain data, minutes or messages."),
+                field="data_bytes",
             ),
         ]
 

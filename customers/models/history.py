@@ -12,6 +12,7 @@ from customers.models.catalogue import Plan
 from customers.models.people import Line
 from customers.models.subscriptions import Subscription
 from telcox.common.calendar import local_date
+from telcox.common.database.constraints import IN_THE_LIST, Rule
 
 
 class LineStep(models.TextChoices):
@@ -60,7 +61,12 @@ class LineEvent(models.Model):
         verbose_name_plural = _("history of lines")
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(condition=Q(step__in=LineStep.values), name="line_event_step_known")
+            Rule(
+                condition=Q(step__in=LineStep.values),
+                name="line_event_step_known",
+                sentence=IN_THE_LIST,
+                field="step",
+            )
         ]
         indexes = [models.Index(fields=("line", "at"), name="line_event_of_line")]
 
@@ -103,12 +109,16 @@ class Suspension(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=("line", "is_open"), name="suspension_one_open_per_line"),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(is_open=True, end_at=None) | Q(is_open=None, end_at__gte=F("start_at")),
                 name="suspension_open_or_ended",
+                sentence=_("A suspension is open, or it ends after it starts."),
             ),
-            models.CheckConstraint(
-                condition=Q(reason__in=SuspensionReason.values), name="suspension_reason_known"
+            Rule(
+                condition=Q(reason__in=SuspensionReason.values),
+                name="suspension_reason_known",
+                sentence=IN_THE_LIST,
+                field="reason",
             ),
         ]
 

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from telcox.common.database.constraints import IN_THE_LIST, Rule
+
 
 class ProductType(models.TextChoices):
     FIJO = "FIJO", _("Fixed")
@@ -21,6 +23,14 @@ class Language(models.TextChoices):
 
     ES = "es", _("Spanish")
     EN = "en", _("English")
+
+
+class IdentityKind(models.TextChoices):
+    """The documents that identify a customer. Which one it is, is printed on invoices."""
+
+    CEDULA = "CEDULA", _("Identity card (cédula)")
+    RUC = "RUC", _("RUC")
+    PASSPORT = "PASSPORT", _("Passport")
 
 
 class LineStatus(models.TextChoices):
@@ -35,12 +45,27 @@ class CustomerManager(models.Manager["Customer"]):
 
 
 class Customer(models.Model):
-    """A person or company with a contract, identified by DNI or RUC: Jesus Jacome, 0929668846.
+    """A person or company with a contract, identified by cédula, RUC or passport: Jesus Jacome, 0929668846.
+
+    The number is stored in its normal form (`telcox.common.identity`). `identity_kind` is empty for a number
+    that is not verified: its check digit is wrong, or it was taken over from another system.
 
     A customer holds one or more lines. `user` is the login for self-service, if there is one.
     """
 
-    dni = models.CharField(_("DNI"), max_length=13, unique=True, help_text=_("Identity card or RUC number"))
+    dni = models.CharField(
+        _("DNI"),
+        max_length=13,
+        unique=True,
+        help_text=_("Number of the identity card (10 digits), RUC (13 digits) or passport"),
+    )
+    identity_kind = models.CharField(
+        _("kind of identity"),
+        max_length=8,
+        choices=IdentityKind,
+        blank=True,
+        help_text=_("Empty: the number decides. A passport must be named as one."),
+    )
     full_name = models.CharField(_("full name"), max_length=150)
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=250, blank=True)
@@ -72,6 +97,14 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         ordering = ("full_name", "id")
+        constraints = [
+            Rule(
+                condition=Q(identity_kind__in=("", *IdentityKind.values)),
+                name="customer_identity_kind_known",
+                sentence=IN_THE_LIST,
+                field="identity_kind",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.full_name} ({self.dni})"
@@ -143,10 +176,18 @@ class Line(models.Model):
         verbose_name_plural = _("lines")
         ordering = ("phone_number",)
         constraints = [
-            models.CheckConstraint(
-                condition=Q(product_type__in=ProductType.values), name="line_product_type_known"
+            Rule(
+                condition=Q(product_type__in=ProductType.values),
+                name="line_product_type_known",
+                sentence=IN_THE_LIST,
+                field="product_type",
             ),
-            models.CheckConstraint(condition=Q(status__in=LineStatus.values), name="line_status_known"),
+            Rule(
+                condition=Q(status__in=LineStatus.values),
+                name="line_status_known",
+                sentence=IN_THE_LIST,
+                field="status",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models.catalogue import Allowances, Pack, Plan, Terms, terms_are_sound
 from customers.models.people import Line, LineStatus
-from telcox.common.database.constraints import at_least_zero
+from telcox.common.database.constraints import Rule, at_least_zero
 from telcox.common.fields import KeyField
 
 
@@ -96,12 +96,15 @@ class Subscription(Terms):
         constraints = [
             models.UniqueConstraint(fields=("line", "sequence"), name="subscription_one_per_line_and_period"),
             models.UniqueConstraint(fields=("line", "is_last"), name="subscription_one_last_per_line"),
-            models.CheckConstraint(
-                condition=Q(start_at__lt=F("expiration_at")), name="subscription_ends_after_it_starts"
+            Rule(
+                condition=Q(start_at__lt=F("expiration_at")),
+                name="subscription_ends_after_it_starts",
+                sentence=_("A period must end after it starts."),
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(cycle_start_at__lte=F("start_at")) & Q(expiration_at__lte=F("cycle_end_at")),
                 name="subscription_within_its_full_period",
+                sentence=_("A period must lie within its full period."),
             ),
             *terms_are_sound("subscription"),
         ]
@@ -172,10 +175,11 @@ class SoldPack(Allowances):
         ordering = ("-id",)
         constraints = [
             *at_least_zero("sold_pack", "price"),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(pack__isnull=False, carried_from=None)
                 | Q(pack=None, carried_from__isnull=False, price=0),
                 name="sold_pack_bought_or_left",
+                sentence=_("A pack is either bought, or left over from another period."),
             ),
         ]
 

@@ -152,7 +152,29 @@ def test_the_catalogue_shows_what_is_on_sale_in_one_query(
 
 
 @pytest.mark.parametrize(
-    "number", ["09", "abc", "0969-786985", "%00%00%00%00%00", "%FF%FE%FD%FC", "9" * 500, "' or 1"]
+    "written",
+    [
+        "0969786985",
+        "969786985",
+        "00593969786985",
+        "+593%20(0)96%20978%206985",
+        "096-978-6985",
+        "%E2%80%8E0969786985",
+        "%EF%BC%90969786985",
+        "tel:%2B593-96-978-6985",
+    ],
+)
+@pytest.mark.parametrize("what", ["summary", "usage", "billing", "subscription", "wallet"])
+def test_a_line_is_found_by_its_number_in_any_spelling(
+    seeded: None, open_api: None, client: Client, written: str, what: str
+) -> None:
+    answer = client.get(f"/api/customers/{written}/{what}")
+    assert answer.status_code == 200
+    assert answer.json() == client.get(f"/api/customers/{JESUS}/{what}").json()
+
+
+@pytest.mark.parametrize(
+    "number", ["09", "abc", "0969_786985", "%00%00%00%00%00", "%FF%FE%FD%FC", "9" * 500, "' or 1"]
 )
 @pytest.mark.parametrize("what", ["summary", "usage", "billing"])
 def test_what_is_no_phone_number_is_said_to_be_none(

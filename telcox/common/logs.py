@@ -11,12 +11,19 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # Phone numbers, DNI and RUC. Django logs the path of a failed request, and a path names a line.
 _PERSONAL_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9]{7,13}([0-9]{2})(?![0-9A-Za-z.-])")
+# A phone number with marks between its digits, which a path may have in percent-encoding.
+_MARK = r"(?:[ ()-]|%20|%28|%29)"
+_NUMBER_WITH_MARKS = re.compile(
+    rf"(?<![0-9A-Za-z.-])(?:(?:\+|%2B|00)?593{_MARK}*(?:0{_MARK}*)?|\(?0)"
+    rf"(?:{_MARK}{{0,3}}[0-9]){{6,7}}{_MARK}?([0-9]){_MARK}?([0-9])(?![0-9A-Za-z.-])",
+    re.IGNORECASE,
+)
 
 
 def mask_numbers(text: str) -> str:
     """Return `text` with each number that is long enough to be a phone number reduced to its last two
     digits."""
-    return _PERSONAL_NUMBER.sub(r"***\1", text)
+    return _NUMBER_WITH_MARKS.sub(r"***\1\2", _PERSONAL_NUMBER.sub(r"***\1", text))
 
 
 class RequestIdFilter(logging.Filter):

@@ -20,16 +20,18 @@ APPS = ("telcox", "customers", "usage", "billing")
 # From the ground up. A name stands for the module, or for the package and all that is in it.
 FLOORS = [
     # What knows no app: each of these is about one thing.
+    "telcox.common.characters",
     "telcox.common.calendar telcox.common.errors telcox.common.fields telcox.common.garbage_collector"
-    " telcox.common.heartbeat telcox.common.http_exchange telcox.common.logs telcox.common.mysql"
-    " telcox.common.phone telcox.common.storage telcox.common.verify_command",
+    " telcox.common.heartbeat telcox.common.http_exchange telcox.common.identity telcox.common.logs"
+    " telcox.common.mysql telcox.common.phone telcox.common.storage telcox.common.verify_command"
+    " telcox.common.typed_numbers",
     "telcox.common.background telcox.common.money telcox.common.database",
     "telcox.common.web telcox.common.office",
     "telcox.common.sockets",
     # Customers, their lines and plans.
     "customers.cycles customers.bss customers.sms",
     "customers.models",
-    "customers.catalogue customers.lifecycle",
+    "customers.catalogue customers.identities customers.lifecycle",
     "customers.services",
     "customers.api customers.admin customers.management customers.apps",
     # Usage, from the network to the screen.

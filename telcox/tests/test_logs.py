@@ -12,9 +12,14 @@ from telcox.common.logs import JsonLineFormatter, RequestIdFilter, logging_confi
     [
         ("GET /api/customers/0969786985/summary", "GET /api/customers/***85/summary"),
         ("GET /api/customers/+593969786985/summary", "GET /api/customers/***85/summary"),
+        ("GET /api/customers/096-978-6985/usage", "GET /api/customers/***85/usage"),
+        ("GET /api/customers/%2B593%20(0)96%20978%206985/usage", "GET /api/customers/***85/usage"),
+        ("GET /api/customers/(02)%20234-5678/usage", "GET /api/customers/***78/usage"),
+        ("GET /api/customers/+593 96 978 6985", "GET /api/customers/***85"),
         ("dni 0929668846 refused", "dni ***46 refused"),
         ("ruc=0929668846001", "ruc=***01"),
         ("took 12.75 ms at 2026-11-23 10:00:00,123", "took 12.75 ms at 2026-11-23 10:00:00,123"),
+        ("0.1820066 s at 09:00:00", "0.1820066 s at 09:00:00"),
         ("id 0d6e2c1f9b3a4f57a1b2c3d4e5f60718", "id 0d6e2c1f9b3a4f57a1b2c3d4e5f60718"),
     ],
 )

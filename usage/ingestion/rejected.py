@@ -9,6 +9,7 @@ from django.db import connection
 
 from telcox.common.database.bulk import chunks
 from telcox.common.database.retrying import retry_lost_locks
+from telcox.common.phone import national_number
 from usage.ingestion.reports import CategoryName, Outcome, UsageReport
 from usage.models import RejectedUsage
 from usage.vocabulary import RejectionReason
@@ -50,7 +51,7 @@ def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
 
 def report_of(row: RejectedUsage) -> UsageReport:
     return UsageReport(
-        row.phone_number,
+        national_number(row.phone_number),  # it may have been kept before this spelling was known
         cast(CategoryName, row.category),
         row.quantity,
         row.source,

@@ -5,7 +5,6 @@ calls one for an existing row, and `MadeByService` is for rows that a service cr
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -24,13 +23,13 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 
+from telcox.common.characters import plain_characters
 from telcox.common.errors import DomainError
-from telcox.common.phone import InvalidPhoneNumber, national_number
-
-# Refusals that are shown one by one after an action on many rows. The others are only counted.
-REFUSALS_TOLD = 5
+from telcox.common.identity import searched_identity
+from telcox.common.office.forms import NUMBERS_AS_TYPED
+from telcox.common.office.steps import Step, ask_about, step_on_selected
+from telcox.common.phone import searched_number
 
 
 class Search(AutocompleteSelect):
@@ -40,30 +39,11 @@ class Search(AutocompleteSelect):
         return super().optgroups(name, [each for each in value if not each or is_key(each)], attrs)
 
 
-@dataclass(frozen=True)
-class Step:
-    """An operation on one row: a button on its page, and an action on the list.
-
-    `run(obj, at, by)` calls one service for the user who is logged in; the service raises DomainError to
-    refuse. It returns the row to show next, or None for the list. `done` is the message of success, with `%s`
-    for the row. `when` says for which rows the button is shown; the service decides in any case.
-    """
-
-    name: str
-    label: Any
-    done: Any
-    permission: str
-    run: Callable[[Any, datetime, str], Model | None]
-    when: Callable[[Any], bool] = lambda obj: True
-    confirm: Any = ""
-    # Whether it is also an action on the list, for many rows at once and without confirmation.
-    on_list: bool = True
-
-
 class OfficeAdmin(admin.ModelAdmin):
     """Admin pages of a model. `list_select_related` applies to every page, so that showing a row's name takes
     no query."""
 
+    formfield_overrides = NUMBERS_AS_TYPED
     list_per_page = 50
     show_full_result_count = False  # it would count the whole table in addition to the rows found
     change_form_template = "admin/office_change_form.html"
@@ -79,8 +59,18 @@ class OfficeAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search, with a phone number in any of its written forms."""
-        return super().get_search_results(request, queryset, as_stored(search_term))
+        """Search for the text, and for each thing that it may name in another form than the stored one."""
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        for reading in other_readings(search_term):
+            more, more_duplicates = super().get_search_results(request, queryset, reading)
+            found, duplicates = found | more, duplicates or more_duplicates
+        if search_term and (named := self.rows_named(search_term)):
+            found |= queryset.filter(named)
+        return found, duplicates
+
+    def rows_named(self, text: str) -> Q | None:
+        """Return the condition of further rows that the text names."""
+        return None
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         try:
@@ -133,17 +123,19 @@ class OfficeAdmin(admin.ModelAdmin):
         if chosen is None:
             raise Http404
         obj = self.viewed(request, object_id, chosen.permission)
+        if question := ask_about(self, request, chosen, obj):
+            return question
         if self.versioned:
             as_seen(obj, request.POST.get("seen"))
         try:
-            shown = self._run(request, chosen, obj)
+            shown = self.run_step(request, chosen, obj)
         except DomainError as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
             return redirect(change_page_of(obj))
         self.message_user(request, chosen.done % (shown or obj), messages.SUCCESS)
         return redirect(change_page_of(shown) if shown else list_page_of(self.model))
 
-    def _run(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
+    def run_step(self, request: HttpRequest, step: Step, obj: Any) -> Model | None:
         shown = step.run(obj, timezone.now(), request.user.get_username())
         self.log_change(request, obj, str(step.label))
         return shown
@@ -152,32 +144,8 @@ class OfficeAdmin(admin.ModelAdmin):
         actions: dict[str, Any] = super().get_actions(request)
         for step in self.steps:
             if step.on_list and request.user.has_perm(step.permission):
-                actions[step.name] = (_step_on_selected(step), step.name, step.label)
+                actions[step.name] = (step_on_selected(step), step.name, step.label)
         return actions
-
-
-def _step_on_selected(step: Step) -> Callable[[OfficeAdmin, HttpRequest, QuerySet[Any]], None]:
-    """Return an action that does the step for each selected row separately: a refusal does not affect the
-    others."""
-
-    def action(model_admin: OfficeAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        done, refusals = 0, []
-        for obj in queryset.order_by("pk"):
-            try:
-                model_admin._run(request, step, obj)
-                done += 1
-            except DomainError as refusal:
-                refusals.append(f"{obj}: {refusal.detail}")
-        for refused in refusals[:REFUSALS_TOLD]:
-            model_admin.message_user(request, refused, messages.ERROR)
-        if untold := refusals[REFUSALS_TOLD:]:
-            model_admin.message_user(request, _("%d more were refused.") % len(untold), messages.ERROR)
-        if done:
-            model_admin.message_user(
-                request, _("%(label)s: %(done)d done.") % {"label": step.label, "done": done}
-            )
-
-    return action
 
 
 class NeverChanged:
@@ -297,12 +265,12 @@ class CappedPaginator(Paginator):
         return self.object_list[: self.MOST].count()  # type: ignore[attr-defined]
 
 
-def as_stored(search_term: str) -> str:
-    """Return a phone number in the form in which it is stored, and any other text unchanged."""
-    try:
-        return national_number(search_term)
-    except InvalidPhoneNumber:
-        return search_term
+def other_readings(text: str) -> list[str]:
+    """Return what `text` may stand for besides itself: the same with plain characters, and a phone number or
+    an identity in its stored form."""
+    plain = plain_characters(text)
+    readings = (plain, searched_number(plain), searched_identity(plain))
+    return [each for each in dict.fromkeys(readings) if each and each != text]
 
 
 def is_key(value: Any) -> bool:

@@ -20,7 +20,7 @@ PHONE_NUMBER = OpenApiParameter(
     "phone_number",
     OpenApiTypes.STR,
     OpenApiParameter.PATH,
-    description="Phone number of the line: `0969786985`, `+593969786985` or `593969786985`.",
+    description="Phone number of the line, in any spelling: `0969786985`, `+593 96 978 6985`.",
 )
 
 
