@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import format_usd
+from billing.admin.bills import format_decimal, format_usd
 from billing.admin.printing import Printed
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
@@ -29,7 +29,7 @@ from billing.models import (
     Payment,
 )
 from billing.models.invoices import OPEN
-from billing.overdue.listing import with_owed
+from billing.models.owed import with_owed
 from billing.overdue.reminding import days_overdue, remind_by_hand
 from telcox.common.calendar import local_date
 from telcox.common.office.admin import (
@@ -47,10 +47,24 @@ from telcox.common.office.admin import (
 
 class InvoiceLineInline(ReadOnlyInline):
     model = InvoiceLine
-    fields = ("position", "description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
+    fields = (
+        "position",
+        "description",
+        "quantity",
+        "unit",
+        "unit_price",
+        "amount",
+        "discount",
+        "tax",
+        "own_tax_rate",
+    )
     readonly_fields = fields
     ordering = ("position",)
     show_change_link = False
+
+    @admin.display(description=_("tax rate, if not the document's"))
+    def own_tax_rate(self, line: InvoiceLine) -> str:
+        return "" if line.tax_rate is None else f"{format_decimal(line.tax_rate * 100)} %"
 
 
 class PaymentInline(ReadOnlyInline):

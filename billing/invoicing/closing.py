@@ -1,9 +1,11 @@
 """Billing the periods that have ended."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.conf import settings
@@ -24,11 +26,12 @@ from telcox.common.database.locking import lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 
 ZERO = Decimal(0)
+AMOUNTS = ("subtotal", "discount", "tax", "total")
 
 
 class BillingResult(NamedTuple):
-    """Result of billing some periods: number of invoices issued and their sums in dollars, and number of
-    bills quarantined (`parked`)."""
+    """Result of billing some periods: number of invoices issued and their sums in dollars, number of bills
+    quarantined (`parked`), and the number and sums by the invoices' month (`by_month`)."""
 
     invoices: int = 0
     parked: int = 0
@@ -36,6 +39,7 @@ class BillingResult(NamedTuple):
     discount: Decimal = ZERO
     tax: Decimal = ZERO
     total: Decimal = ZERO
+    by_month: Mapping[str, Sequence[int | str]] = MappingProxyType({})
 
 
 def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
@@ -73,11 +77,20 @@ def bill_periods(
     return BillingResult(
         len(invoices),
         len(doubts),
-        *(
-            sum((getattr(invoice, amount) for invoice in invoices), ZERO)
-            for amount in ("subtotal", "discount", "tax", "total")
-        ),
+        *_sums(invoices),
+        by_month=_by_month(invoices),
     )
+
+
+def _sums(invoices: Sequence[Invoice]) -> list[Decimal]:
+    return [sum((getattr(invoice, amount) for invoice in invoices), ZERO) for amount in AMOUNTS]
+
+
+def _by_month(invoices: Sequence[Invoice]) -> dict[str, Sequence[int | str]]:
+    of_month: defaultdict[str, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        of_month[invoice.period].append(invoice)
+    return {month: [len(some), *map(str, _sums(some))] for month, some in of_month.items()}
 
 
 def _locked(keys: Sequence[int]) -> list[Subscription]:
