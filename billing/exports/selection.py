@@ -81,7 +81,7 @@ class Sums(NamedTuple):
         return Sums(*map(operator.add, self, other))
 
     def negative(self) -> Sums:
-        return Sums(*map(operator.neg, self))
+        return Sums(-self.documents, *(-amount for amount in self[1:]))
 
 
 class Totals(NamedTuple):

@@ -26,7 +26,6 @@ from telcox.common.database.locking import lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 
 ZERO = Decimal(0)
-AMOUNTS = ("subtotal", "discount", "tax", "total")
 
 
 class BillingResult(NamedTuple):
@@ -74,16 +73,16 @@ def bill_periods(
     doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
     park_bills(doubts, at=at, run=run)
     invoices = _issue(documents, at=at, by=by)
-    return BillingResult(
-        len(invoices),
-        len(doubts),
-        *_sums(invoices),
-        by_month=_by_month(invoices),
+    return BillingResult(len(invoices), len(doubts), *_sums(invoices), _by_month(invoices))
+
+
+def _sums(invoices: Sequence[Invoice]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Return subtotal, discount, tax and total of these invoices."""
+    subtotal, discount, tax, total = (
+        sum((getattr(invoice, amount) for invoice in invoices), ZERO)
+        for amount in ("subtotal", "discount", "tax", "total")
     )
-
-
-def _sums(invoices: Sequence[Invoice]) -> list[Decimal]:
-    return [sum((getattr(invoice, amount) for invoice in invoices), ZERO) for amount in AMOUNTS]
+    return subtotal, discount, tax, total
 
 
 def _by_month(invoices: Sequence[Invoice]) -> dict[str, Sequence[int | str]]:

@@ -174,11 +174,11 @@ def _save(documents: Sequence[Document]) -> None:
     bulk_insert(invoices)
     if any(invoice.pk is None for invoice in invoices):  # MySQL does not return the keys of inserted rows
         by_number = {(invoice.series_id, invoice.number): invoice for invoice in invoices}
-        for series in {invoice.series for invoice in invoices}:
-            numbers = [invoice.number for invoice in invoices if invoice.series == series]
+        for series in {invoice.series_id for invoice in invoices}:
+            numbers = [number for of, number in by_number if of == series]
             found = Invoice.objects.filter(series=series, number__in=numbers)
             for pk, number in found.values_list("pk", "number"):
-                by_number[series and series.pk, number].pk = pk
+                by_number[series, number].pk = pk
     bulk_insert(_of_their_invoices(new))
 
 

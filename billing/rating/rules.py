@@ -10,6 +10,15 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from billing.rating.allowances import (
+    granted_allowance,
+    included_allowance,
+    of_packs,
+    rated_bytes,
+    started_units,
+    usable_allowance,
+    used_allowance,
+)
 from billing.rating.values import Allowance, Changes, LateUse, Span, Terms, Used
 from telcox.common.money import CENT, cents
 
@@ -103,7 +112,7 @@ class RatingInputs(Struct, frozen=True):
             part(unused.voice_minutes, terms.voice_minutes),
             part(unused.sms, terms.sms),
         )
-        return over + (_of_packs(self.changes) - (gone - own)) if cut else over
+        return over + (of_packs(self.changes) - (gone - own)) if cut else over
 
 
 class _Charge(NamedTuple):
@@ -140,41 +149,8 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
     return Rated((*own, *_late_lines(changes.late, tax_rate)))
 
 
-def included_allowance(terms: Terms, span: Span) -> Allowance:
-    """Return the plan's allowance, prorated for the days of the span. Days lost to a suspension do not reduce
-    it."""
-    first, last, days = span.offset(span.start), span.offset(span.end), span.days
-
-    def part(whole: int) -> int:
-        return whole * last // days - whole * first // days
-
-    return Allowance(part(terms.data_bytes), part(terms.voice_minutes), part(terms.sms))
-
-
-def granted_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """Return the total allowance: of the plan, rolled over from the previous period, and of packs."""
-    return included_allowance(terms, span) + changes.carried_in + _of_packs(changes)
-
-
-def usable_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """Return the total allowance less what has already gone to the next period."""
-    return granted_allowance(terms, span, changes) - changes.carried_out
-
-
-def used_allowance(terms: Terms, used: Used) -> Allowance:
-    """Return how much of the allowance is used up. A started minute counts as a whole one."""
-    return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
-
-
 def _once(kind: str, name: str, unit: str, amount: Decimal) -> _Charge:
     return _Charge(kind, name, unit, ONE, amount, amount)
-
-
-def _of_packs(changes: Changes) -> Allowance:
-    total = Allowance()
-    for pack in changes.packs:
-        total += Allowance(pack.data_bytes, pack.voice_minutes, pack.sms)
-    return total
 
 
 def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
@@ -213,9 +189,9 @@ def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Dec
         return ZERO
     sold = _as_sold(span)
     # Packs cover usage beyond the prorated allowance.
-    packs, gone = _of_packs(changes), used_allowance(terms, used)
-    of_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
-    share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - of_packs)
+    packs, gone = of_packs(changes), used_allowance(terms, used)
+    by_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
+    share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - by_packs)
     if not share:
         return ZERO
     consumed = (net * share + _off(changes, span)[1]) / kept
@@ -306,12 +282,12 @@ class Overage(NamedTuple):
     @property
     def units(self) -> Decimal:
         """Return the units that are charged if the spending limit has room for them."""
-        return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
+        return self.step * (started_units if self.whole else _millionths)(self.quantity, self.per)
 
 
 def overage(terms: Terms, used: Used, free: Allowance) -> Iterator[Overage]:
     """Yield data, voice and messages, in the order in which they use the room in the spending limit."""
-    data = _rated_bytes(terms, used) - free.data_bytes
+    data = rated_bytes(terms, used) - free.data_bytes
     voice = used.voice_seconds - free.voice_minutes * 60
     sms = used.sms - free.sms
     per_gb, per_minute = terms.overage_per_started_gb, terms.overage_per_started_minute
@@ -373,25 +349,18 @@ def _late_lines(late: Sequence[LateUse], tax_rate: Decimal) -> Iterator[RatedLin
 
 def _taxed(charge: _Charge, discount: Decimal, tax_rate: Decimal) -> RatedLine:
     """Return the line with its tax: at its own rate, or at the bill's (`tax_rate`)."""
-    *said, own = charge
-    rate = tax_rate if own is None else own
-    tax = cents((charge.amount - discount) * rate)
-    return RatedLine(*said, discount, tax, tax_rate=None if rate == tax_rate else rate)
-
-
-def _rated_bytes(terms: Terms, used: Used) -> int:
-    """Return the data of the categories that are not zero-rated, in bytes."""
-    return (
-        (0 if terms.zero_rated_social else used.social_bytes)
-        + (0 if terms.zero_rated_entertainment else used.entertainment_bytes)
-        + (0 if terms.zero_rated_system_updates else used.system_updates_bytes)
-        + (0 if terms.zero_rated_navigation_search else used.navigation_search_bytes)
+    rate = tax_rate if charge.tax_rate is None else charge.tax_rate
+    return RatedLine(
+        charge.kind,
+        charge.name,
+        charge.unit,
+        charge.quantity,
+        charge.unit_price,
+        charge.amount,
+        discount,
+        cents((charge.amount - discount) * rate),
+        tax_rate=None if rate == tax_rate else rate,
     )
-
-
-def _started(quantity: int, per: int) -> int:
-    """Return the number of started units, rounded up."""
-    return -(-quantity // per)
 
 
 def _millionths(quantity: int, per: int) -> int:

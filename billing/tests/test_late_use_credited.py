@@ -1,6 +1,8 @@
 """Late usage whose charge was credited is charged again only if that is asked for."""
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -52,11 +54,11 @@ def amounts(invoice: Invoice) -> list[Decimal]:
     return [line.amount for line in invoice.lines.order_by("position")]
 
 
-def credit(invoice: Invoice, *, again: bool = False, **amounts: object) -> None:
+def credit(invoice: Invoice, *, again: bool = False, **amounts: Any) -> None:
     credit_invoice(invoice=invoice, why="Complaint", at=moment("2027-01-02"), bill_again=again, **amounts)
 
 
-def last(line: Line, at: object = THIRD) -> list[Decimal]:
+def last(line: Line, at: datetime = THIRD) -> list[Decimal]:
     run_day(at=at)
     return amounts(bills(line)[-1])
 
