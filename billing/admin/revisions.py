@@ -10,7 +10,6 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html_join
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, bill_shown, wallet_movement
@@ -103,7 +102,7 @@ class TermsRevisionAdmin(TriedOut):
         balance = balance_of(line)
         revision = self.make(given, at, by)
         assert isinstance(revision, TermsRevision)
-        titles = (_now("On the terms from before"), _now("On the revised terms"))
+        titles = (_("On the terms from before"), _("On the revised terms"))
         prices = price_before_and_after(revision, at=at)
         return {
             "bills": [
