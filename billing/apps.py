@@ -9,10 +9,12 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        from billing.checks import check_issuer
+        from billing.checks import check_issuer, check_series, check_taxes
         from billing.guards import upkeep
 
         pre_migrate.connect(upkeep.put_aside, sender=self)
         post_migrate.connect(upkeep.put_back, sender=self)
         register(upkeep.check_guards, Tags.database)
         register(check_issuer, Tags.database)
+        register(check_series, Tags.database)
+        register(check_taxes, Tags.database)

@@ -12,6 +12,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from billing.models import Invoice, InvoiceLine, Unit, Wallet
+from billing.models.taxes import taxes_by_rate
 from billing.rating import Rated, RatedLine, RatingInputs, Span
 from billing.rating.facts import PricedPeriod, price_periods
 from billing.runs.rehearsing import Sample, SampleLine
@@ -24,7 +25,7 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
     return {
         "title": title or f"{facts.terms.plan_name}, {days_of(facts.span)}",
         "lines": [line_shown(line, _label(line)) for line in rated.lines],
-        **sums_shown(rated, facts.tax_rate),
+        **sums_shown(rated, *_rates(facts, rated.lines)),
         "allowance": _("Included: %(data)s of data, %(minutes)d minutes, %(sms)d SMS")
         % {
             "data": filesizeformat(allowance.data_bytes),
@@ -36,10 +37,11 @@ def bill_shown(facts: RatingInputs, rated: Rated, title: str = "") -> dict[str, 
 
 def document_shown(document: Invoice) -> dict[str, Any]:
     """Return what admin/bill.html shows of a document, which may be the result of a dry run."""
+    lines = document.lines.order_by("position")
     return {
         "title": str(document),
-        "lines": [line_shown(line, line.description) for line in document.lines.order_by("position")],
-        **sums_shown(document, document.tax_rate),
+        "lines": [line_shown(line, line.description) for line in lines],
+        **sums_shown(document, *_rates(document, lines)),
     }
 
 
@@ -112,13 +114,17 @@ def line_shown(line: RatedLine | InvoiceLine | SampleLine, label: str) -> dict[s
     }
 
 
-def sums_shown(of: Rated | Invoice | Sample, tax_rate: Decimal) -> dict[str, str]:
+def _rates(of: RatingInputs | Invoice, lines: Iterable[Any]) -> list[Decimal]:
+    return [each.rate for each in taxes_by_rate(of, lines)]
+
+
+def sums_shown(of: Rated | Invoice | Sample, *tax_rates: Decimal) -> dict[str, str]:
     return {
         "subtotal": format_usd(of.subtotal),
         "discount": format_usd(of.discount),
         "tax": format_usd(of.tax),
         "total": format_usd(of.total),
-        "tax_rate": f"{format_decimal(tax_rate * 100)} %",
+        "tax_rate": " / ".join(f"{format_decimal(rate * 100)} %" for rate in tax_rates),
     }
 
 

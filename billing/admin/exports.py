@@ -105,7 +105,10 @@ def _totals(request: HttpRequest, selection: Selection) -> dict[str, Any]:
         (_("together"), totals.together),
     ]
     if totals.run:
-        rows.insert(0, (_("billing run"), totals.run))
+        rows.insert(1, (_("of which billed by billing runs"), totals.run))
+        rows.insert(2, (_("of which billed otherwise"), totals.not_by_run))
+    if totals.run_of_others.documents:
+        rows.append((_("besides, by the run of this month, of other months"), totals.run_of_others))
     chosen = request.GET.urlencode()
     downloads = [
         (f"{label}: {form.upper()}", f"{reverse('admin:export', args=[what, form])}?{chosen}")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.bills import format_usd
+from billing.admin.bills import format_decimal, format_usd
 from billing.admin.numbers import documents_named
 from billing.admin.printing import Printed
 from billing.invoicing.drafting import discard_draft, draft_invoice
@@ -31,7 +31,7 @@ from billing.models import (
     Payment,
 )
 from billing.models.invoices import OPEN
-from billing.overdue.listing import with_owed
+from billing.models.owed import with_owed
 from billing.overdue.reminding import days_overdue, remind_by_hand
 from telcox.common.calendar import local_date
 from telcox.common.identity import has_form_of_ruc
@@ -51,10 +51,24 @@ from telcox.common.office.forms import IdentityField
 
 class InvoiceLineInline(ReadOnlyInline):
     model = InvoiceLine
-    fields = ("position", "description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
+    fields = (
+        "position",
+        "description",
+        "quantity",
+        "unit",
+        "unit_price",
+        "amount",
+        "discount",
+        "tax",
+        "own_tax_rate",
+    )
     readonly_fields = fields
     ordering = ("position",)
     show_change_link = False
+
+    @admin.display(description=_("tax rate, if not the document's"))
+    def own_tax_rate(self, line: InvoiceLine) -> str:
+        return "" if line.tax_rate is None else f"{format_decimal(line.tax_rate * 100)} %"
 
 
 class PaymentInline(ReadOnlyInline):

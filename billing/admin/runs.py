@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.bills import format_usd, line_shown, sums_shown
 from billing.invoicing.releasing import bill_parked, release_parked
 from billing.models import BillingRun, Invoice, ParkedBill, RunState
+from billing.models.taxes import taxes_by_rate
 from billing.runs.figures import figures_of
 from billing.runs.rehearsing import Rehearsal, Sample, plan_rehearsal, stored_rehearsal
 from billing.runs.running import is_under_way, new_run, resume_run, start_run, stop_run
@@ -193,7 +194,7 @@ def _sample_shown(sample: Sample) -> dict[str, Any]:
     return {
         "title": sample.phone_number,
         "lines": [line_shown(line, line.description) for line in sample.lines],
-        **sums_shown(sample, sample.tax_rate),
+        **sums_shown(sample, *(each.rate for each in taxes_by_rate(sample, sample.lines))),
     }
 
 

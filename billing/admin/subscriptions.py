@@ -26,12 +26,13 @@ from billing.models import Invoice
 from billing.rating.facts import price_periods
 from billing.sales.services import activate_subscription
 from customers.admin import ActsOnLine
-from customers.models import Subscription
+from customers.models import Subscription, TermsRevision
 from telcox.common.office.admin import (
     CappedPaginator,
     ReadOnlyInline,
     RowsFilter,
     Step,
+    form_for,
     link_to,
     list_page_of,
 )
@@ -50,6 +51,14 @@ class InvoiceInline(ReadOnlyInline):
     @admin.display(description=_("number"))
     def document(self, invoice: Invoice) -> str:
         return invoice.full_number or "—"
+
+
+class TermsRevisionInline(ReadOnlyInline):
+    model = TermsRevision
+    related = ("subscription__line",)
+    fields = ("at", "why", "by", "invoice")
+    readonly_fields = fields
+    ordering = ("-id",)
 
 
 class WaitingForInvoice(RowsFilter):
@@ -85,7 +94,7 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
     search_help_text = _("Phone number, name or DNI")
     ordering = ("-id",)
     paginator = CappedPaginator
-    inlines = (SoldPackInline, InvoiceInline)
+    inlines = (SoldPackInline, InvoiceInline, TermsRevisionInline)
     fieldsets = (
         (None, {"fields": ("line", "sequence", "plan", "prepaid", "renewed_from")}),
         (
@@ -159,7 +168,10 @@ class SubscriptionAdmin(UsedMixin, TriedOut, ActsOnLine):
         return {"bills": bills_shown(price_periods([sold], at=at)), "charged": wallet_movement(line, before)}
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        return [(_("Usage events"), list_page_of(UsageEvent, subscription__id__exact=obj.pk))]
+        links = [(_("Usage events"), list_page_of(UsageEvent, subscription__id__exact=obj.pk))]
+        if request.user.has_perm("customers.add_termsrevision"):
+            links.append((_("Revise terms"), form_for(TermsRevision, subscription=obj.pk)))
+        return links
 
     @admin.display(description=_("bill so far"))
     def bill_so_far(self, subscription: Subscription) -> str:

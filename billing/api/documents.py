@@ -22,6 +22,9 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
     )
     discount = MoneyField()
     tax = MoneyField()
+    tax_rate = serializers.SerializerMethodField(
+        help_text="The document's, or another one if the line was paid or supplied on another day."
+    )
     total = serializers.SerializerMethodField()
     late_for = serializers.SerializerMethodField(
         help_text="Late usage: the month in which it happened; null for other lines."
@@ -38,10 +41,14 @@ class DocumentLineOutput(serializers.ModelSerializer[InvoiceLine]):
             "amount",
             "discount",
             "tax",
+            "tax_rate",
             "total",
             "late_for",
         )
         read_only_fields = fields
+
+    def get_tax_rate(self, line: InvoiceLine) -> float:
+        return float(line.invoice.tax_rate if line.tax_rate is None else line.tax_rate)
 
     def get_total(self, line: InvoiceLine) -> float:
         return float(line.amount - line.discount + line.tax)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import Any, NamedTuple
 
 from django.db.models import Count, QuerySet, Sum
 
 from billing.models import BillingChunk, Invoice, InvoiceKind, Payment
+from billing.models.owed import with_owed
 from telcox.common.calendar import midnight
 from telcox.common.money import cents
 
@@ -61,7 +63,7 @@ class Selection:
 
 
 class Sums(NamedTuple):
-    """Number of documents, and their sums in dollars. Credit notes count as negative."""
+    """Number of documents, and their sums in dollars. Amounts of credit notes count as negative."""
 
     documents: int
     subtotal: Decimal
@@ -69,10 +71,23 @@ class Sums(NamedTuple):
     tax: Decimal
     total: Decimal
 
+    @classmethod
+    def read(cls, recorded: Sequence[Any]) -> Sums:
+        """Return sums as a chunk of a billing run recorded them (`BillingChunk.by_month`)."""
+        documents, *amounts = recorded
+        return cls(int(documents), *map(Decimal, amounts))
+
+    def plus(self, other: Sums) -> Sums:
+        return Sums(*map(operator.add, self, other))
+
+    def negative(self) -> Sums:
+        return Sums(-self.documents, *(-amount for amount in self[1:]))
+
 
 class Totals(NamedTuple):
-    """Totals of a selection's exports. `run` has the sums that the period's billing run recorded, or None if
-    no run has billed it."""
+    """Totals of a selection's exports. `run` has the sums that billing runs recorded of the same documents,
+    or None if none did. What it lacks was billed by the day's run, by hand or from quarantine.
+    `run_of_others` has what the run of this month billed of other months' documents, which are not here."""
 
     invoices: Sums
     credit_notes: Sums
@@ -83,10 +98,16 @@ class Totals(NamedTuple):
     amount: Decimal
     to_wallet: Decimal
     run: Sums | None
+    run_of_others: Sums
 
     @property
     def together(self) -> Sums:
-        return Sums(*map(operator.add, self.invoices, self.credit_notes))
+        return self.invoices.plus(self.credit_notes)
+
+    @property
+    def not_by_run(self) -> Sums:
+        """Return the invoices that no billing run recorded."""
+        return self.invoices.plus(self.run.negative()) if self.run else _NONE
 
 
 def totals_of(selection: Selection) -> Totals:
@@ -98,19 +119,45 @@ def totals_of(selection: Selection) -> Totals:
     received = selection.payments().aggregate(
         count=Count("pk"), amount=Sum("amount"), to_wallet=Sum("to_wallet")
     )
-    chunks = BillingChunk.objects.filter(run__period=selection.period)
-    run = _sums(chunks.aggregate(documents=Sum("invoices"), **_SUMS))
+    run, run_of_others = _billed_by_runs(selection.period)
     return Totals(
         invoices=billed,
         credit_notes=Sums(notes.documents, *(-amount for amount in notes[1:])),
         paid=paid,
         credited=credited,
-        outstanding=billed.total - credited - paid,
+        outstanding=_dollars(with_owed(selection.documents().order_by()).aggregate(sum=Sum("owed"))["sum"]),
         payments=received["count"],
         amount=_dollars(received["amount"]),
         to_wallet=_dollars(received["to_wallet"]),
-        run=run if run.documents else None,
+        run=run,
+        run_of_others=run_of_others,
     )
+
+
+def _billed_by_runs(period: str) -> tuple[Sums | None, Sums]:
+    """Return what billing runs recorded of this period's documents, whichever month's run billed them, or
+    None if none did; and what the run of this month billed of other periods' documents.
+
+    A document belongs to the month in which its period began. A run bills what has ended by the end of its
+    month, so periods of days, and what was left of earlier months, are documents of another month.
+    """
+    chunks = BillingChunk.objects.filter(run__period=period)
+    own = chunks.aggregate(documents=Sum("invoices"), **_SUMS)
+    others = _added(
+        Sums.read(sums)
+        for of_month in chunks.exclude(by_month={}).values_list("by_month", flat=True)
+        for month, sums in of_month.items()
+        if month != period
+    )
+    elsewhere = BillingChunk.objects.exclude(run__period=period).filter(by_month__has_key=period)
+    of_other_runs = [Sums.read(of_month[period]) for of_month in elsewhere.values_list("by_month", flat=True)]
+    if own["documents"] is None and not of_other_runs:
+        return None, _NONE
+    return _added([_sums(own), others.negative(), *of_other_runs]), others
+
+
+def _added(many: Iterable[Sums]) -> Sums:
+    return reduce(Sums.plus, many, _NONE)
 
 
 _SUMS = {f"sum_of_{name}": Sum(name) for name in AMOUNTS}

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.exports.selection import Selection
 from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
+from billing.models.invoices import outstanding_of
+from billing.models.taxes import taxes_by_rate
 from telcox.common.database.bulk import KEYS_AT_ONCE
 from telcox.common.database.consistent_read import consistent_read
 from telcox.common.database.keyset import pages
@@ -90,8 +92,14 @@ def _documents(selection: Selection) -> Iterator[Row]:
         keys = [document.pk for document in documents]
         paid = _added_up(Payment.objects.filter(invoice__in=keys), "invoice", "amount")
         credited = _added_up(Invoice.objects.filter(corrects__in=keys), "corrects", "total")
+        rates = _rates(keys)
         for each in documents:
-            yield _document(each, paid.get(each.pk, _NOTHING), credited.get(each.pk, _NOTHING))
+            yield _document(
+                each,
+                paid.get(each.pk, _NOTHING),
+                credited.get(each.pk, _NOTHING),
+                rates.get(each.pk, each.tax_rate),
+            )
 
 
 _NOTHING = Decimal("0.00")
@@ -102,11 +110,23 @@ def _added_up(rows: QuerySet[Any], of: str, amount: str) -> Mapping[int, Decimal
     return {key: cents(added_up) for key, added_up in sums}
 
 
-def _document(document: Any, paid: Decimal, credited: Decimal) -> Row:
+def _rates(keys: Sequence[int]) -> Mapping[int, Decimal | str]:
+    """Return the tax rates of the documents that have lines of another rate than their own: the rate if all
+    lines have it, else a text with all rates."""
+    wanted = Invoice.objects.filter(pk__in=keys, lines__tax_rate__isnull=False).distinct()
+    found = {}
+    for document in wanted.only("tax_rate").prefetch_related("lines"):
+        rates = [each.rate for each in taxes_by_rate(document, document.lines.all())]
+        found[document.pk] = rates[0] if len(rates) == 1 else " + ".join(map(str, rates))
+    return found
+
+
+def _document(document: Any, paid: Decimal, credited: Decimal, tax_rate: Decimal | str) -> Row:
     amounts = [document.subtotal, document.discount, document.tax, document.total]
-    outstanding = document.total - paid - credited
-    if document.kind == InvoiceKind.CREDIT_NOTE:
-        amounts, outstanding = [-amount for amount in amounts], _NOTHING
+    is_note = document.kind == InvoiceKind.CREDIT_NOTE
+    if is_note:
+        amounts = [-amount for amount in amounts]
+    outstanding = outstanding_of(total=document.total, credited=credited, paid=paid, is_note=is_note)
     subtotal, discount, tax, total = amounts
     return (
         written_number(document.series__prefix, document.series__pattern, document.number),
@@ -124,12 +144,12 @@ def _document(document: Any, paid: Decimal, credited: Decimal) -> Row:
         document.phone_number,
         subtotal,
         discount,
-        document.tax_rate,
+        tax_rate,
         tax,
         total,
         paid,
         credited,
-        outstanding,
+        cents(outstanding),
     )
 
 

@@ -1,9 +1,11 @@
 """Billing the periods that have ended."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.conf import settings
@@ -27,8 +29,8 @@ ZERO = Decimal(0)
 
 
 class BillingResult(NamedTuple):
-    """Result of billing some periods: number of invoices issued and their sums in dollars, and number of
-    bills quarantined (`parked`)."""
+    """Result of billing some periods: number of invoices issued and their sums in dollars, number of bills
+    quarantined (`parked`), and the number and sums by the invoices' month (`by_month`)."""
 
     invoices: int = 0
     parked: int = 0
@@ -36,6 +38,7 @@ class BillingResult(NamedTuple):
     discount: Decimal = ZERO
     tax: Decimal = ZERO
     total: Decimal = ZERO
+    by_month: Mapping[str, Sequence[int | str]] = MappingProxyType({})
 
 
 def periods_to_bill(at: datetime) -> SubscriptionQuerySet:
@@ -70,14 +73,23 @@ def bill_periods(
     doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
     park_bills(doubts, at=at, run=run)
     invoices = _issue(documents, at=at, by=by)
-    return BillingResult(
-        len(invoices),
-        len(doubts),
-        *(
-            sum((getattr(invoice, amount) for invoice in invoices), ZERO)
-            for amount in ("subtotal", "discount", "tax", "total")
-        ),
+    return BillingResult(len(invoices), len(doubts), *_sums(invoices), _by_month(invoices))
+
+
+def _sums(invoices: Sequence[Invoice]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Return subtotal, discount, tax and total of these invoices."""
+    subtotal, discount, tax, total = (
+        sum((getattr(invoice, amount) for invoice in invoices), ZERO)
+        for amount in ("subtotal", "discount", "tax", "total")
     )
+    return subtotal, discount, tax, total
+
+
+def _by_month(invoices: Sequence[Invoice]) -> dict[str, Sequence[int | str]]:
+    of_month: defaultdict[str, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        of_month[invoice.period].append(invoice)
+    return {month: [len(some), *map(str, _sums(some))] for month, some in of_month.items()}
 
 
 def _locked(keys: Sequence[int]) -> list[Subscription]:

@@ -10,7 +10,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.invoicing.late_use import Earlier, lock_with_earlier, note_late_use, release_late_use
+from billing.invoicing.late_use import (
+    Earlier,
+    lock_with_earlier,
+    note_late_use,
+    release_late_use,
+    require_no_late_use_charged,
+)
 from billing.models import (
     Invoice,
     InvoiceLine,
@@ -86,6 +92,7 @@ def draft_of(bill: PricedPeriod, *, line: Line, customer: Customer, earlier: Ear
             amount=each.amount,
             discount=each.discount,
             tax=each.tax,
+            tax_rate=each.tax_rate,
             # With its sequence, which is sealed, so that sealing needs no query while the series is locked.
             late_for=Subscription(pk=earlier[line.pk, each.late.sequence], sequence=each.late.sequence)
             if each.late
@@ -147,5 +154,6 @@ def discard_draft(*, invoice: Invoice) -> None:
         raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
+        require_no_late_use_charged(invoice)
         release_late_use(invoice)
     invoice.delete()

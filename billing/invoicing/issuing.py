@@ -29,7 +29,7 @@ from billing.models import (
     PaymentMethod,
     standing_of,
 )
-from billing.rating.facts import PricedPeriod
+from billing.rating.facts import PricedPeriod, require_same_tax
 from billing.rating.kept import kept_inputs
 from billing.sales.prepaid import PaidInAdvance, paid_by_wallet, settle_prepaid
 from customers.models import Plan
@@ -51,12 +51,13 @@ def issue_documents(
     why: str = "",
 ) -> None:
     """Issue drafts, invoices or credit notes: number and seal them in the series with this prefix, record
-    what wallets paid for them, save them with their first steps, and queue them for e-mail.
+    what wallets paid for them, save them with their first steps, and queue them for e-mail. `series` may have
+    several prefixes, separated by commas: each is used when the one before it has given its last number.
 
     A draft may be unsaved, with its lines, or saved with them. `payments` is what wallets paid in advance, by
     the key of the period (`paid_by_wallet`). The caller holds the transaction, and has taken every other lock
     that it needs: the series' row is locked here and stays locked until the transaction ends. Raises
-    DomainError if there is no such series.
+    DomainError (`no_series`) if there is no such series, or it has no numbers left.
     """
     if not documents:
         return
@@ -119,11 +120,33 @@ def _due_days(invoice: Invoice, days_of_plans: Mapping[int, int]) -> int:
     return days_of_plans.get(plan_id, settings.INVOICE_DUE_DAYS)
 
 
-def _number_and_seal(documents: Sequence[Document], prefix: str) -> None:
-    found = lock_rows(InvoiceSeries.objects.filter(prefix=prefix))
-    if not found:
-        raise DomainError(_("The invoice series does not exist"), reason="no_series")
-    [series] = found
+def _number_and_seal(documents: Sequence[Document], prefixes: str) -> None:
+    waiting = list(documents)
+    for prefix in prefixes_of(prefixes):
+        found = lock_rows(InvoiceSeries.objects.filter(prefix=prefix))
+        if not found:
+            raise DomainError(_("The invoice series does not exist"), reason="no_series")
+        [series] = found
+        fitting, waiting = waiting[: series.numbers_left], waiting[series.numbers_left :]
+        _number_in(series, fitting)
+        if not waiting:
+            return
+    raise DomainError(
+        _("The invoice series has given its last number: create another one and name it in the settings"),
+        reason="no_series",
+    )
+
+
+def prefixes_of(series: str) -> list[str]:
+    """Return the prefixes that a setting names (INVOICE_SERIES, CREDIT_NOTE_SERIES), in the order in which
+    the series are used."""
+    return [prefix.strip() for prefix in series.split(",")]
+
+
+def _number_in(series: InvoiceSeries, documents: Sequence[Document]) -> None:
+    """Number and seal the documents in a locked series."""
+    if not documents:
+        return
     # Read under the series' lock, so that no document has an older issuer than the document before it.
     issuer = Issuer.objects.present()
     for invoice, lines in documents:
@@ -141,7 +164,7 @@ def _number_and_seal(documents: Sequence[Document], prefix: str) -> None:
 
 
 def _save(documents: Sequence[Document]) -> None:
-    """Save numbered documents, all of one series: those that were no rows yet in two statements."""
+    """Save numbered documents: those that were no rows yet in two statements."""
     new = [document for document in documents if document.invoice._state.adding]
     for invoice, _lines in documents:
         if not invoice._state.adding:
@@ -151,10 +174,12 @@ def _save(documents: Sequence[Document]) -> None:
     invoices = [document.invoice for document in new]
     bulk_insert(invoices)
     if any(invoice.pk is None for invoice in invoices):  # MySQL does not return the keys of inserted rows
-        by_number = {invoice.number: invoice for invoice in invoices}
-        found = Invoice.objects.filter(series=invoices[0].series, number__in=by_number)
-        for pk, number in found.values_list("pk", "number"):
-            by_number[number].pk = pk
+        by_number = {(invoice.series_id, invoice.number): invoice for invoice in invoices}
+        for series in {invoice.series_id for invoice in invoices}:
+            numbers = [number for of, number in by_number if of == series]
+            found = Invoice.objects.filter(series=series, number__in=numbers)
+            for pk, number in found.values_list("pk", "number"):
+                by_number[series, number].pk = pk
     bulk_insert(_of_their_invoices(new))
 
 
@@ -195,15 +220,17 @@ def issue_invoice(*, invoice: Invoice, at: datetime, by: str = "") -> Invoice:
 
     A prepaid period's is paid by its line's wallet, which gets back what it paid beyond that. The series' row
     stays locked until the transaction ends: numbers are given one after the other, and one whose transaction
-    is rolled back is given to the next. Raises DomainError if it is no draft, or a wallet is short.
+    is rolled back is given to the next. Raises DomainError if it is no draft, its tax rates are not those of
+    its days any more, or a wallet is short.
     """
     invoice = lock_row(Invoice, invoice.pk)
     if not invoice.is_draft:
         raise refused_transition(invoice.status, InvoiceStatus.ISSUED)
     period = invoice.subscription
     prepaid = [period] if period and period.prepaid else []
-    if prepaid and invoice.rated_from is not None:
+    if period and invoice.rated_from is not None:
         kept = kept_inputs(invoice)
+        require_same_tax(period, kept, at=at)
         settle_prepaid([PricedPeriod(each, kept, kept.rate()) for each in prepaid], at=at)
     lines = list(invoice.lines.select_related("late_for").order_by("position"))
     issue_documents(

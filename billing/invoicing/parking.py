@@ -43,20 +43,23 @@ class Assessed(NamedTuple):
 
 
 def assess_bills(periods: Sequence[Subscription], *, at: datetime) -> Assessed:
-    """Return the bills of these periods, and separately the doubts: bills over BILLING_SUSPICIOUS_USD that
-    were not approved, and periods that cannot be calculated."""
+    """Return the bills of these periods, and separately the doubts: bills over BILLING_SUSPICIOUS_USD whose
+    amount was not approved, and periods that cannot be calculated.
+
+    An approval is for the amount that was approved: another amount of the same period is checked again.
+    """
     found, failed = split_out_failures(partial(price_periods, at=at), periods)
     doubts = [doubt_from_error(period, problem) for period, problem in failed]
     limit = Decimal(settings.BILLING_SUSPICIOUS_USD) or MONEY_MAX
-    large = [bill.period.pk for bill in found if bill.rated.total > limit]
+    large = {(bill.period.pk, bill.rated.total) for bill in found if bill.rated.total > limit}
     if not large:
         return Assessed(found, doubts)
-    approved = ParkedBill.objects.filter(subscription__in=large, approved=True)
-    suspicious = set(large) - set(approved.values_list("subscription_id", flat=True))
+    approved = ParkedBill.objects.filter(subscription__in={pk for pk, _total in large}, approved=True)
+    suspicious = large - set(approved.values_list("subscription_id", "total"))
     bills = []
     for bill in found:
         # An amount too large for the column is not billed, even if it is approved.
-        if bill.period.pk in suspicious or bill.rated.total > MONEY_MAX:
+        if (bill.period.pk, bill.rated.total) in suspicious or bill.rated.total > MONEY_MAX:
             doubts.append(_suspicious(bill, limit))
         else:
             bills.append(bill)

@@ -15,7 +15,8 @@ from telcox.common.errors import DomainError
 @transaction.atomic
 def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> ParkedBill:
     """Release a quarantined period, so that the next run or day bills it; if `approved`, even if its amount
-    is suspicious. Raise DomainError if it was already released."""
+    is suspicious, as long as it is the amount that was quarantined. Raise DomainError if it was already
+    released."""
     lock_row(Subscription, parked.subscription_id)
     parked = lock_row(ParkedBill, parked.pk)
     if not parked.is_open:
@@ -25,16 +26,49 @@ def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str)
     return parked
 
 
-@transaction.atomic
+class ParkedAgain(DomainError):
+    """The period still cannot be billed; `parked` says why, as it would be quarantined again."""
+
+    def __init__(self, before: ParkedBill, parked: ParkedBill) -> None:
+        detail = parked.detail
+        if None not in (before.total, parked.total) and before.total != parked.total:
+            detail = _("The bill comes to %(now)s now, and came to %(before)s before: check it again") % {
+                "now": f"{parked.total:.2f}",
+                "before": f"{before.total:.2f}",
+            }
+        super().__init__(detail, reason="parked_again")
+        self.parked = parked
+
+
 def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> Invoice:
-    """Release a quarantined period, bill it at once, and return the invoice. Raise DomainError, and change
-    nothing, if it was released or billed meanwhile, or still cannot be billed."""
-    parked = release_parked(parked=parked, approved=approved, at=at, by=by)
-    period = parked.subscription
+    """Release a quarantined period, bill it at once, and return the invoice. `approved`: the amount that it
+    was quarantined with is correct.
+
+    Raise DomainError if it was released or billed meanwhile, or still cannot be billed. Nothing changes then,
+    except that the quarantined bill has its present amount and reason, so that these can be approved.
+    """
+    try:
+        return _release_and_bill(parked, approved, at, by)
+    except ParkedAgain as refusal:
+        _update_doubt(parked, refusal.parked)
+        raise
+
+
+@transaction.atomic
+def _release_and_bill(parked: ParkedBill, approved: bool, at: datetime, by: str) -> Invoice:
+    released = release_parked(parked=parked, approved=approved, at=at, by=by)
+    period = released.subscription
     billed = bill_periods(keys=[period.pk], at=at, by=by)
     if billed.parked:
-        again = ParkedBill.objects.waiting().get(subscription=period)
-        raise DomainError(again.detail, reason="parked_again")
+        raise ParkedAgain(released, ParkedBill.objects.waiting().get(subscription=period))
     if not billed.invoices:
         raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
     return Invoice.objects.in_force().get(subscription=period)
+
+
+@transaction.atomic
+def _update_doubt(parked: ParkedBill, now: ParkedBill) -> None:
+    lock_row(Subscription, parked.subscription_id)
+    ParkedBill.objects.waiting().filter(pk=parked.pk).update(
+        reason=now.reason, detail=now.detail, total=now.total
+    )

@@ -28,6 +28,7 @@ class SealedLine(Protocol):
     tax: Any
     credits: Any
     late_for: Any
+    tax_rate: Any
 
 
 def seal_document(
@@ -90,7 +91,11 @@ def _line(line: SealedLine) -> list[Any]:
         _cents(line.tax),
         line.credits,
     ]
-    return [*sealed, line.late_for.sequence] if line.late_for else sealed
+    if line.late_for:
+        sealed.append(line.late_for.sequence)
+    if line.tax_rate is not None:
+        sealed.append(f"{line.tax_rate:.4f}")
+    return sealed
 
 
 def _cents(amount: Decimal) -> str:

@@ -60,6 +60,15 @@ def standing_of(*, total: Decimal, credited: Decimal, paid: Decimal, void: bool)
     return InvoiceStatus.PARTLY_PAID if paid else InvoiceStatus.ISSUED
 
 
+def outstanding_of(*, total: Decimal, credited: Decimal, paid: Decimal, is_note: bool) -> Decimal:
+    """Return what is still to be paid on a document, in dollars: its total less what was credited and paid.
+
+    It is never negative: what was paid and then credited is on the wallet, and lowers no other debt. Nothing
+    is paid on a credit note. `billing.models.owed` has the same formula for queries.
+    """
+    return Decimal(0) if is_note else max(Decimal(0), total - credited - paid)
+
+
 class InvoiceQuerySet(FrozenQuerySet):
     def drafts(self) -> InvoiceQuerySet:
         return self.filter(status=InvoiceStatus.DRAFT)
@@ -282,12 +291,14 @@ class Invoice(Frozen):
     @property
     def outstanding(self) -> Decimal:
         """Return what is still to be paid, in dollars; 0 for a credit note."""
-        return Decimal(0) if self.corrects_id else max(Decimal(0), self._left)
+        return outstanding_of(
+            total=self.total, credited=self.credited, paid=self.paid, is_note=bool(self.corrects_id)
+        )
 
     @property
     def refunded(self) -> Decimal:
         """Return the credited amount that had been paid already, in dollars. It went to the line's wallet."""
-        return max(Decimal(0), -self._left)
+        return max(Decimal(0), self.credited + self.paid - self.total)
 
     @property
     def standing(self) -> InvoiceStatus:
@@ -299,10 +310,6 @@ class Invoice(Frozen):
             paid=self.paid,
             void=bool(notes) and sum(note.subtotal for note in notes) == self.subtotal,
         )
-
-    @property
-    def _left(self) -> Decimal:
-        return self.total - self.credited - self.paid
 
 
 class CreditNoteManager(InvoiceManager):
@@ -355,6 +362,8 @@ class InvoiceLine(Frozen):
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     discount = models.DecimalField(_("discount"), max_digits=12, decimal_places=2, default=0)
     tax = models.DecimalField(_("tax"), max_digits=12, decimal_places=2, default=0)
+    # Tax rate of this line, if it is not the document's: what was paid or supplied on another day.
+    tax_rate = models.DecimalField(_("tax rate"), max_digits=5, decimal_places=4, null=True, blank=True)
     # Late usage: the earlier period that it belongs to. Rows are found by their invoice, so this column has
     # no index.
     late_for = models.ForeignKey(

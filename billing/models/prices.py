@@ -21,14 +21,23 @@ class TaxRateQuerySet(models.QuerySet["TaxRate"]):
         return self.filter(valid_from__lte=day).order_by("-valid_from")
 
 
+def same_tax(name: str) -> str:
+    """Return a tax's name without case and blanks around it: "IVA" and "iva " are one tax."""
+    return name.strip().casefold()
+
+
 class TaxRateManager(models.Manager.from_queryset(TaxRateQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, name: str, valid_from: str) -> TaxRate:
         return self.get(name=name, valid_from=valid_from)
 
 
 class TaxRate(models.Model):
-    """Rate of a tax on sales, and the day from which it applies: IVA, 0.15 from 2024-04-01 (Decreto Ejecutivo
-    198)."""
+    """Rate of the tax on sales, and the day from which it applies: IVA, 0.15 from 2024-04-01 (Decreto
+    Ejecutivo 198).
+
+    There is one tax: a bill cannot be charged a second one beside it, so all rates have the same name, and
+    each begins on a day of its own. Forms refuse others, and rating does, however they were entered.
+    """
 
     name = models.CharField(_("name"), max_length=30)
     rate = models.DecimalField(_("rate"), max_digits=5, decimal_places=4, help_text=_("0.15 for 15 %"))
@@ -55,6 +64,16 @@ class TaxRate(models.Model):
 
     def natural_key(self) -> tuple[str, date]:
         return (self.name, self.valid_from)
+
+    def clean(self) -> None:
+        others = TaxRate.objects.exclude(pk=self.pk)
+        taxes = {same_tax(name): name for name in others.values_list("name", flat=True)}
+        if taxes and same_tax(self.name) not in taxes:
+            entered = ", ".join(sorted(taxes.values()))
+            refused = _("%s is entered, and only one tax can be charged. A rate of that tax has its name.")
+            raise ValidationError({"name": refused % entered})
+        if self.valid_from and others.filter(valid_from=self.valid_from).exists():
+            raise ValidationError({"valid_from": _("A rate from this day is entered: correct that one")})
 
 
 class DiscountQuerySet(models.QuerySet["Discount"]):

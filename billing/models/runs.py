@@ -88,6 +88,9 @@ class BillingChunk(models.Model):
     discount = models.DecimalField(_("discount"), max_digits=14, decimal_places=2, default=0)
     tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=0)
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=0)
+    # The same by the month of the documents (Invoice.period): {"2026-11": [3, "66.00", "0.00", "9.90",
+    # "75.90"]}. Empty for chunks that were billed before this was recorded.
+    by_month = models.JSONField(_("by month"), default=dict, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("chunk of a billing run")

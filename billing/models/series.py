@@ -14,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 
 NUMBER_PATTERN = "{prefix}-{number:09d}"
+# The last number of a series. The "secuencial" of Ecuador's documents has nine digits; after that, another
+# series is used. Source: SRI, "Ficha técnica: emisión de comprobantes electrónicos", 5.2, table 1.
+LAST_NUMBER = 999_999_999
 
 
 def validate_pattern(pattern: str) -> None:
@@ -39,7 +42,7 @@ class InvoiceSeries(Frozen):
 
     The row is locked while a number is assigned, in the transaction that issues the document. If that is
     rolled back, the number is free again. Prefix and pattern cannot change once a number was assigned: a
-    different prefix or pattern needs a new series.
+    different prefix or pattern needs a new series. So do numbers after LAST_NUMBER.
     """
 
     FROZEN = Q(last_number__gt=0)
@@ -69,6 +72,10 @@ class InvoiceSeries(Frozen):
 
     def natural_key(self) -> tuple[str]:
         return (self.prefix,)
+
+    @property
+    def numbers_left(self) -> int:
+        return max(0, LAST_NUMBER - self.last_number)
 
     def written(self, number: int) -> str:
         return written_number(self.prefix, self.pattern, number)

@@ -1,30 +1,16 @@
 """Lists of overdue invoices, for the back-office and the API."""
 
 from datetime import date
-from decimal import Decimal
 from heapq import merge
 from itertools import islice
 
-from django.db.models import Count, DecimalField, F, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from billing.models import Invoice, Notice, NoticeKind, NoticeState, Payment
+from billing.models import Invoice, Notice, NoticeKind, NoticeState
 from billing.models.invoices import OPEN
+from billing.models.owed import with_owed
 from telcox.common.database.keyset import Page, Place, page_of, rows_after
-
-_NOTHING = Value(Decimal(0), output_field=DecimalField(max_digits=14, decimal_places=2))
-
-
-def with_owed(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Return the invoices with the amount owed in dollars (`owed`). For an open invoice it equals
-    `Invoice.outstanding`."""
-    paid = Payment.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice")
-    credited = Invoice.objects.filter(corrects=OuterRef("pk")).order_by().values("corrects")
-    return invoices.annotate(
-        owed=F("total")
-        - Coalesce(Subquery(paid.values(sum=Sum("amount"))), _NOTHING)
-        - Coalesce(Subquery(credited.values(sum=Sum("total"))), _NOTHING)
-    )
 
 
 def overdue_page(*, on: date, after: Place | None, limit: int) -> Page[Invoice]:

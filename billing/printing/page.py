@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Issuer
+from billing.models.taxes import taxes_by_rate
 from billing.printing.access_key import access_key
 from billing.printing.writing import format_amount, format_day
 from billing.rating.kept import kept_inputs
@@ -52,6 +53,7 @@ def printed_page(invoice: Invoice) -> dict[str, Any]:
             "taxable": format_amount(invoice.subtotal - invoice.discount, language),
             "rate": f"{format_amount(invoice.tax_rate * 100, language, 0)} %",
             "tax": format_amount(invoice.tax, language),
+            "taxes": _taxes(invoice, language),
             "total": format_amount(invoice.total, language),
         },
         "pay": is_bill and bool(issuer.contact),
@@ -61,6 +63,20 @@ def printed_page(invoice: Invoice) -> dict[str, Any]:
         "leads_to": (issuer.verification_url, key),
         "logo": issuer.logo,
     }
+
+
+def _taxes(invoice: Invoice, language: Language) -> list[dict[str, str]]:
+    """Return what is taxed at each rate, if the document has lines of more than one."""
+    taxes = taxes_by_rate(invoice, invoice.lines.all())
+    return [
+        {
+            "rate": f"{format_amount(each.rate * 100, language, 0)} %",
+            "taxable": format_amount(each.taxable, language),
+            "tax": format_amount(each.tax, language),
+        }
+        for each in taxes
+        if len(taxes) > 1
+    ]
 
 
 def _facts(invoice: Invoice, language: Language) -> list[tuple[str, str]]:

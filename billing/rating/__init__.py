@@ -1,9 +1,15 @@
 """Rating: what a period costs (docs/rating.md).
 
-`values`, `rules`, `late_charges` and `remaining` are pure: no database, no clock, no settings. `facts`,
-`used`, `late_use` and `kept` read the rows that a period is rated from.
+`values`, `allowances`, `rules`, `late_charges` and `remaining` are pure: no database, no clock, no settings.
+`facts`, `used`, `late_use` and `kept` read the rows that a period is rated from.
 """
 
+from billing.rating.allowances import (
+    granted_allowance,
+    included_allowance,
+    usable_allowance,
+    used_allowance,
+)
 from billing.rating.rules import (
     GB,
     ZERO,
@@ -11,12 +17,8 @@ from billing.rating.rules import (
     Rated,
     RatedLine,
     RatingInputs,
-    granted_allowance,
-    included_allowance,
     overage,
     rate_period,
-    usable_allowance,
-    used_allowance,
 )
 from billing.rating.values import (
     Allowance,

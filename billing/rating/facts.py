@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from msgspec.structs import replace
 
 from billing.models import TaxRate, Wallet
+from billing.models.prices import same_tax
 from billing.rating.late_use import late_use
 from billing.rating.rules import Rated, RatingInputs
 from billing.rating.used import UNUSED, usage_of_periods
@@ -22,6 +24,42 @@ from telcox.common.errors import DomainError
 
 NOTHING = Allowance()
 NONE_LATE: Mapping[int, Sequence[LateUse]] = {}
+
+
+class TaxRates:
+    """The tax rates that are entered, as of any day."""
+
+    def __init__(self) -> None:
+        rates = TaxRate.objects.order_by("-valid_from", "pk")
+        self._rates = list(rates.values_list("valid_from", "rate", "name"))
+        self._on: dict[date, Decimal] = {}
+
+    def on(self, day: date) -> Decimal:
+        """Return the tax rate on `day`. Raise DomainError if none is known for it, or more than one tax: a
+        bill has one tax, and which of them it is must not be guessed."""
+        if day not in self._on:
+            self._on[day] = self._find(day)
+        return self._on[day]
+
+    def _find(self, day: date) -> Decimal:
+        valid = [each for each in self._rates if each[0] <= day]
+        if not valid:
+            raise DomainError(
+                _("No tax rate is entered for the day: enter one in the back-office"), reason="no_tax_rate"
+            )
+        since, rate, _name = valid[0]
+        names = {same_tax(name): name for _since, _rate, name in valid}
+        if len(names) > 1:
+            raise DomainError(
+                _("More than one tax is entered: %s. Only one can be charged: delete the others")
+                % ", ".join(sorted(names.values())),
+                reason="several_taxes",
+            )
+        if len(valid) > 1 and valid[1][0] == since:
+            raise DomainError(
+                _("Two tax rates are entered for the same day: delete one of them"), reason="several_taxes"
+            )
+        return rate
 
 
 def terms_of(row: Any, plan_name: str) -> Terms:
@@ -74,11 +112,11 @@ def facts_of(
     for a period's day.
     """
     used = usage_of_periods(_saved(periods))
-    packs = _packs(periods)
+    tax_rates = TaxRates()
+    packs = _packs(periods, tax_rates)
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)
     spend_limits = _spend_limits(periods)
-    tax_rates = TaxRates()
     return [
         RatingInputs(
             terms=terms_of(period, period.plan_name),
@@ -87,7 +125,7 @@ def facts_of(
             span=span_of(period),
             changes=Changes(
                 packs=tuple(packs.get(period.pk, ())),
-                lost=tuple(lost.get(period.line_id, ())),
+                lost=_within(period, lost.get(period.line_id, ())),
                 carried_in=carried_in(period),
                 carried_out=carried_out.get(period.pk, NOTHING),
                 discounts=tuple(_discount(each) for each in period.discounts),
@@ -102,35 +140,45 @@ def facts_of(
 
 
 def _tax_day(period: Subscription, at: datetime) -> date:
-    """Return the day whose tax rate applies: for a prepaid period the day it begins; for others its last day,
-    however late it is billed, or the day of `at` if the period has not ended."""
+    """Return the day whose tax rate applies: for a prepaid period the day on which it begins and is paid; for
+    others its last day, however late it is billed, or the day of `at` if the period has not ended.
+
+    IVA falls due with the service or its payment (Ecuador, Ley de Régimen Tributario Interno, art. 61 no. 2),
+    and for services that are supplied from period to period when the period is fulfilled (no. 6).
+    """
     last_moment = period.expiration_at - timedelta(microseconds=1)
     return local_date(period.start_at if period.prepaid else min(at, last_moment))
-
-
-class TaxRates:
-    def __init__(self) -> None:
-        self._rates = list(TaxRate.objects.order_by("-valid_from").values_list("valid_from", "rate"))
-
-    def on(self, day: date) -> Decimal:
-        """Return the tax rate on `day`. Raise DomainError if none is known for it."""
-        for valid_from, rate in self._rates:
-            if valid_from <= day:
-                return rate
-        raise DomainError(
-            _("No tax rate is entered for the day: enter one in the back-office"), reason="no_tax_rate"
-        )
 
 
 def _saved(periods: Sequence[Subscription]) -> list[int]:
     return [period.pk for period in periods if period.pk]
 
 
-def _packs(periods: Sequence[Subscription]) -> dict[int, list[Pack]]:
+def _packs(periods: Sequence[Subscription], tax_rates: TaxRates) -> dict[int, list[Pack]]:
+    """Return the packs of these periods. A pack of a prepaid period is paid, and so taxed, on the day on
+    which it is bought; others are paid with the period's bill."""
+    prepaid = {period.pk: local_date(period.start_at) for period in periods if period.prepaid}
     found = defaultdict(list)
-    for period, *sold in (row.values() for row in _sold_packs(periods=_saved(periods))):
-        found[period].append(Pack(*sold))
+    for period, bought_at, *sold in (row.values() for row in _sold_packs(periods=_saved(periods))):
+        pack = Pack(*sold)
+        if pack.price and period in prepaid:
+            rate = tax_rates.on(local_date(bought_at))
+            if rate != tax_rates.on(prepaid[period]):
+                pack = replace(pack, tax_rate=rate)
+        found[period].append(pack)
     return found
+
+
+def require_same_tax(period: Subscription, kept: RatingInputs, *, at: datetime) -> None:
+    """Raise DomainError if a draft of this period, calculated from `kept`, has other tax rates than it would
+    have if it were drafted at `at`: the tax day has moved since, or the rates were corrected."""
+    [now] = facts_of([period], at=at)
+    packs = [sorted(facts.changes.packs) for facts in (now, kept)]
+    if now.tax_rate != kept.tax_rate or packs[0] != packs[1]:
+        raise DomainError(
+            _("The draft has another tax rate than its day: discard it, and draft it again"),
+            reason="tax_rate_changed",
+        )
 
 
 def _carried_out(periods: Sequence[Subscription]) -> dict[int, Allowance]:
@@ -158,6 +206,15 @@ def _lost_days(periods: Sequence[Subscription], at: datetime) -> dict[int, list[
     return found
 
 
+def _within(period: Subscription, lost: Sequence[tuple[date, date]]) -> tuple[tuple[date, date], ...]:
+    """Return these days; of a period that was cut short without those after the cut, which are the next
+    period's: what happens later does not change its price."""
+    if period.expiration_at == period.cycle_end_at:
+        return tuple(lost)
+    end = local_date(period.expiration_at)
+    return tuple((first, min(resumed, end)) for first, resumed in lost if first < end)
+
+
 def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
     """Return the spending limits by line, where one was agreed. A limit of 0 stands for none."""
     rows = _agreed_limits(lines={period.line_id for period in periods if not period.prepaid})
@@ -174,7 +231,7 @@ def _discount(sold: dict[str, str]) -> Discount:
 @PreparedQuery
 def _sold_packs(periods: Any) -> QuerySet[SoldPack, Any]:
     sold = SoldPack.objects.filter(subscription__in=periods)
-    return sold.values("subscription", "name", "price", "data_bytes", "voice_minutes", "sms")
+    return sold.values("subscription", "bought_at", "name", "price", "data_bytes", "voice_minutes", "sms")
 
 
 @PreparedQuery

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from msgspec.structs import replace
 
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine, InvoiceStatus
 from billing.rating.kept import inputs_from
 from billing.rating.late_charges import NOT_BILLED, BilledUnit, charged_late
-from billing.rating.rules import Rated
+from billing.rating.rules import Rated, RatingInputs
 from billing.rating.used import usage_of_periods
 from billing.rating.values import LateUse, Used
 from customers.models import Subscription
@@ -58,8 +58,12 @@ def late_use(periods: Sequence[Subscription], *, at: datetime) -> dict[int, list
     billed = billed_so_far({each.line_id for _bearer, each in charged}, since=_since(at))
     late = defaultdict(list)
     for bearer, each in charged:
-        charges = charged_late(rate_with_use(used[each.pk].amounts, each.rated_from), billed[each.pk])
-        late[bearer].append(LateUse(each.sequence, each.month, used[each.pk].version, charges))
+        facts = inputs_from(each.rated_from)
+        charges = charged_late(_with_use(facts, used[each.pk].amounts), billed[each.pk])
+        # The service was given in the earlier period, so it is taxed as that is.
+        late[bearer].append(
+            LateUse(each.sequence, each.month, used[each.pk].version, charges, facts.tax_rate)
+        )
     return late
 
 
@@ -115,23 +119,58 @@ def billed_so_far(
 ) -> defaultdict[int, defaultdict[str, BilledUnit]]:
     """Return what was billed for each period of these lines, by its key and by unit: by its own invoice in
     force, and as late usage by the invoices of later periods. `since`: only invoices of periods that ended
-    after it."""
-    rows = InvoiceLine.objects.filter(invoice__in_force=True, invoice__subscription__line__in=lines)
+    after it.
+
+    Late usage counts as billed even if the invoice that charged it was credited for good: what was credited
+    is not charged again. It does not if the period in which it happened was itself billed again since: then
+    all of its usage is on the new invoice.
+    """
+    rows = InvoiceLine.objects.filter(
+        Q(invoice__in_force=True) | _CREDITED_LATE_USE, invoice__subscription__line__in=lines
+    )
     if since:
         rows = rows.filter(invoice__subscription__expiration_at__gt=since)
     billed: defaultdict[int, defaultdict[str, BilledUnit]] = defaultdict(
         lambda: defaultdict(lambda: NOT_BILLED)
     )
-    for late_for, own, unit, *amounts in rows.order_by().values_list(
-        "late_for", "invoice__subscription", "unit", "quantity", "amount", "discount"
+    invoices: dict[int, int] = {}
+    credited = []
+    for pk, in_force, late_for, own, unit, *amounts in rows.order_by().values_list(
+        *("invoice", "invoice__in_force", "late_for", "invoice__subscription"),
+        *("unit", "quantity", "amount", "discount"),
     ):
+        if not in_force:
+            credited.append((pk, late_for, unit, amounts))
+            continue
         of_it = billed[late_for or own]
         of_it[unit] = of_it[unit].with_(*amounts)
+        if not late_for:
+            invoices[own] = pk
+    for pk, late_for, unit, amounts in credited:
+        if pk > invoices.get(late_for, 0):
+            of_it = billed[late_for]
+            of_it[unit] = of_it[unit].with_(*amounts)
     return billed
+
+
+# Lines of late usage on an invoice that was credited, and whose period is not billed again.
+_CREDITED_LATE_USE = Q(
+    ~Exists(
+        Invoice.objects.bills().filter(
+            subscription=OuterRef("invoice__subscription"), pk__gt=OuterRef("invoice")
+        )
+    ),
+    late_for__isnull=False,
+    invoice__status=InvoiceStatus.VOID,
+    invoice__subscription__unbilled=None,
+)
 
 
 def rate_with_use(used: Used, rated_from: Any) -> Rated:
     """Return the period that an invoice keeps, rated again with this usage, without the late usage of earlier
     periods that it was charged for."""
-    facts = inputs_from(rated_from)
+    return _with_use(inputs_from(rated_from), used)
+
+
+def _with_use(facts: RatingInputs, used: Used) -> Rated:
     return replace(facts, used=used, changes=replace(facts.changes, late=())).rate()

@@ -3,7 +3,8 @@ as its bill (billing/rating/rules.py)."""
 
 from decimal import Decimal
 
-from billing.rating.rules import ZERO, Overage, RatingInputs, overage, usable_allowance, used_allowance
+from billing.rating.allowances import usable_allowance, used_allowance
+from billing.rating.rules import ZERO, Overage, RatingInputs, overage
 from billing.rating.values import Allowance
 from telcox.common.money import cents
 

@@ -8,8 +8,17 @@ from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
+from billing.rating.allowances import (
+    granted_allowance,
+    included_allowance,
+    of_packs,
+    rated_bytes,
+    started_units,
+    usable_allowance,
+    used_allowance,
+)
 from billing.rating.values import Allowance, Changes, LateUse, Span, Terms, Used
 from telcox.common.money import CENT, cents
 
@@ -19,6 +28,7 @@ ZERO = Decimal("0.00")
 ONE = Decimal(1)
 MILLIONTH = Decimal("0.000001")
 HUNDRED = Decimal(100)
+HALF_CENT = Decimal("0.005")
 
 
 class RatedLine(Struct, frozen=True):
@@ -35,6 +45,8 @@ class RatedLine(Struct, frozen=True):
     tax: Decimal
     # For late usage: the earlier period's usage that this line charges for.
     late: LateUse | None = None
+    # Tax rate of this line, if it is not the bill's.
+    tax_rate: Decimal | None = None
 
     @property
     def total(self) -> Decimal:
@@ -64,7 +76,8 @@ class Rated(Struct, frozen=True):
 
 
 class RatingInputs(Struct, frozen=True):
-    """Rating inputs: all that a period's price depends on."""
+    """Rating inputs: all that a period's price depends on. `tax_rate` is that of all lines that have none of
+    their own."""
 
     terms: Terms
     used: Used
@@ -99,7 +112,7 @@ class RatingInputs(Struct, frozen=True):
             part(unused.voice_minutes, terms.voice_minutes),
             part(unused.sms, terms.sms),
         )
-        return over + (_of_packs(self.changes) - (gone - own)) if cut else over
+        return over + (of_packs(self.changes) - (gone - own)) if cut else over
 
 
 class _Charge(NamedTuple):
@@ -111,6 +124,7 @@ class _Charge(NamedTuple):
     quantity: Decimal
     unit_price: Decimal
     amount: Decimal
+    tax_rate: Decimal | None = None
 
 
 def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate: Decimal) -> Rated:
@@ -119,9 +133,11 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
     Late usage is charged as it was calculated: the discounts and the spending limit of this period do not
     apply to it.
     """
-    fee = max(_fee(terms.price, span, changes.lost), _consumed_fee(terms, used, span, changes))
-    plan = _once("PLAN", terms.plan_name, "PERIOD", fee)
-    packs = [_once("PACK", pack.name, "PACK", cents(pack.price)) for pack in sorted(changes.packs)]
+    plan = _once("PLAN", terms.plan_name, "PERIOD", _period_fee(terms, used, span, changes))
+    packs = [
+        _once("PACK", pack.name, "PACK", cents(pack.price))._replace(tax_rate=pack.tax_rate)
+        for pack in sorted(changes.packs)
+    ]
     charges = [plan, *packs]
     if not changes.prepaid:
         room = None
@@ -133,41 +149,8 @@ def rate_period(terms: Terms, used: Used, span: Span, changes: Changes, tax_rate
     return Rated((*own, *_late_lines(changes.late, tax_rate)))
 
 
-def included_allowance(terms: Terms, span: Span) -> Allowance:
-    """Return the plan's allowance, prorated for the days of the span. Days lost to a suspension do not reduce
-    it."""
-    first, last, days = span.offset(span.start), span.offset(span.end), span.days
-
-    def part(whole: int) -> int:
-        return whole * last // days - whole * first // days
-
-    return Allowance(part(terms.data_bytes), part(terms.voice_minutes), part(terms.sms))
-
-
-def granted_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """Return the total allowance: of the plan, rolled over from the previous period, and of packs."""
-    return included_allowance(terms, span) + changes.carried_in + _of_packs(changes)
-
-
-def usable_allowance(terms: Terms, span: Span, changes: Changes) -> Allowance:
-    """Return the total allowance less what has already gone to the next period."""
-    return granted_allowance(terms, span, changes) - changes.carried_out
-
-
-def used_allowance(terms: Terms, used: Used) -> Allowance:
-    """Return how much of the allowance is used up. A started minute counts as a whole one."""
-    return Allowance(_rated_bytes(terms, used), _started(used.voice_seconds, 60), used.sms)
-
-
 def _once(kind: str, name: str, unit: str, amount: Decimal) -> _Charge:
     return _Charge(kind, name, unit, ONE, amount, amount)
-
-
-def _of_packs(changes: Changes) -> Allowance:
-    total = Allowance()
-    for pack in changes.packs:
-        total += Allowance(pack.data_bytes, pack.voice_minutes, pack.sms)
-    return total
 
 
 def _part(whole: Decimal, first: int, last: int, days: int) -> Decimal:
@@ -181,29 +164,63 @@ def _fee(price: Decimal, span: Span, lost: Sequence[tuple[date, date]]) -> Decim
     return sum((_part(price, span.offset(first), span.offset(last), span.days) for first, last in runs), ZERO)
 
 
-def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
-    """Return the fee for what is used up of a period that is cut short, or 0 for any other period.
+def _period_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
+    """Return the fee of a period: its days, or, if it was cut short and that is more, what was used up.
 
-    The used share of what the period cost when it was sold is charged, however few days it took, and no
-    overage. The fee is such that this share is left after discounts. It is rounded down, so that no customer
-    pays more than the price agreed then.
+    A period never costs more because it was cut: neither its fee, nor what is left of the fee after
+    discounts, is more than that of the whole period.
     """
+    days = _fee(terms.price, span, changes.lost)
     if span.end == span.cycle_end:
+        return days
+    return min(max(days, _consumed_fee(terms, used, span, changes)), _most_of_cut(terms, span, changes))
+
+
+def _consumed_fee(terms: Terms, used: Used, span: Span, changes: Changes) -> Decimal:
+    """Return the fee for what is used up of a period that is cut short.
+
+    The used share of what the whole period would have cost is charged, however few days it took, and no
+    overage. Days that the operator took are not part of that price. The fee is such that this share is left
+    after discounts, but never more than the whole fee. It is rounded down, so that no customer pays more than
+    the price agreed at the sale.
+    """
+    fee, net, kept = _whole(terms, span, changes)
+    if net <= 0:
         return ZERO
     sold = _as_sold(span)
-    percent, dollars = _off(changes, sold)
-    kept = 1 - percent / HUNDRED
-    full = _part(terms.price, sold.offset(sold.start), sold.days, sold.days)
-    paid = full - cents(full * percent / HUNDRED) - dollars
-    if paid <= 0:
-        return ZERO
     # Packs cover usage beyond the prorated allowance.
-    packs, gone = _of_packs(changes), used_allowance(terms, used)
-    of_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
-    share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - of_packs)
+    packs, gone = of_packs(changes), used_allowance(terms, used)
+    by_packs = packs - (packs - (gone - (included_allowance(terms, span) + changes.carried_in)))
+    share = _used_share(included_allowance(terms, sold) + changes.carried_in, gone - by_packs)
     if not share:
         return ZERO
-    return ((paid * share + _off(changes, span)[1]) / kept).quantize(CENT, rounding=ROUND_DOWN)
+    consumed = (net * share + _off(changes, span)[1]) / kept
+    return min(fee, consumed.quantize(CENT, rounding=ROUND_DOWN))
+
+
+def _most_of_cut(terms: Terms, span: Span, changes: Changes) -> Decimal:
+    """Return the largest fee of a period that is cut short of which no more is left after discounts than of
+    the whole fee.
+
+    The days of a fee, its percentages and the days of a discount are each rounded to cents. So the parts
+    alone could come to a cent more than the whole. Days that the operator took after the cut are left out:
+    they belong to the next period.
+    """
+    before = tuple((lost_from, min(lost_to, span.end)) for lost_from, lost_to in changes.lost)
+    fee, net, kept = _whole(terms, span, replace(changes, lost=before))
+    if not kept or net < 0:
+        return fee
+    most = (net + _off(changes, span)[1] + HALF_CENT) / kept
+    return min(fee, most.quantize(CENT, rounding=ROUND_DOWN))
+
+
+def _whole(terms: Terms, span: Span, changes: Changes) -> tuple[Decimal, Decimal, Decimal]:
+    """Return of the whole period, as it was sold and without the days that the operator took: its fee, what
+    is left of that after discounts (negative if they are more), and the share that percentages leave."""
+    sold = _as_sold(span)
+    percent, dollars = _off(changes, sold)
+    fee = _fee(terms.price, sold, changes.lost)
+    return fee, fee - cents(fee * percent / HUNDRED) - dollars, 1 - percent / HUNDRED
 
 
 def _as_sold(span: Span) -> Span:
@@ -265,12 +282,12 @@ class Overage(NamedTuple):
     @property
     def units(self) -> Decimal:
         """Return the units that are charged if the spending limit has room for them."""
-        return self.step * (_started if self.whole else _millionths)(self.quantity, self.per)
+        return self.step * (started_units if self.whole else _millionths)(self.quantity, self.per)
 
 
 def overage(terms: Terms, used: Used, free: Allowance) -> Iterator[Overage]:
     """Yield data, voice and messages, in the order in which they use the room in the spending limit."""
-    data = _rated_bytes(terms, used) - free.data_bytes
+    data = rated_bytes(terms, used) - free.data_bytes
     voice = used.voice_seconds - free.voice_minutes * 60
     sms = used.sms - free.sms
     per_gb, per_minute = terms.overage_per_started_gb, terms.overage_per_started_minute
@@ -317,29 +334,33 @@ def _discounted_and_taxed(
         off = min(dollars, charge.amount - discount)
         dollars -= off
         discount += off
-        yield RatedLine(*charge, discount, cents((charge.amount - discount) * tax_rate))
+        yield _taxed(charge, discount, tax_rate)
 
 
 def _late_lines(late: Sequence[LateUse], tax_rate: Decimal) -> Iterator[RatedLine]:
     for use in late:
         for charge in use.charges:
-            tax = cents((charge.amount - charge.discount) * tax_rate)
-            yield RatedLine(**asdict(charge), tax=tax, late=use)
+            before_tax = _Charge(
+                charge.kind, charge.name, charge.unit, charge.quantity, charge.unit_price, charge.amount
+            )
+            line = _taxed(before_tax._replace(tax_rate=use.tax_rate), charge.discount, tax_rate)
+            yield replace(line, late=use)
 
 
-def _rated_bytes(terms: Terms, used: Used) -> int:
-    """Return the data of the categories that are not zero-rated, in bytes."""
-    return (
-        (0 if terms.zero_rated_social else used.social_bytes)
-        + (0 if terms.zero_rated_entertainment else used.entertainment_bytes)
-        + (0 if terms.zero_rated_system_updates else used.system_updates_bytes)
-        + (0 if terms.zero_rated_navigation_search else used.navigation_search_bytes)
+def _taxed(charge: _Charge, discount: Decimal, tax_rate: Decimal) -> RatedLine:
+    """Return the line with its tax: at its own rate, or at the bill's (`tax_rate`)."""
+    rate = tax_rate if charge.tax_rate is None else charge.tax_rate
+    return RatedLine(
+        charge.kind,
+        charge.name,
+        charge.unit,
+        charge.quantity,
+        charge.unit_price,
+        charge.amount,
+        discount,
+        cents((charge.amount - discount) * rate),
+        tax_rate=None if rate == tax_rate else rate,
     )
-
-
-def _started(quantity: int, per: int) -> int:
-    """Return the number of started units, rounded up."""
-    return -(-quantity // per)
 
 
 def _millionths(quantity: int, per: int) -> int:

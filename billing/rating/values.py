@@ -98,7 +98,7 @@ class Allowance(Struct, frozen=True):
         )
 
 
-class Pack(Struct, frozen=True, order=True):
+class Pack(Struct, frozen=True):
     """Pack: additional allowance for the current period, bought in addition to the plan."""
 
     name: str
@@ -106,6 +106,17 @@ class Pack(Struct, frozen=True, order=True):
     data_bytes: int = 0
     voice_minutes: int = 0
     sms: int = 0
+    # Tax rate of the day on which it was paid; None: the same as the plan's.
+    tax_rate: Decimal | None = None
+
+    def __lt__(self, other: "Pack") -> bool:
+        """Return True if this pack comes first on a bill: by name, then by price and what is in it."""
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[str, Decimal, int, int, int, Decimal]:
+        rate = self.tax_rate or Decimal(0)
+        return self.name, self.price, self.data_bytes, self.voice_minutes, self.sms, rate
 
 
 class Discount(Struct, frozen=True):
@@ -138,6 +149,9 @@ class LateUse(Struct, frozen=True):
     month: str
     usage_version: int
     charges: tuple[LateCharge, ...] = ()
+    # Tax rate of the earlier period, in which the service was given. None: this bill's, as bills were
+    # calculated before this was recorded.
+    tax_rate: Decimal | None = None
 
 
 class Changes(Struct, frozen=True):

@@ -64,6 +64,7 @@ class SampleLine(msgspec.Struct):
     amount: Decimal
     discount: Decimal
     tax: Decimal
+    tax_rate: Decimal | None = None
 
 
 class Sample(msgspec.Struct):

@@ -76,7 +76,7 @@ def new_period(
         renewed_from=after,
         **{field: getattr(offered, field) for field in TERMS},
     )
-    _set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)) + carried)
+    set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)) + carried)
     return period
 
 
@@ -85,12 +85,13 @@ def cut_period(period: Subscription, facts: RatingInputs, at: datetime) -> Ratin
     period.expiration_at = at
     period.changes += 1
     facts = replace(facts, span=span_of(period))
-    _set_limits(period, facts.granted())
+    set_limits(period, facts.granted())
     period.save(update_fields=["expiration_at", "changes", *LIMITS])
     return facts
 
 
-def _set_limits(period: Subscription, allowance: Allowance) -> None:
+def set_limits(period: Subscription, allowance: Allowance) -> None:
+    """Set the total allowance of the period, without saving it."""
     period.limit_bytes = allowance.data_bytes
     period.minutes_limit = allowance.voice_minutes
     period.sms_limit = allowance.sms

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document, save_draft
 from billing.invoicing.issuing import issue_documents
-from billing.invoicing.late_use import lock_with_earlier, release_late_use
+from billing.invoicing.late_use import lock_with_earlier, release_late_use, require_no_late_use_charged
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
@@ -92,9 +92,11 @@ def credit_invoice(
     position of its lines, in dollars before discount and tax, which are credited in proportion.
 
     Refund what was paid to the line's wallet. An invoice that is credited completely is void; with
-    `bill_again`, its period is billed again. Raise Unprocessable if a line or an amount is invalid;
-    DomainError if the document is a draft, a credit note or void, if less
-    is left of a line, if a part is to be billed again, or if there is no wallet for what was paid.
+    `bill_again`, its period is billed again, and so is the late usage that it charged.
+
+    Raise Unprocessable if a line or an amount is invalid; DomainError if the document is a draft, a credit
+    note or void, if less is left of a line, if a part is to be billed again, or if there is no wallet for
+    what was paid.
     """
     invoice = lock_with_earlier(invoice)
     _require_creditable(invoice)
@@ -136,6 +138,8 @@ def credit_invoice(
     )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
+        require_no_late_use_charged(invoice)
+    if bill_again:
         release_late_use(invoice)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
     return note
@@ -198,6 +202,7 @@ def _line(position: int, line: InvoiceLine, part: LineAmounts) -> InvoiceLine:
         quantity=(line.quantity * share).quantize(_MILLIONTH),
         unit=line.unit,
         unit_price=line.unit_price,
+        tax_rate=line.tax_rate,
         **part._asdict(),
         credits=line.position,
     )

@@ -89,7 +89,8 @@ def other_values(row: models.Model, field: Any) -> Iterator[Any]:
     elif field.choices:
         yield from {choice for choice, _ in field.choices} - {value}
     elif isinstance(field, models.DecimalField):
-        yield str(value + Decimal("0.01"))
+        yield str((value or Decimal(0)) + Decimal("0.01"))
+        yield from [None] * (field.null and value is not None)
     elif isinstance(field, models.DateTimeField):
         yield connection.ops.adapt_datetimefield_value(value + timedelta(seconds=1))
     elif isinstance(field, models.DateField):

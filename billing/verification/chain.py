@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db.models import Min
 
 from billing.models import Invoice, InvoiceSeries
+from billing.models.series import LAST_NUMBER
 from billing.verification.faults import Fault
 from billing.verification.proof import ISSUED, Evidence, Proof, written
 from telcox.common.database.consistent_read import consistent_read
@@ -85,6 +86,8 @@ class Chain:
             yield "another document has this number"
         if number < 1:
             yield "its number is below 1, where a series begins"
+        if number > LAST_NUMBER:
+            yield "its number has more than nine digits"
         if before != self.seal:
             yield "it was not sealed after the document before it"
 

@@ -15,9 +15,10 @@ from billing.rating import Allowance, RatingInputs, Used
 from billing.rating.facts import NOTHING, facts_of
 from billing.rating.kept import inputs_from
 from billing.sales.prepaid import paid_by_wallet
+from billing.sales.revising import on_terms
 from billing.verification.faults import Fault
 from customers.cycles import full_period
-from customers.models import Line, LineStatus, Subscription
+from customers.models import Line, LineStatus, Subscription, TermsRevision
 from telcox.common.calendar import add_days, local_date
 from telcox.common.database.bulk import chunks
 from telcox.common.errors import DomainError
@@ -34,6 +35,7 @@ class PeriodFacts:
         self.rated: dict[int, RatingInputs] = {}
         self.unratable: list[Fault] = []
         self.invoices: dict[int, tuple[str, Decimal, Any]] = {}
+        self._before: dict[int, Any] = {}
         self.credited: dict[int, Decimal] = {}
         self.void: set[int] = set()
         self.paid: dict[int, Decimal] = {}
@@ -49,6 +51,7 @@ class PeriodFacts:
         invoices = Invoice.objects.in_force().filter(subscription__in=keys)
         for pk, *rest in invoices.values_list("subscription_id", "status", "total", "rated_from"):
             self.invoices[pk] = (rest[0], rest[1], rest[2])
+        self._read_revisions(keys)
         void = Invoice.objects.filter(subscription__in=keys, status=InvoiceStatus.VOID)
         self.void.update(void.values_list("subscription_id", flat=True))
         prepaid = [period for period in periods if period.prepaid]
@@ -73,6 +76,25 @@ class PeriodFacts:
         self._last_usage.update(events.values_list("subscription").annotate(Max("ingested_at")))
         purged = UsageCounter.objects.filter(pk__in=keys, purged_before__isnull=False)
         self._purged.update(purged.values_list("pk", flat=True))
+
+    def _read_revisions(self, keys: Sequence[int]) -> None:
+        """Read the terms that periods had before they were revised while they had an invoice."""
+        revisions = list(
+            TermsRevision.objects.filter(subscription__in=keys).exclude(invoice="").order_by("-pk")
+        )
+        if not revisions:
+            return
+        before = {(each.subscription_id, each.invoice): each.before for each in revisions}  # the first one
+        invoices = Invoice.objects.in_force().filter(subscription__in={pk for pk, _number in before})
+        for invoice in invoices.select_related("series").defer("rated_from"):
+            key = (invoice.subscription_id or 0, invoice.full_number or "")
+            if key in before:
+                self._before[key[0]] = before[key]
+
+    def as_billed(self, period: Subscription, rated: RatingInputs) -> RatingInputs:
+        """Return the period's rating inputs with the terms that it had when its invoice was issued."""
+        before = self._before.get(period.pk)
+        return on_terms(rated, before) if before else rated
 
     def _rate(self, periods: Sequence[Subscription]) -> None:
         at = max(period.expiration_at for period in periods)
@@ -227,6 +249,7 @@ def _invoice_faults(period: Subscription, rated: RatingInputs, facts: PeriodFact
         billed = inputs_from(kept)
     except (msgspec.ValidationError, ValueError):
         return  # reported as a fault of the document
+    rated = facts.as_billed(period, rated)
     for name, value in _KEPT.items():
         if value(billed) != value(rated):
             yield f"its invoice was calculated from other {name}"

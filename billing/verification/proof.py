@@ -78,11 +78,12 @@ _LINES_READ = (
     "amount",
     "discount",
     "tax",
+    "tax_rate",
     "credits",
     "late_for__sequence",
 )
 # Fields of a line that rating calculates.
-_RATED = ("unit", "quantity", "unit_price", "amount", "discount", "tax")
+_RATED = ("unit", "quantity", "unit_price", "amount", "discount", "tax", "tax_rate")
 
 
 @dataclass

@@ -1,7 +1,14 @@
 """Customers, their lines, the catalogue, and what was sold."""
 
 from customers.models.catalogue import PRICES, TERMS, Allowances, Pack, Plan, PlanRevision, Terms
-from customers.models.history import LineEvent, LineStep, PlanChange, Suspension, SuspensionReason
+from customers.models.history import (
+    LineEvent,
+    LineStep,
+    PlanChange,
+    Suspension,
+    SuspensionReason,
+    TermsRevision,
+)
 from customers.models.people import Customer, IdentityKind, Language, Line, LineStatus, ProductType
 from customers.models.subscriptions import SoldPack, Subscription
 
@@ -26,4 +33,5 @@ __all__ = [
     "Suspension",
     "SuspensionReason",
     "Terms",
+    "TermsRevision",
 ]

@@ -25,6 +25,7 @@ class LineStep(models.TextChoices):
     SCHEDULE_CHANGE = "SCHEDULE_CHANGE", _("Plan change scheduled")
     CANCEL_CHANGE = "CANCEL_CHANGE", _("Plan change cancelled")
     BUY_PACK = "BUY_PACK", _("Pack bought")
+    REVISE_TERMS = "REVISE_TERMS", _("Terms revised")
     SUSPEND = "SUSPEND", _("Suspended")
     RESUME = "RESUME", _("Resumed")
     TERMINATE = "TERMINATE", _("Terminated")
@@ -159,3 +160,30 @@ class PlanChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line} → {self.plan}"
+
+
+class TermsRevision(models.Model):
+    """Revision of the terms that a period was sold on, because they were wrong: the price of November was
+    typed 220.00 and corrected to 22.00, by ana, with the reason. It is never changed.
+
+    `before` and `after` have the terms as rating reads them: plan name and terms, discounts, and packs.
+    `invoice` is the number of the invoice in force at that time, which keeps the terms from before.
+    """
+
+    subscription = models.ForeignKey(
+        Subscription, verbose_name=_("subscription"), on_delete=models.PROTECT, related_name="terms_revisions"
+    )
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=150, blank=True)
+    why = models.CharField(_("why"), max_length=200)
+    before = models.JSONField(_("before"), editable=False)
+    after = models.JSONField(_("after"), editable=False)
+    invoice = models.CharField(_("invoice at that time"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("revision of sold terms")
+        verbose_name_plural = _("revisions of sold terms")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.subscription} ({local_date(self.at):%d/%m/%Y})"

@@ -27,6 +27,7 @@ from billing.models import (
     ParkReason,
 )
 from billing.sales.renewal import renew_subscriptions
+from billing.sales.revising import revise_terms
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
@@ -102,6 +103,9 @@ def live(line: Line, reference: str, at: datetime) -> None:
     schedule_plan_change(line=line, plan=Plan.objects.get(code="movil-60"), at=at)
     line.refresh_from_db()
     suspend_line(line=line, reason="OPERATOR", at=at)
+    line.refresh_from_db()
+    period = line.subscriptions.current().get()
+    revise_terms(subscription=period, why="Mal escrito", terms={"price": Decimal("21.00")}, at=at)
     line.refresh_from_db()
 
 

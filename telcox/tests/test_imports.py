@@ -61,6 +61,7 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 # Values in, values out: no database, no clock, no settings, in these and in all that they import.
 PURE = [
     "billing.rating",
+    "billing.rating.allowances",
     "billing.rating.late_charges",
     "billing.rating.remaining",
     "billing.rating.rules",

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from billing.rating import GB, Allowance, Span
+from billing.rating import GB, Allowance, Discount, Span
 from billing.tests.worked_cases.case import (
     MOVIL_30,
     NOVEMBER,
@@ -32,6 +32,7 @@ def lost(*days: tuple[tuple[int, int], tuple[int, int]]) -> tuple[tuple[date, da
     return tuple((date(2026, *first), date(2026, *resumed)) for first, resumed in days)
 
 
+ALMOST_ALL = Discount("Casi todo", percent=Decimal("99.99"))
 LOST_IN_DECEMBER = lost(((12, 6), (12, 16)), ((12, 20), (12, 21)))
 
 FULL = [
@@ -237,5 +238,30 @@ SUSPENDED = [
         bill(part(DECEMBER, date(2026, 12, 11), date(2026, 12, 31)), lost=LOST_IN_DECEMBER),
         [plan("10.64", tax="1.60")],
         "12.24",
+    ),
+    Case(
+        "All used, with lost days, and cut a day early",
+        "Suspended by the operator from 5 to 24 November; 30 GB used; the plan changed on 30 November.",
+        "22.00 × 4/30 = 2.93, and 22.00 − 22.00 × 24/30 = 22.00 − 17.60 = 4.40: the whole month would cost "
+        "7.33, all of it is used",
+        bill(nov(1, 29), used("30"), lost=lost(((11, 5), (11, 25)))),
+        [plan("7.33", tax="1.10")],
+        "8.43",
+    ),
+    Case(
+        "Half used, with lost days, and cut",
+        "Suspended by the operator from 1 to 10 November; 15 of 30 GB used; ended on 12 November.",
+        "the whole month would cost 22.00 − 7.33 = 14.67; half of it is 7.335 → 7.33; 2 days are 1.47",
+        bill(nov(1, 12), used("15"), lost=lost(((11, 1), (11, 11)))),
+        [plan("7.33", tax="1.10")],
+        "8.43",
+    ),
+    Case(
+        "Almost all discounted, used up, and cut",
+        "60.00 a month with 99.99 % off; all used; the plan changed on 10 November.",
+        "a whole month leaves 60.00 − 59.99 = 0.01; no fee is more than 60.00, of which as much is left",
+        bill(nov(1, 9), used("30"), plan=replace(MOVIL_30, price=Decimal("60.00")), discounts=(ALMOST_ALL,)),
+        [plan("60.00", less="59.99", tax="0.00")],
+        "0.01",
     ),
 ]
