@@ -106,7 +106,8 @@ class TermsRevisionAdmin(TriedOut):
         prices = price_before_and_after(revision, at=at)
         return {
             "bills": [
-                bill_shown(bill.facts, bill.rated, title) for title, bill in zip(titles, prices, strict=True)
+                bill_shown(bill.facts, bill.rated, str(title))
+                for title, bill in zip(titles, prices, strict=True)
             ],
             "charged": wallet_movement(line, balance),
         }
