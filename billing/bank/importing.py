@@ -23,7 +23,7 @@ from billing.bank.statements import (
     Transfer,
     read_statement,
 )
-from billing.bank.transfers import take_transfer
+from billing.bank.taking import take_transfer
 from billing.models import BankProblem, InvoiceSeries
 from telcox.common.calendar import local_date
 from telcox.common.database.dry_run import commit_unless_dry_run
@@ -114,9 +114,9 @@ def import_statement(
     dry_run: bool = False,
 ) -> ImportReport:
     """Record the transfers of a bank statement as payments if it is certain what they pay. The others are
-    kept as unmatched, for `assign_transfer`. `source` is the file's name; `columns` says which column is
-    which where its heading leaves that open, and goes before BANK_COLUMNS; `separator` and `decimal` are used
-    where the file leaves them open (billing.bank.values.StatementLayout).
+    kept as unmatched, for a clerk (billing.bank.transfers). `source` is the file's name; `columns` says which
+    column is which where its heading leaves that open, and goes before BANK_COLUMNS; `separator` and
+    `decimal` are used where the file leaves them open (billing.bank.values.StatementLayout).
 
     Any file gives a report. A reference is imported once, so a file can be imported again after an
     interruption, and by two clerks at once. A dry run does everything in one transaction, which is rolled
@@ -170,7 +170,7 @@ def _take(
                 taken = retry_lost_locks(take)
             if taken.before is None:
                 report.count_transfer(row, taken.problem, taken.refusal)
-            elif (taken.before.amount, taken.before.paid_on) == (row.amount, row.paid_on):
-                report.known += 1
-            else:
+            elif taken.another:
                 report.count_bad(row.row, RowFault.OTHER_TRANSFER, row.reference)
+            else:
+                report.known += 1
