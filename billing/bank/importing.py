@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
 
 from billing.bank.matching import Series
 from billing.bank.statements import (
@@ -31,6 +32,17 @@ from telcox.common.database.retrying import retry_lost_locks
 
 logger = logging.getLogger(__name__)
 
+COLUMN_LABELS = {
+    "date": _("date"),
+    "amount": _("amount"),
+    "reference": _("reference"),
+    "concept": _("concept"),
+    "payer": _("payer"),
+    "debit": _("outgoing amount"),
+    "mark": _("mark of incoming and outgoing"),
+    "currency": _("currency"),
+    "state": _("state"),
+}
 # Maximum number of rows listed one by one; the others are only counted.
 NOTED = 1_000
 
@@ -84,6 +96,9 @@ class ImportReport:
     def note_columns(self, titles: Mapping[str, str]) -> None:
         if dict(titles) not in self.columns and len(self.columns) < NOTED:
             self.columns.append(dict(titles))
+
+    def columns_used(self) -> list[list[tuple[str, str]]]:
+        return [[(str(COLUMN_LABELS[ours]), title) for ours, title in each.items()] for each in self.columns]
 
     def count_transfer(self, transfer: Transfer, problem: BankProblem | None, refusal: str) -> None:
         if problem is None:
