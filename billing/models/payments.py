@@ -191,8 +191,8 @@ class BankTransfer(models.Model):
 
     def live_payments(self) -> list[Payment]:
         """Return the payments that were made of it and not reversed."""
-        of_it = Q(transfer=self) | Q(transfer_part__transfer=self)
-        return list(Payment.objects.filter(of_it, reversal=None).distinct())
+        keys = {*self.parts.values_list("payment", flat=True), self.payment_id} - {None}
+        return list(Payment.objects.filter(pk__in=keys, reversal=None).order_by("pk")) if keys else []
 
     @property
     def rest(self) -> Decimal:

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from billing.verification.documents import document_faults
 from billing.verification.faults import Fault
 from billing.verification.lines import line_faults
+from billing.verification.transfers import transfer_faults
 from billing.verification.wallets import wallet_faults
 
 __all__ = ["Fault", "find_faults"]
 
 
 def find_faults() -> Iterator[Fault]:
-    """Yield every fault of lines and their periods, of invoices and their numbers, and of wallets, as it is
-    found. Rows are read in batches, each as of one moment, so that memory is constant and other processes can
-    go on writing."""
+    """Yield every fault of lines and their periods, of invoices and their numbers, of wallets, and of bank
+    transfers, as it is found. Rows are read in batches, each as of one moment, so that memory is constant and
+    other processes can go on writing."""
     yield from line_faults()
     yield from document_faults()
     yield from wallet_faults()
+    yield from transfer_faults()
