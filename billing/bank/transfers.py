@@ -17,6 +17,7 @@ from billing.models import (
     Payment,
     PaymentMethod,
     TransferPart,
+    Wallet,
     WalletEntry,
 )
 from billing.sales.renewal import renew_line
@@ -24,7 +25,7 @@ from billing.settling.paying import receive_payment
 from billing.wallets import Posting, post_entries
 from customers.models import Line, LineStatus
 from telcox.common.calendar import midnight
-from telcox.common.database.locking import lock_row, lock_rows
+from telcox.common.database.locking import lock_keys, lock_row, lock_rows
 from telcox.common.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def pay_invoices(
     *, transfer: BankTransfer, parts: Sequence[tuple[Invoice, Decimal]], at: datetime, by: str
 ) -> list[Payment]:
     """Record payments of a locked or new transfer, and link them. Raise DomainError if one is refused."""
-    lock_rows(Invoice.objects.filter(pk__in=[invoice.pk for invoice, _amount in parts]))
+    _lock_all([invoice.pk for invoice, _amount in parts])
     earlier = transfer.live_payments()
     payments = [
         receive_payment(
@@ -147,6 +148,18 @@ def pay_invoices(
     transfer.payment, transfer.problem = payments[0], ""
     transfer.save(update_fields=["payment", "problem"])
     return payments
+
+
+def _lock_all(keys: Sequence[int]) -> None:
+    """Lock the invoices and, if there are several, their lines and wallets: each payment takes those of its
+    own, which would not be in the order of their keys."""
+    lock_rows(Invoice.objects.filter(pk__in=keys))
+    if len(keys) > 1:
+        invoices = Invoice.objects.filter(pk__in=keys, subscription__isnull=False)
+        lines = set(invoices.values_list("subscription__line", flat=True))
+        # Without joins, because joined rows would be locked, too.
+        lock_keys(Line.objects.filter(pk__in=lines))
+        lock_keys(Wallet.objects.filter(line__in=lines))
 
 
 def _lock_waiting(transfer: BankTransfer) -> BankTransfer:
