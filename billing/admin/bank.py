@@ -1,6 +1,6 @@
-"""Admin pages of bank transfers: the import of statements, and the assignment of unmatched transfers to
-invoices."""
+"""Admin pages of bank transfers: the import of statements, and what is made of a transfer that waits."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -8,26 +8,35 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from billing.bank import ImportReport, assign_transfer, import_statement
-from billing.models import BankTransfer, Invoice, Payment
-from billing.models.invoices import OPEN
+from billing.admin.bank_ways import PERMISSION, WAYS, Way
+from billing.admin.bills import format_usd
+from billing.bank import ImportReport, import_statement
+from billing.models import BankTransfer
+from telcox.common.database.dry_run import commit_unless_dry_run
 from telcox.common.errors import DomainError
-from telcox.common.office.admin import CappedPaginator, NeverChanged, Search, change_page_of, list_page_of
-from telcox.common.office.previews import Invalid, Previewed
+from telcox.common.office.admin import CappedPaginator, NeverChanged, RowsFilter, change_page_of, list_page_of
+from telcox.common.office.previews import Invalid, Panel, Previewed
 
 
 class StatementForm(forms.Form):
     file = forms.FileField(
         label=_("file"),
         help_text=_("The bank's CSV file. Transfers that were already imported are skipped."),
+    )
+    amount = forms.CharField(
+        label=_("amount column"),
+        required=False,
+        max_length=100,
+        help_text=_("Its heading, if more than one column could be the amount"),
     )
     decimal = forms.ChoiceField(
         label=_("decimal mark"),
@@ -45,12 +54,23 @@ class StatementForm(forms.Form):
         return file
 
 
-class AssignForm(forms.Form):
-    invoice = forms.ModelChoiceField(
-        Invoice.objects.filter(status__in=OPEN),
-        label=_("invoice"),
-        widget=Search(Payment._meta.get_field("invoice"), admin.site),
+class WaitingFilter(RowsFilter):
+    title = _("to assign")
+    parameter_name = "waits"
+    offered = (
+        ("yes", _("Yes"), lambda rows: rows.exclude(problem="")),
+        ("no", _("No"), lambda rows: rows.filter(problem="")),
     )
+
+
+def _address(way: Way, transfer: BankTransfer, page: str = "") -> str:
+    return reverse(f"admin:billing_banktransfer_{way.name}{page}", args=[transfer.pk])
+
+
+def _described(transfer: BankTransfer) -> str:
+    left = "" if transfer.rest == transfer.amount else gettext("left: %s") % format_usd(transfer.rest)
+    told = (transfer.paid_on, transfer.amount, left, transfer.concept, transfer.payer)
+    return " · ".join(str(each) for each in told if each)
 
 
 @admin.register(BankTransfer)
@@ -59,7 +79,7 @@ class BankTransferAdmin(NeverChanged, Previewed):
 
     list_display = ("paid_on", "reference", "amount", "concept", "payer", "problem", "payment")
     list_display_links = ("reference",)
-    list_filter = (("payment", admin.EmptyFieldListFilter), "problem", "paid_on")
+    list_filter = (WaitingFilter, ("payment", admin.EmptyFieldListFilter), "problem", "paid_on")
     list_select_related = ("payment",)
     search_fields = ("=reference", "concept", "payer", "source")
     search_help_text = _("Reference, concept, payer or file")
@@ -102,48 +122,70 @@ class BankTransferAdmin(NeverChanged, Previewed):
             source=file.name,
             at=timezone.now(),
             by=request.user.get_username(),
+            columns={"amount": form.cleaned_data["amount"]},
             decimal=form.cleaned_data["decimal"],
             dry_run=dry_run,
         )
 
-    # --- Assigning ---
+    # --- Settling ---
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.assign)
-        return [
-            path("<path:object_id>/assign/", view, name="billing_banktransfer_assign"),
-            *super().get_urls(),
-        ]
+        urls = []
+        for way in WAYS:
+            settle, preview = (
+                self.admin_site.admin_view(partial(view, way=way)) for view in (self.settle, self.preview_way)
+            )
+            name = f"billing_banktransfer_{way.name}"
+            urls += [
+                path(
+                    f"<path:object_id>/{way.name}/preview/",
+                    xframe_options_sameorigin(preview),
+                    name=f"{name}_preview",
+                ),
+                path(f"<path:object_id>/{way.name}/", settle, name=name),
+            ]
+        return [*urls, *super().get_urls()]
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
-        if obj.payment_id or not request.user.has_perm("billing.add_payment"):
+        if not obj.rest > 0 or not request.user.has_perm(PERMISSION):
             return []
-        return [(_("Assign to an invoice"), reverse("admin:billing_banktransfer_assign", args=[obj.pk]))]
+        return [(WAYS[0].title, _address(WAYS[0], obj))]
 
-    def assign(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        transfer = self.viewed(request, object_id, "billing.add_payment")
-        form = AssignForm(request.POST or None)
+    def settle(self, request: HttpRequest, object_id: str, way: Way) -> HttpResponse:
+        transfer = self.viewed(request, object_id, PERMISSION)
+        form = way.form(request.POST or None)
         if form.is_valid():
             try:
-                payment = assign_transfer(
-                    transfer=transfer,
-                    invoice=form.cleaned_data["invoice"],
-                    at=timezone.now(),
-                    by=request.user.get_username(),
-                )
+                done = way.run(transfer, form.cleaned_data, timezone.now(), request.user.get_username())
             except DomainError as refusal:
                 messages.error(request, refusal.detail)
             else:
-                self.log_change(request, transfer, gettext("Assign to an invoice"))
-                messages.success(request, gettext("Assigned to %s") % payment.invoice)
+                self.log_change(request, transfer, str(way.title))
+                messages.success(request, done.message)
                 return redirect(change_page_of(transfer))
         shown = {
-            "title": gettext("Assign to an invoice"),
-            "submit": gettext("Assign"),
-            "description": f"{transfer.paid_on} · {transfer.amount} · {transfer.concept} · {transfer.payer}",
+            "title": way.title,
+            "submit": way.submit,
+            "description": _described(transfer),
             "trail_of": transfer,
+            "preview": Panel(_("What would be recorded"), _address(way, transfer, "_preview")),
+            "ways": [(other.title, _address(other, transfer)) for other in WAYS if other is not way],
         }
-        return self._page(request, "admin/office_form.html", form, shown)
+        return self._page(request, "admin/bank_settle.html", form, shown)
+
+    def preview_way(self, request: HttpRequest, object_id: str, way: Way) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        transfer = self.viewed(request, object_id, PERMISSION)
+        form = way.form(request.POST)
+        shown: dict[str, Any] = {"forms": [form]}
+        if form.is_valid():
+            run = partial(way.run, transfer, form.cleaned_data, timezone.now(), request.user.get_username())
+            try:
+                shown = {"settled": commit_unless_dry_run(run, dry_run=True)}
+            except DomainError as refusal:
+                shown = {"refusal": refusal.detail}
+        return render(request, "admin/bank_settle_preview.html", shown)
 
     def _page(
         self, request: HttpRequest, template: str, form: forms.Form, shown: dict[str, Any]

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
 
 from billing.bank.matching import Series
 from billing.bank.statements import (
@@ -23,13 +24,25 @@ from billing.bank.statements import (
     Transfer,
     read_statement,
 )
-from billing.bank.transfers import take_transfer
+from billing.bank.taking import take_transfer
 from billing.models import BankProblem, InvoiceSeries
+from telcox.common.calendar import local_date
 from telcox.common.database.dry_run import commit_unless_dry_run
 from telcox.common.database.retrying import retry_lost_locks
 
 logger = logging.getLogger(__name__)
 
+COLUMN_LABELS = {
+    "date": _("date"),
+    "amount": _("amount"),
+    "reference": _("reference"),
+    "concept": _("concept"),
+    "payer": _("payer"),
+    "debit": _("outgoing amount"),
+    "mark": _("mark of incoming and outgoing"),
+    "currency": _("currency"),
+    "state": _("state"),
+}
 # Maximum number of rows listed one by one; the others are only counted.
 NOTED = 1_000
 
@@ -47,7 +60,8 @@ class ImportReport:
     """Outcome of a file's rows: read = matched + known + unmatched + debits + bad.
 
     `known` rows were imported before, matched or not. `matched_amount` is in dollars. `notes` lists the first
-    NOTED rows that are unmatched or bad.
+    NOTED rows that are unmatched or bad. `columns` are the titles that were taken for each of our columns;
+    several, where a file has several headings.
     """
 
     read: int = 0
@@ -58,6 +72,7 @@ class ImportReport:
     problems: Counter[BankProblem] = field(default_factory=Counter)
     faults: Counter[RowFault] = field(default_factory=Counter)
     notes: list[Note] = field(default_factory=list)
+    columns: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def unmatched(self) -> int:
@@ -77,6 +92,13 @@ class ImportReport:
 
     def faulty(self) -> list[tuple[str, int]]:
         return [(str(fault.label), rows) for fault, rows in self.faults.items()]
+
+    def note_columns(self, titles: Mapping[str, str]) -> None:
+        if dict(titles) not in self.columns and len(self.columns) < NOTED:
+            self.columns.append(dict(titles))
+
+    def columns_used(self) -> list[list[tuple[str, str]]]:
+        return [[(str(COLUMN_LABELS[ours]), title) for ours, title in each.items()] for each in self.columns]
 
     def count_transfer(self, transfer: Transfer, problem: BankProblem | None, refusal: str) -> None:
         if problem is None:
@@ -101,25 +123,27 @@ def import_statement(
     source: str,
     at: datetime,
     by: str = "",
+    columns: Mapping[str, str] | None = None,
     separator: str = "",
     decimal: str = "",
     dry_run: bool = False,
 ) -> ImportReport:
     """Record the transfers of a bank statement as payments if it is certain what they pay. The others are
-    kept as unmatched, for `assign_transfer`. `source` is the file's name; `separator` and `decimal` are used
-    where the file leaves them open (billing.bank.statements.StatementLayout).
+    kept as unmatched, for a clerk (billing.bank.transfers). `source` is the file's name; `columns` says which
+    column is which where its heading leaves that open, and goes before BANK_COLUMNS; `separator` and
+    `decimal` are used where the file leaves them open (billing.bank.values.StatementLayout).
 
     Any file gives a report. A reference is imported once, so a file can be imported again after an
     interruption, and by two clerks at once. A dry run does everything in one transaction, which is rolled
     back; the invoices that it would pay are locked until then.
     """
-    rows = read_statement(file, StatementLayout(settings.BANK_COLUMNS, separator, decimal))
+    layout = StatementLayout(_names(columns or {}), separator, decimal)
     series = [Series(*each) for each in InvoiceSeries.objects.values_list("pk", "prefix", "pattern")]
     take = partial(_take, series=series, source=source, at=at, by=by)
 
     def import_all() -> ImportReport:
         report = ImportReport()
-        for row in rows:
+        for row in read_statement(file, layout, today=local_date(at), told=report.note_columns):
             report.read += 1
             take(row, report)
         return report
@@ -140,6 +164,11 @@ def import_statement(
     return report
 
 
+def _names(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the names of columns: those given for this file, else those of the settings."""
+    return {**settings.BANK_COLUMNS, **{name: title for name, title in columns.items() if title.strip()}}
+
+
 def _take(
     row: Row, report: ImportReport, *, series: Iterable[Series], source: str, at: datetime, by: str
 ) -> None:
@@ -156,7 +185,7 @@ def _take(
                 taken = retry_lost_locks(take)
             if taken.before is None:
                 report.count_transfer(row, taken.problem, taken.refusal)
-            elif (taken.before.amount, taken.before.paid_on) == (row.amount, row.paid_on):
-                report.known += 1
-            else:
+            elif taken.another:
                 report.count_bad(row.row, RowFault.OTHER_TRANSFER, row.reference)
+            else:
+                report.known += 1

@@ -1,21 +1,26 @@
 """Find the invoice that a transfer pays. No database, no clock, no settings.
 
-1. The text names one of our documents: that document, whatever the amount.
+1. The text names one of our documents: that document, whatever the amount. It names several, and exactly the
+   amount is owed on them together: these documents.
 2. Otherwise it names a phone number or an identity: of the open invoices there, the one on which exactly this
    amount is owed.
 3. Otherwise, if exactly one invoice is open there: that one.
 
-If two invoices are possible, none is chosen: the result is SEVERAL, and a clerk decides.
+If the text can be read in two ways, or two invoices are possible, none is chosen: the result is SEVERAL, and
+a clerk decides.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
+from billing.bank.amounts import straight
 from billing.models import BankProblem
-from telcox.common.phone import national_number
+from telcox.common.phone import InvalidPhoneNumber, national_number
 
 
 class Series(NamedTuple):
@@ -43,17 +48,35 @@ class Owed(NamedTuple):
 
 
 def clues_in(text: str, series: Iterable[Series]) -> Clues:
-    identities = _IDENTITY.findall(text)
+    """Read the text. Kinds of dashes, of digits and of blanks make no difference, nor do invisible
+    characters."""
+    text = straight("".join(each for each in text if unicodedata.category(each) != "Cf"))
+    identities = [found.replace("-", "") for found in _IDENTITY.findall(text)]
     return Clues(
         frozenset((each.key, number) for each in series for number in _numbers_in(text, each)),
-        frozenset(national_number(re.sub("[^0-9]", "", found)) for found in _PHONE_NUMBER.findall(text)),
+        frozenset(_phone_numbers_in(text)),
         frozenset([*identities, *(identity[:10] for identity in identities)]),
     )
 
 
-def choose_invoice(amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]) -> Owed | BankProblem:
+def _phone_numbers_in(text: str) -> Iterator[str]:
+    for found in chain.from_iterable(form.finditer(text) for form in _PHONE_NUMBERS):
+        significant = re.sub("[^0-9]", "", found["significant"])
+        try:
+            yield national_number(f"0{significant}")
+        except InvalidPhoneNumber:
+            continue
+
+
+def choose_invoice(
+    amount: Decimal, named: Sequence[Owed], open_there: Sequence[Owed]
+) -> Owed | tuple[Owed, ...] | BankProblem:
     """Choose by the rules above. `named` are the invoices that the text names, `open_there` the open ones of
-    the phone numbers and identities in it. Return the invoice, or why there is none."""
+    the phone numbers and identities in it. Return the invoice, several that are owed the amount together, or
+    why there is none."""
+    owed = tuple(each for each in named if each.amount > 0)
+    if len(named) > 1 and sum(each.amount for each in owed) == amount:
+        return owed if len(owed) > 1 else owed[0]
     candidates = named or [owed for owed in open_there if owed.amount == amount] or open_there
     if not candidates:
         return BankProblem.NO_INVOICE
@@ -62,11 +85,19 @@ def choose_invoice(amount: Decimal, named: Sequence[Owed], open_there: Sequence[
     return candidates[0] if candidates[0].amount > 0 else BankProblem.NOTHING_OWED
 
 
-# In Ecuador's forms, with or without blanks, dots or dashes between the digits.
-_PHONE_NUMBER = re.compile(r"(?<![0-9])(?:\+?593|0)(?:[ .-]?[0-9]){8,9}(?![0-9])")
-_IDENTITY = re.compile(r"(?<![0-9])[0-9]{10}(?:[0-9]{3})?(?![0-9])")
+# In Ecuador's forms: 0969786985, +593 96 978 6985, 00593…, 593 (0)96…, or a mobile number without its zero;
+# with or without blanks, dots, dashes or brackets between the digits.
+_BETWEEN = "[ .()-]{0,2}"
+_SIGNIFICANT = rf"(?P<significant>[1-9](?:{_BETWEEN}[0-9]){{7,8}})(?![0-9])"
+_PHONE_NUMBERS = [
+    re.compile(rf"(?<![0-9])(?:\+|00)?593{_BETWEEN}(?:0{_BETWEEN})?{_SIGNIFICANT}"),
+    re.compile(rf"(?<![0-9])0{_BETWEEN}{_SIGNIFICANT}"),
+    re.compile(r"(?<![0-9])(?P<significant>9[0-9]{8})(?![0-9])"),
+]
+# Of a person or a company, also as 092966884-6 and 0929668846-001.
+_IDENTITY = re.compile(r"(?<![0-9])[0-9]{9}-?[0-9](?:-?[0-9]{3})?(?![0-9])")
 # Characters that may stand where a printed number has a mark.
-_GAP = r"[\s./_-]*"
+_GAP = r"[\s./:|*#_-]*"
 
 
 def _numbers_in(text: str, series: Series) -> Iterator[int]:
@@ -85,7 +116,7 @@ def _written(series: Series) -> tuple[re.Pattern[str], str]:
     before, printed, after = re.split(r"(\{number[^}]*\})", series.pattern)
     front, back = (_loosely(part.format(prefix=series.prefix)) for part in (before, after))
     end = f"{_GAP}{back}" if back else ""
-    expression = rf"(?<![0-9]){front}(?P<gap>{_GAP})(?P<number>[0-9]{{1,18}}){end}(?![0-9])"
+    expression = rf"(?<![0-9])(?<![0-9][.,]){front}(?P<gap>{_GAP})(?P<number>[0-9]{{1,18}}){end}(?![0-9])"
     return re.compile(expression, re.IGNORECASE), printed
 
 

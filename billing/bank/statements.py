@@ -1,260 +1,335 @@
-"""Read a bank statement as banks export it: CSV of any kind, one movement a line. No database, no clock, no
+"""Read a bank statement as banks export it: CSV of any kind, one movement a row. No database, no clock, no
 settings.
 
-Each line of the file is read on its own, so that a stray quotation mark affects only its own line, and a
-row's number is the line number in any editor.
+A row's number is that of its first line in any editor. A text in quotes may go on in the next lines; a stray
+quotation mark affects only its own line.
 """
 
-import csv
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Protocol
+from itertools import chain, islice
 
-from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
+from billing.bank.amounts import Amount, is_amount, read_amount
+from billing.bank.currencies import CODES, is_dollar, is_foreign
+from billing.bank.days import check_day, is_day, read_day
+from billing.bank.headings import COLUMNS, SEPARATORS, Columns, Heading, cell_at, choose_columns, heading_in
+from billing.bank.lines import LINE_MAX, LINES_OF_A_CELL, lines_of, parse
+from billing.bank.marks import Mark, begins_as_outgoing, is_booked, mark_of
+from billing.bank.values import (
+    BadRow,
+    Debit,
+    File,
+    Row,
+    RowFault,
+    StatementLayout,
+    Transfer,
+    Unreadable,
+)
+from billing.bank.wording import plain
 
-from telcox.common.money import MONEY_MAX, cents
-
-# Names that banks give the columns. Case, accents and punctuation are ignored; the first name found is used.
-NAMES: dict[str, tuple[str, ...]] = {
-    "date": ("fecha", "fecha transaccion", "fecha movimiento", "fecha contable", "date", "booking date"),
-    "amount": ("valor", "monto", "importe", "credito", "abono", "haber", "amount", "credit"),
-    "reference": ("referencia", "documento", "numero documento", "no documento", "reference"),
-    "concept": ("concepto", "detalle", "descripcion", "concept", "description"),
-    "payer": ("ordenante", "originador", "payer"),
-    # Outgoing money is shown in a column of its own, or by a mark.
-    "debit": ("debito", "cargo", "debe", "debit"),
-    "mark": ("tipo", "signo", "type"),
-}
-REQUIRED = frozenset({"date", "amount", "reference"})
-SEPARATORS = (";", "\t", ",", "|")
-DEBIT_MARKS = frozenset({"d", "db", "nd", "debe", "debit", "debito", "cargo"})
+__all__ = [
+    "COLUMNS",
+    "SEPARATORS",
+    "BadRow",
+    "Debit",
+    "File",
+    "Row",
+    "RowFault",
+    "StatementLayout",
+    "Transfer",
+    "read_statement",
+]
 
 # The heading is searched in this many lines: above it, banks write the account and the dates.
 HEADING_WITHIN = 40
-# Longest line that is read as one, in bytes.
-LINE_MAX = 64 * 1024
+# A title in quotes may go on over this many lines.
+LINES_OF_A_HEADING = 4
+# This many rows show what a column holds.
+SAMPLE = 500
 REFERENCE_MAX = 64
 
-
-class RowFault(TextChoices):
-    """Why a row is bad: it cannot be read, or its reference is that of another transfer."""
-
-    NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
-    NO_DAY = "NO_DAY", _("The date is missing or is not written as 28/11/2026 or 2026-11-28")
-    NO_AMOUNT = "NO_AMOUNT", _("The amount is missing")
-    AMBIGUOUS = "AMBIGUOUS", _("The amount is ambiguous: choose the decimal mark")
-    NO_REFERENCE = "NO_REFERENCE", _("The reference is missing or is longer than 64 characters")
-    OTHER_TRANSFER = "OTHER_TRANSFER", _("Another transfer has this reference")
+# Called with the title that was taken for each of our columns.
+Told = Callable[[Mapping[str, str]], None]
 
 
-class File(Protocol):
-    """The part of a binary file's interface that is used."""
+def read_statement(
+    file: File, layout: StatementLayout, *, today: date | None = None, told: Told | None = None
+) -> Iterator[Row]:
+    """Yield the file's rows one at a time, in constant memory. Blank lines are skipped, and headings that are
+    repeated. `today` bounds the days that a transfer may have; `told` gets the columns that were used.
 
-    def readline(self, limit: int, /) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StatementLayout:
-    """How to read a file: more names of columns (our name to the bank's names, separated by |), and the
-    separator and decimal mark where the file leaves them open."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    separator: str = ""
-    decimal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Incoming money, `amount` in dollars. The reference has no blanks: only TelcoX's own references have."""
-
-    row: int
-    reference: str
-    amount: Decimal
-    paid_on: date
-    concept: str
-    payer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Debit:
-    """Outgoing money, which is only counted."""
-
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    row: int
-    fault: RowFault
-
-
-Row = Transfer | Debit | BadRow
-
-
-def read_statement(file: File, layout: StatementLayout) -> Iterator[Row]:
-    """Yield the file's rows one at a time, in constant memory. Blank lines are skipped.
-
-    Any file can be read; a file that is not a statement gives one bad row. The encoding is UTF-8, with or
-    without a byte order mark, or Windows-1252.
+    Any file can be read; a file that is not a statement gives one bad row, as does a heading that leaves open
+    which column has the amounts.
     """
-    lines = _lines(file)
-    heading = None
-    for number, line in lines:
-        heading = _heading(line, layout)
-        if heading or number >= HEADING_WITHIN:
-            break
+    lines = _Lines(lines_of(file))
+    heading, foreign = _find_heading(lines, layout)
     if heading is None:
         yield BadRow(1, RowFault.NO_HEADING)
         return
-    for number, line in lines:
-        cells = _cells(line, heading.separator)
-        if any(cells):
-            yield _row(number, heading.named(cells), layout.decimal)
-
-
-def _lines(file: File) -> Iterator[tuple[int, str]]:
-    number = 0
-    while line := file.readline(LINE_MAX):
-        number += 1
+    while heading is not None:
+        section = _Section(lines, heading, layout)
+        records = section.records()
+        sample, cut_off = _sampled(records)
         try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            text = line.decode("cp1252", "replace")
-        yield number, text
+            columns = choose_columns(heading, [record.cells for record in sample], foreign=foreign)
+        except Unreadable as unreadable:
+            yield BadRow(heading.number, unreadable.fault)
+            return
+        if told:
+            told(_titles(heading, columns))
+        for record in chain(sample, records):
+            yield _row(record, heading, columns, layout.decimal, today)
+        if cut_off:
+            raise cut_off
+        heading, foreign = section.next, foreign if section.foreign is None else section.foreign
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    """Return the visible text of the line's cells."""
-    visible = "".join(
-        [each if each == separator or each.isprintable() else " " for each in line.rstrip("\r\n")]
-    )
-    [cells] = csv.reader([visible], delimiter=separator)
-    return [" ".join(cell.split()) for cell in cells]
+class _Lines:
+    """Numbered lines, of which some can be looked at before they are taken."""
+
+    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+        self._lines = lines
+        self._ahead: list[tuple[int, str]] = []
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        while True:
+            if self._ahead:
+                yield self._ahead.pop(0)
+            elif (line := next(self._lines, None)) is not None:
+                yield line
+            else:
+                return
+
+    def following(self) -> Iterator[str]:
+        """Yield the lines that come next, without taking them."""
+        at = 0
+        while True:
+            if at == len(self._ahead):
+                line = next(self._lines, None)
+                if line is None:
+                    return
+                self._ahead.append(line)
+            yield self._ahead[at][1]
+            at += 1
+
+    def take(self, count: int) -> None:
+        del self._ahead[:count]
+
+
+def _sampled(records: Iterator["_Record"]) -> tuple[list["_Record"], OSError | None]:
+    """Return the first records. If the file cannot be read on, return those before, and the error."""
+    sample = []
+    try:
+        for record in islice(records, SAMPLE):
+            sample.append(record)  # noqa: PERF402  a list() would lose them
+    except OSError as error:
+        return sample, error
+    return sample, None
+
+
+# --- Headings ---
+
+
+def _find_heading(lines: _Lines, layout: StatementLayout) -> tuple[Heading | None, bool]:
+    """Return the heading, and whether a line above it names another currency than the dollar."""
+    foreign = False
+    for number, line in lines:
+        if heading := _heading_from(lines, number, line, layout):
+            return heading, foreign
+        said = _says_foreign(line)
+        foreign = foreign if said is None else said
+        if number >= HEADING_WITHIN:
+            break
+    return None, foreign
+
+
+def _heading_from(lines: _Lines, number: int, line: str, layout: StatementLayout) -> Heading | None:
+    """Return the line as a heading, with the lines after it where a title goes on in them."""
+    whole = line
+    for count, following in enumerate(chain([""], islice(lines.following(), LINES_OF_A_HEADING))):
+        whole = f"{whole} {following}"
+        if len(whole) > LINE_MAX:
+            break
+        if heading := heading_in(number, whole, layout):
+            if not parse(whole, heading.separator)[1]:
+                lines.take(count)
+                return heading
+        elif '"' not in whole:
+            break
+    return heading_in(number, line, layout)
+
+
+_ACCOUNT_IN = re.compile(rf"\b(?:{'|'.join(CODES).upper()})\b")
+
+
+def _says_foreign(line: str) -> bool | None:
+    """Return whether a line above a heading says that the account is in another currency than the dollar;
+    None if it says nothing about it."""
+    words = set(plain(line).split())
+    if words & {"moneda", "divisa", "currency"}:
+        return is_foreign(line)
+    about_account = words & {"cuenta", "account", "iban", "saldo", "balance"}
+    return True if about_account and _ACCOUNT_IN.search(line) else None
+
+
+def _titles(heading: Heading, columns: Columns) -> dict[str, str]:
+    used = {"date": (columns.date,), "amount": (columns.amount,), "reference": (columns.reference,)}
+    every = {**used, **{name: found for name, found in columns.several.items() if found}}
+    return {name: " + ".join(heading.titles[each] for each in found) for name, found in every.items()}
+
+
+# --- Rows ---
 
 
 @dataclass(frozen=True, slots=True)
-class _Heading:
-    separator: str
-    columns: Mapping[str, int]
+class _Record:
+    """Cells of a row. `is_open`: a quotation mark is not closed, and the last cell holds all that follows."""
 
-    def named(self, cells: Sequence[str]) -> dict[str, str]:
-        return {name: cells[at] if at < len(cells) else "" for name, at in self.columns.items()}
-
-
-def _heading(line: str, layout: StatementLayout) -> _Heading | None:
-    """Return the line as a heading, with the separator that makes it one, or None if it is not a heading."""
-    for separator in [layout.separator] if layout.separator else SEPARATORS:
-        titles = [_plain(title) for title in _cells(line, separator)]
-        columns = {}
-        for ours, usual in NAMES.items():
-            names = [*map(_plain, layout.names.get(ours, "").split("|")), *usual]
-            if found := next((name for name in names if name and name in titles), None):
-                columns[ours] = titles.index(found)
-        if columns.keys() >= REQUIRED:
-            return _Heading(separator, columns)
-    return None
+    number: int
+    cells: Sequence[str]
+    is_open: bool
 
 
-def _plain(title: str) -> str:
-    """Return `numero documento` for `Número  Documento:`."""
-    letters = unicodedata.normalize("NFKD", title.casefold())
-    words = "".join([each if each.isalnum() else " " for each in letters if not unicodedata.combining(each)])
-    return " ".join(words.split())
+class _Section:
+    """Rows under a heading, up to the next one: statements of several accounts or pages have several."""
 
+    def __init__(self, lines: _Lines, heading: Heading, layout: StatementLayout) -> None:
+        self._lines, self._heading, self._layout = lines, heading, layout
+        self.next: Heading | None = None
+        # Whether a line between the rows names another currency for what follows.
+        self.foreign: bool | None = None
 
-def _row(number: int, said: Mapping[str, str], decimal: str) -> Row:
-    try:
-        amount = _amount(said["amount"], decimal)
-        if amount < 0 or _is_debit(amount, said, decimal):
-            return Debit(number)
-        if amount == 0:
-            raise _Unreadable(RowFault.NO_AMOUNT)
-        return Transfer(
-            row=number,
-            reference=_reference(said["reference"]),
-            amount=amount,
-            paid_on=_day(said["date"]),
-            concept=said.get("concept", ""),
-            payer=said.get("payer", ""),
+    def records(self) -> Iterator[_Record]:
+        heading = self._heading
+        for number, line in self._lines:
+            cells, is_open = parse(line, heading.separator)
+            if is_open and (joined := self._joined(line)):
+                cells, is_open = joined, False
+            if not any(cells):
+                continue
+            if self._may_be_heading(cells) and (found := heading_in(number, line, self._layout)):
+                if found.titles == heading.titles:
+                    continue
+                self.next = found
+                return
+            if not self._is_complete(cells) and (said := _says_foreign(line)) is not None:
+                self.foreign = said
+            yield _Record(number, cells, is_open)
+
+    def _may_be_heading(self, cells: Sequence[str]) -> bool:
+        columns = (*self._heading.columns["date"], *self._heading.columns["amount"])
+        return not any(each.isdecimal() for column in columns for each in cell_at(cells, column))
+
+    def _joined(self, line: str) -> list[str] | None:
+        """Return the cells of the line and those after it, up to the quotation mark that closes; None if a
+        line in between is a row of its own, so that the mark is a stray one."""
+        whole = line
+        for count, following in enumerate(islice(self._lines.following(), LINES_OF_A_CELL), start=1):
+            whole = f"{whole} {following}"
+            if len(whole) > LINE_MAX or self._is_row(following):
+                return None
+            cells, is_open = parse(whole, self._heading.separator)
+            if not is_open:
+                if len(cells) > self._heading.width or not self._is_complete(cells):
+                    return None
+                self._lines.take(count)
+                return cells
+        return None
+
+    def _is_row(self, line: str) -> bool:
+        return self._is_complete(parse(line, self._heading.separator)[0])
+
+    def _is_complete(self, cells: Sequence[str]) -> bool:
+        columns = self._heading.columns
+        amounts = (*columns["amount"], *columns.get("debit", ()))
+        return any(is_day(cell_at(cells, each)) for each in columns["date"]) and any(
+            is_amount(cell_at(cells, each)) for each in amounts
         )
-    except _Unreadable as unreadable:
-        return BadRow(number, unreadable.fault)
 
 
-class _Unreadable(Exception):
-    def __init__(self, fault: RowFault) -> None:
-        super().__init__(fault)
-        self.fault = fault
+def _row(record: _Record, heading: Heading, columns: Columns, decimal: str, today: date | None) -> Row:
+    cells, width, comma = record.cells, heading.width, heading.separator == ","
+    try:
+        amount = read_amount(cell_at(cells, columns.amount), decimal)
+        if any(cells[width:]) or (comma and _may_be_cut(cells, columns.amount)):
+            raise Unreadable(RowFault.OTHER_CELLS)
+        if not _came(amount, cells, columns, decimal):
+            return Debit(record.number)
+        if record.is_open and len(cells) != width:
+            raise Unreadable(RowFault.OPEN_QUOTE)
+        _check_money(cells, columns)
+        reference = read_reference(cell_at(cells, columns.reference))
+        paid_on = read_day(cell_at(cells, columns.date), month_first=columns.month_first)
+        if today:
+            check_day(paid_on, today)
+    except Unreadable as unreadable:
+        return BadRow(record.number, unreadable.fault)
+    concept, payer = (_joined_text(columns.all_of(name, cells)) for name in ("concept", "payer"))
+    return Transfer(record.number, reference, amount.value, paid_on, concept, payer)
 
 
-def _is_debit(amount: Decimal, said: Mapping[str, str], decimal: str) -> bool:
-    by_mark = _plain(said.get("mark", "")) in DEBIT_MARKS or said.get("mark") == "-"
-    return by_mark or (amount == 0 and _amount(said.get("debit", ""), decimal) != 0)
+def _may_be_cut(cells: Sequence[str], column: int) -> bool:
+    """Return whether the amount may be 25,30 without quotes in a file with commas: 25, and 30 in the next
+    cell."""
+    return cell_at(cells, column).isdecimal() and bool(re.fullmatch("[0-9]{2}", cell_at(cells, column + 1)))
 
 
-_CURRENCY = re.compile(r"US\$|USD|\$|\s|'", re.IGNORECASE)
-_SIGNED = re.compile(r"(?P<before>[-+]?)(?P<digits>[0-9.,]+)(?P<after>-?)|\((?P<taken>[0-9.,]+)\)")
-_NUMBER = {
-    mark: re.compile(
-        rf"(?P<whole>[0-9]{{1,3}}([{thousands}][0-9]{{3}})+|[0-9]*)([{mark}](?P<part>[0-9]{{1,2}}))?"
-    )
-    for mark, thousands in ((".", ","), (",", "."))
-}
+def _came(amount: Amount, cells: Sequence[str], columns: Columns, decimal: str) -> bool:
+    """Return whether the row is of incoming money, False if the money went.
+
+    Only what is known to have come has come: by its column, its sign, or its mark. Where the file says
+    nothing about it in any column, or has signs and this amount has none, it came. Raise Unreadable if it is
+    not clear, or if there is no amount.
+    """
+    marks = {
+        mark_of(cell, cargo_abono=column in columns.cargo_abono) if cell else Mark.NEITHER
+        for column in columns.several["mark"]
+        for cell in [cell_at(cells, column)]
+    }
+    beside = [cell_at(cells, each) for each in (*columns.unnamed, *columns.several["concept"])]
+    if any(len(cell) > 1 and mark_of(cell) is Mark.WENT for cell in beside):
+        marks.add(Mark.WENT)
+    debits = [read_amount(cell, decimal).value for cell in columns.all_of("debit", cells)]
+    value = amount.value
+    if value < 0 or (value == 0 and (any(debits) or Mark.WENT in marks)):
+        return False
+    if value == 0:
+        raise Unreadable(RowFault.NO_AMOUNT)
+    went = any(debits) or Mark.WENT in marks
+    came = amount.came or columns.is_credit or Mark.CAME in marks
+    if went != came:
+        return came
+    outgoing = any(map(begins_as_outgoing, columns.all_of("concept", cells)))
+    open_to_doubt = Mark.UNKNOWN in marks or (not columns.signed and (bool(marks) or outgoing))
+    if went or open_to_doubt:
+        raise Unreadable(RowFault.UNCLEAR)
+    return True
 
 
-def _amount(text: str, decimal: str) -> Decimal:
-    """Return the amount in dollars, negative if the text says so, 0 if it is blank. 1.234,56 and 1,234.56 are
-    the same; 1.234 is ambiguous, and refused unless `decimal` says which mark is the decimal mark."""
-    bare = _CURRENCY.sub("", text.replace("−", "-"))
-    if not bare:
-        return Decimal(0)
-    signed = _SIGNED.fullmatch(bare)
-    if signed is None:
-        raise _Unreadable(RowFault.NO_AMOUNT)
-    digits = signed["digits"] or signed["taken"]
-    number = _NUMBER[decimal or _decimal_mark(digits)].fullmatch(digits)
-    if number is None or not (number["whole"] or number["part"]):
-        raise _Unreadable(RowFault.NO_AMOUNT)
-    whole = re.sub("[.,]", "", number["whole"]) or "0"
-    amount = Decimal(f"{whole}.{number['part'] or 0}")
-    if amount > MONEY_MAX:
-        raise _Unreadable(RowFault.NO_AMOUNT)
-    return -cents(amount) if signed["taken"] or "-" in (signed["before"], signed["after"]) else cents(amount)
+def _check_money(cells: Sequence[str], columns: Columns) -> None:
+    if columns.foreign or not all(map(is_dollar, columns.all_of("currency", cells))):
+        raise Unreadable(RowFault.OTHER_CURRENCY)
+    if not all(map(is_booked, columns.all_of("state", cells))):
+        raise Unreadable(RowFault.NOT_BOOKED)
 
 
-def _decimal_mark(digits: str) -> str:
-    marks = re.sub("[0-9]", "", digits)
-    if len(marks) == 1 and re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", digits):
-        raise _Unreadable(RowFault.AMBIGUOUS)
-    if len(marks) > 1 and len(set(marks)) == 1:  # 1.234.567
-        return "," if marks[0] == "." else "."
-    return marks[-1:] or "."
-
-
-def _reference(text: str) -> str:
-    reference = "".join(text.split())
-    if not 0 < len(reference) <= REFERENCE_MAX:
-        raise _Unreadable(RowFault.NO_REFERENCE)
-    return reference
-
-
-_DAYS = (
-    re.compile(r"(?P<day>[0-9]{1,2})[/.-](?P<month>[0-9]{1,2})[/.-](?P<year>20[0-9]{2}|[0-9]{2})([ T].*)?"),
-    re.compile(r"(?P<year>20[0-9]{2})[/.-]?(?P<month>[0-9]{2})[/.-]?(?P<day>[0-9]{2})([ T].*)?"),
+# `1,23E+10`, or what a cell shows that is too narrow or has a wrong formula.
+_DESTROYED = re.compile(
+    r"[0-9](?:[.,][0-9]+)?E\+[0-9]+|##+|#[A-Z/0]+[!?]|#N/[AD]|#¡[^!]+!|#¿[^?]+\?", re.IGNORECASE
 )
 
 
-def _day(text: str) -> date:
-    """Return the date. The text begins with the day or with the year; a time of day is ignored."""
-    for form in _DAYS:
-        if found := form.fullmatch(text):
-            try:
-                return date(2000 + int(found["year"]) % 100, int(found["month"]), int(found["day"]))
-            except ValueError:
-                break
-    raise _Unreadable(RowFault.NO_DAY)
+def read_reference(text: str) -> str:
+    """Return the reference without blanks. Raise Unreadable."""
+    reference = "".join(text.split())
+    if _DESTROYED.fullmatch(reference):
+        raise Unreadable(RowFault.DESTROYED)
+    if not 0 < len(reference) <= REFERENCE_MAX:
+        raise Unreadable(RowFault.NO_REFERENCE)
+    return reference
+
+
+def _joined_text(texts: Sequence[str]) -> str:
+    return " / ".join(dict.fromkeys(filter(None, texts)))

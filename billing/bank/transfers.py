@@ -1,138 +1,198 @@
-"""Record a bank transfer: find its invoice, and record the payment."""
+"""Settle a bank transfer: as payments of invoices, as a top-up of a wallet, or by closing it
+(docs/finance.md)."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
-from billing.bank.statements import Transfer
-from billing.models import BankProblem, BankTransfer, Invoice, Payment, PaymentMethod
-from billing.models.invoices import OPEN
+from billing.models import (
+    BankTransfer,
+    Closing,
+    EntryKind,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    TransferPart,
+    Wallet,
+    WalletEntry,
+)
+from billing.sales.renewal import renew_line
 from billing.settling.paying import receive_payment
-from customers.models import Customer
+from billing.wallets import Posting, post_entries
+from customers.models import Line, LineStatus
 from telcox.common.calendar import midnight
-from telcox.common.database.locking import lock_row, lock_rows
+from telcox.common.database.locking import lock_keys, lock_row, lock_rows
 from telcox.common.errors import DomainError
 
+logger = logging.getLogger(__name__)
 
-class Taken(NamedTuple):
-    """Outcome of a transfer: imported `before`, under the same reference; recorded as a payment; or unmatched
-    because of a `problem`, with the message if the payment was refused."""
-
-    before: BankTransfer | None = None
-    problem: BankProblem | None = None
-    refusal: str = ""
-
-
-@transaction.atomic
-def take_transfer(
-    *, transfer: Transfer, series: Iterable[Series], source: str, at: datetime, by: str = ""
-) -> Taken:
-    """Store the transfer, and record a payment if it is certain for which invoice.
-
-    If a clerk has recorded the payment by hand, under the bank's reference, the transfer is linked to it.
-    Raise IntegrityError if another process imports the same reference at the same time; the next try finds
-    it.
-    """
-    before = BankTransfer.objects.filter(reference=transfer.reference).first()
-    if before:
-        return Taken(before)
-    kept = BankTransfer(
-        reference=transfer.reference,
-        amount=transfer.amount,
-        paid_on=transfer.paid_on,
-        concept=transfer.concept[:250],
-        payer=transfer.payer[:150],
-        source=source[:150],
-        imported_at=at,
-        imported_by=by,
-    )
-    problem, refusal = None, ""
-    kept.payment = _recorded_by_hand(kept)
-    if kept.payment is None:
-        invoice = _invoice_for(transfer, series)
-        if isinstance(invoice, BankProblem):
-            problem = invoice
-        else:
-            try:
-                kept.payment = _pay(kept, invoice, kept.imported_at, by)
-            except DomainError as error:
-                problem, refusal = BankProblem.REFUSED, error.detail
-    kept.problem = problem or ""
-    kept.save(force_insert=True)
-    return Taken(problem=problem, refusal=refusal)
+# Length of the references of payments and wallet entries.
+REFERENCE_MAX = 64
 
 
 @transaction.atomic
 def assign_transfer(*, transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
-    """Record an unmatched transfer as a payment of the invoice that a clerk has chosen.
+    """Record what is left of a waiting transfer as a payment of the invoice that a clerk has chosen. If the
+    payment is recorded by hand under the transfer's reference, link it.
 
-    Raise DomainError if the transfer is recorded already, or the payment is refused.
+    Raise DomainError if the transfer is settled already, or the payment is refused.
     """
-    transfer = lock_row(BankTransfer, transfer.pk)
-    if transfer.payment_id:
-        raise DomainError(_("The transfer is already recorded as a payment"), reason="already_assigned")
-    transfer.payment = _pay(transfer, invoice, at, by)
-    transfer.problem = ""
+    transfer = _lock_waiting(transfer)
+    if payment := _recorded_for(transfer, invoice):
+        transfer.payment, transfer.problem = payment, ""
+        transfer.save(update_fields=["payment", "problem"])
+        return payment
+    return pay_invoices(transfer=transfer, parts=[(invoice, transfer.rest)], at=at, by=by)[0]
+
+
+@transaction.atomic
+def assign_in_parts(
+    *, transfer: BankTransfer, parts: Sequence[tuple[Invoice, Decimal]], at: datetime, by: str
+) -> list[Payment]:
+    """Record what is left of a waiting transfer as payments of several invoices, with an amount in dollars
+    for each.
+
+    Raise DomainError if the transfer is settled already, the amounts do not add up to what is left, an
+    invoice is named twice, or a payment is refused: then nothing is recorded.
+    """
+    transfer = _lock_waiting(transfer)
+    if len({invoice.pk for invoice, _amount in parts}) < len(parts):
+        raise DomainError(_("An invoice is named twice: add its amounts up"), reason="named_twice")
+    if (total := sum(amount for _invoice, amount in parts)) != transfer.rest:
+        raise DomainError(
+            _("The parts add up to %(total)s dollars, and the transfer is over %(amount)s")
+            % {"total": f"{total:.2f}", "amount": f"{transfer.rest:.2f}"},
+            reason="parts_differ",
+        )
+    return pay_invoices(transfer=transfer, parts=parts, at=at, by=by)
+
+
+@transaction.atomic
+def top_up_from_transfer(*, transfer: BankTransfer, line: Line, at: datetime, by: str) -> WalletEntry:
+    """Put a waiting transfer on a line's wallet. If the line is prepaid and its next period is due, begin it.
+
+    Raise DomainError if the transfer is settled already, in part as well, the line is terminated, or the
+    wallet refuses the entry.
+    """
+    transfer = _lock_waiting(transfer)
+    if transfer.rest != transfer.amount:
+        raise DomainError(
+            _("A part of the transfer is recorded as a payment: assign the rest to an invoice"),
+            reason="partly_assigned",
+        )
+    if line.status == LineStatus.TERMINATED:
+        raise DomainError(_("The line is terminated"), reason="line_terminated")
+    posting = Posting(
+        line.pk,
+        EntryKind.TOP_UP,
+        transfer.amount,
+        _unused(WalletEntry, transfer),
+        f"Recarga, {PaymentMethod.TRANSFERENCIA.value}",
+    )
+    entry = post_entries(postings=[posting], at=at, by=by)[0].taken()
+    transfer.entry, transfer.problem = entry, ""
+    transfer.save(update_fields=["entry", "problem"])
+    if line.prepaid:
+        transaction.on_commit(lambda: _renew(line, at))
+    return entry
+
+
+@transaction.atomic
+def close_transfer(
+    *, transfer: BankTransfer, closing: Closing, why: str, at: datetime, by: str
+) -> BankTransfer:
+    """Close a waiting transfer that is no payment and no top-up: the bank returned it, or it is recorded
+    already, as another movement.
+
+    Raise DomainError if it is settled already, in part as well.
+    """
+    transfer = _lock_waiting(transfer)
+    if transfer.rest != transfer.amount:
+        raise DomainError(
+            _("A part of the transfer is recorded as a payment: reverse it first"), reason="partly_assigned"
+        )
+    transfer.payment, transfer.problem = None, ""
+    transfer.closed, transfer.closed_why, transfer.closed_at, transfer.closed_by = closing, why, at, by
+    transfer.save(update_fields=["payment", "problem", "closed", "closed_why", "closed_at", "closed_by"])
+    return transfer
+
+
+def pay_invoices(
+    *, transfer: BankTransfer, parts: Sequence[tuple[Invoice, Decimal]], at: datetime, by: str
+) -> list[Payment]:
+    """Record payments of a locked or new transfer, and link them. Raise DomainError if one is refused."""
+    _lock_all([invoice.pk for invoice, _amount in parts])
+    earlier = transfer.live_payments()
+    payments = [
+        receive_payment(
+            invoice=invoice,
+            amount=amount,
+            payment_method=PaymentMethod.TRANSFERENCIA,
+            reference=_unused(Payment, transfer),
+            at=at,
+            by=by,
+            paid_at=midnight(transfer.paid_on),
+            of_transfer=True,
+        ).payment
+        for invoice, amount in parts
+    ]
+    if len(earlier) + len(payments) > 1:
+        linked = set(transfer.parts.values_list("payment_id", flat=True))
+        for payment in [*earlier, *payments]:
+            if payment.pk not in linked:
+                TransferPart.objects.create(transfer=transfer, payment=payment)
+    transfer.payment, transfer.problem = payments[0], ""
     transfer.save(update_fields=["payment", "problem"])
-    return transfer.payment
+    return payments
 
 
-def _pay(transfer: BankTransfer, invoice: Invoice, at: datetime, by: str) -> Payment:
-    return receive_payment(
-        invoice=invoice,
-        amount=transfer.amount,
-        payment_method=PaymentMethod.TRANSFERENCIA,
-        reference=transfer.reference,
-        at=at,
-        by=by,
-        paid_at=midnight(transfer.paid_on),
-    ).payment
+def _lock_all(keys: Sequence[int]) -> None:
+    """Lock the invoices and, if there are several, their lines and wallets: each payment takes those of its
+    own, which would not be in the order of their keys."""
+    lock_rows(Invoice.objects.filter(pk__in=keys))
+    if len(keys) > 1:
+        invoices = Invoice.objects.filter(pk__in=keys, subscription__isnull=False)
+        lines = set(invoices.values_list("subscription__line", flat=True))
+        # Without joins, because joined rows would be locked, too.
+        lock_keys(Line.objects.filter(pk__in=lines))
+        lock_keys(Wallet.objects.filter(line__in=lines))
 
 
-def _recorded_by_hand(transfer: BankTransfer) -> Payment | None:
-    payment = Payment.objects.filter(
-        reference=transfer.reference,
-        payment_method=PaymentMethod.TRANSFERENCIA,
-        transfer=None,
-        reverses=None,
-        reversal=None,
+def _lock_waiting(transfer: BankTransfer) -> BankTransfer:
+    """Return the transfer as it is now, locked. A transfer whose payment was reversed waits as well."""
+    transfer = lock_row(BankTransfer, transfer.pk)
+    if not transfer.rest > 0:
+        raise DomainError(_("The transfer is already recorded as a payment"), reason="already_assigned")
+    return transfer
+
+
+def _recorded_for(transfer: BankTransfer, invoice: Invoice) -> Payment | None:
+    """Return the payment of the invoice that is this transfer, recorded by hand."""
+    by_hand = Payment.objects.filter(
+        reference=transfer.reference, invoice=invoice, reversal=None, transfer=None, transfer_part=None
     ).first()
-    # A payment of another amount under this reference is another payment.
-    same = payment and (payment.reference, payment.received) == (transfer.reference, transfer.amount)
-    return payment if same else None
+    return by_hand if by_hand and by_hand.received == transfer.rest == transfer.amount else None
 
 
-def _invoice_for(transfer: Transfer, series: Iterable[Series]) -> Invoice | BankProblem:
-    """Return the transfer's invoice, or why there is none. Lock the candidates, so that what is owed on them
-    does not change."""
-    clues = clues_in(f"{transfer.concept} {transfer.payer}", series)
-    named = {invoice.pk: invoice for invoice in _named(clues)}
-    there = {} if named else {invoice.pk: invoice for invoice in _open_of(clues)}
-    chosen = choose_invoice(transfer.amount, _owed(named.values()), _owed(there.values()))
-    return chosen if isinstance(chosen, BankProblem) else (named or there)[chosen.key]
+def _unused(model: type[Payment | WalletEntry], transfer: BankTransfer) -> str:
+    """Return the transfer's reference, or, where it is used, the reference with a number: `TR-4711 2`. Only
+    references of our own have blanks, so that it is not taken by another transfer."""
+    reference, number = transfer.reference, 1
+    while model._default_manager.filter(reference=reference).exists():
+        number += 1
+        reference = f"{transfer.reference} {number}"
+        if len(reference) > REFERENCE_MAX:
+            reference = f"transfer {transfer.pk} {number}"
+    return reference
 
 
-def _named(clues: Clues) -> Iterable[Invoice]:
-    documents = Q()
-    for series, number in clues.documents:
-        documents |= Q(series=series, number=number)
-    # Without joins, because joined rows would be locked, too.
-    return lock_rows(Invoice.objects.bills().filter(documents)) if documents else ()
-
-
-def _open_of(clues: Clues) -> Iterable[Invoice]:
-    customers = Customer.objects.filter(dni__in=clues.identities).values_list("pk", flat=True)
-    known = list(customers) if clues.identities else []
-    if not (clues.phone_numbers or known):
-        return ()
-    theirs = Q(phone_number__in=clues.phone_numbers) | Q(customer__in=known)
-    return lock_rows(Invoice.objects.bills().filter(theirs, status__in=OPEN))
-
-
-def _owed(invoices: Iterable[Invoice]) -> list[Owed]:
-    return [Owed(invoice.pk, invoice.outstanding) for invoice in invoices]
+def _renew(line: Line, at: datetime) -> None:
+    """Begin the line's next period if it is due. If that fails, the daily run tries it again."""
+    try:
+        renew_line(line=line, at=at)
+    except DomainError as refusal:
+        logger.warning("line %d not renewed: %s", line.pk, refusal.reason)

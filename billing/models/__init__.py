@@ -10,8 +10,18 @@ from billing.models.invoices import (
     Unit,
     standing_of,
 )
-from billing.models.payments import BY_WALLET, BankProblem, BankTransfer, Payment, PaymentMethod, Reversal
+from billing.models.payments import (
+    BY_WALLET,
+    BankProblem,
+    BankTransfer,
+    Closing,
+    Payment,
+    PaymentMethod,
+    Reversal,
+    TransferPart,
+)
 from billing.models.prices import Discount, TaxRate
+from billing.models.references import MoneyReference, reference_key
 from billing.models.runs import BillingChunk, BillingRun, ParkedBill, ParkReason, RunState
 from billing.models.series import InvoiceSeries, Issuer, written_number
 from billing.models.wallets import EntryKind, Wallet, WalletEntry
@@ -23,6 +33,7 @@ __all__ = [
     "BillingChunk",
     "BillingRun",
     "Channel",
+    "Closing",
     "CreditNote",
     "Discount",
     "EntryKind",
@@ -33,6 +44,7 @@ __all__ = [
     "InvoiceSeries",
     "InvoiceStatus",
     "Issuer",
+    "MoneyReference",
     "Notice",
     "NoticeKind",
     "NoticeState",
@@ -43,9 +55,11 @@ __all__ = [
     "Reversal",
     "RunState",
     "TaxRate",
+    "TransferPart",
     "Unit",
     "Wallet",
     "WalletEntry",
+    "reference_key",
     "standing_of",
     "written_number",
 ]

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
-from billing.models.wallets import VISIBLE
+from billing.models.wallets import VISIBLE, WalletEntry
 from telcox.common.database.constraints import IN_THE_LIST, Rule
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
@@ -128,11 +128,22 @@ class BankProblem(models.TextChoices):
     SEVERAL = "SEVERAL", _("Matches more than one invoice")
     NOTHING_OWED = "NOTHING_OWED", _("Nothing is owed on the invoice")
     REFUSED = "REFUSED", _("The payment was refused")
+    RECORDED = "RECORDED", _("A payment or a top-up with this reference is recorded already")
+    REVERSED = "REVERSED", _("The payment with this reference was reversed")
+    SPELLED = "SPELLED", _("Another transfer has this reference, spelled differently")
+
+
+class Closing(models.TextChoices):
+    """Why a bank transfer became neither a payment nor a top-up."""
+
+    RETURNED = "RETURNED", _("Returned to the payer")
+    RECORDED = "RECORDED", _("Recorded already, as another movement")
 
 
 class BankTransfer(models.Model):
     """Bank transfer, one line of a bank statement: 30.00 received on 2025-06-28, the bank's reference
-    TR-4711. Either it became a payment, or `problem` says why not and it waits for a clerk."""
+    TR-4711. It became a payment, several payments (`parts`; `payment` is the first), or a top-up (`entry`),
+    or it was closed without either. Until then, `problem` says why not and it waits for a clerk."""
 
     reference = KeyField(_("reference"), max_length=64, unique=True)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
@@ -148,6 +159,18 @@ class BankTransfer(models.Model):
         blank=True,
         related_name="transfer",
     )
+    entry = models.OneToOneField(
+        WalletEntry,
+        verbose_name=_("top-up"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="transfer",
+    )
+    closed = models.CharField(_("closed"), max_length=10, choices=Closing, blank=True)
+    closed_why = models.CharField(_("why"), max_length=200, blank=True)
+    closed_at = models.DateTimeField(_("closed on"), null=True, blank=True)
+    closed_by = models.CharField(_("closed by"), max_length=150, blank=True)
     source = models.CharField(_("file"), max_length=150, blank=True)
     imported_at = models.DateTimeField(_("imported"))
     imported_by = models.CharField(_("by"), max_length=150, blank=True)
@@ -164,12 +187,45 @@ class BankTransfer(models.Model):
                 field="amount",
             ),
             Rule(
-                condition=Q(problem="", payment__isnull=False) | (~Q(problem="") & Q(payment=None)),
-                name="bank_transfer_matched_or_says_why",
-                sentence=_("A transfer has a payment, or a problem that says why it has none."),
+                condition=Q(problem="", payment__isnull=False, entry=None, closed="")
+                | Q(problem="", payment=None, entry__isnull=False, closed="")
+                | (Q(problem="", payment=None, entry=None) & ~Q(closed=""))
+                | (~Q(problem="") & Q(payment=None, entry=None, closed="")),
+                name="bank_transfer_settled_or_says_why",
+                sentence=_("A transfer is settled in one way, or has a problem that says why it is not."),
             ),
         ]
         indexes = [models.Index(fields=("problem", "paid_on"), name="bank_transfer_by_problem")]
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.problem)
+
+    def live_payments(self) -> list[Payment]:
+        """Return the payments that were made of it and not reversed."""
+        keys = {*self.parts.values_list("payment", flat=True), self.payment_id} - {None}
+        return list(Payment.objects.filter(pk__in=keys, reversal=None).order_by("pk")) if keys else []
+
+    @property
+    def rest(self) -> Decimal:
+        """Return what no payment has of it, in dollars. A top-up or closing takes all of it."""
+        if self.entry_id or self.closed:
+            return Decimal(0)
+        return self.amount - sum((payment.received for payment in self.live_payments()), Decimal(0))
+
+
+class TransferPart(models.Model):
+    """One of the payments of a bank transfer that pays several invoices."""
+
+    transfer = models.ForeignKey(BankTransfer, on_delete=models.PROTECT, related_name="parts")
+    payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="transfer_part")
+
+    class Meta:
+        verbose_name = _("part of a bank transfer")
+        verbose_name_plural = _("parts of bank transfers")
+
+    def __str__(self) -> str:
+        return str(self.payment)

@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from billing.invoicing.steps import update_status
-from billing.models import EntryKind, Invoice, Payment, PaymentMethod
+from billing.models import BankProblem, BankTransfer, EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
+from billing.wallets.references import lock_waiting_transfer, settle_by_hand
 from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 from telcox.common.money import amount_refusal
@@ -35,14 +36,20 @@ def receive_payment(
     at: datetime,
     by: str = "",
     paid_at: datetime | None = None,
+    of_transfer: bool = False,
 ) -> Received:
     """Record a payment, in dollars, of an issued invoice, received at `at`, or earlier at `paid_at`. Put what
     exceeds the amount owed on the wallet of the invoice's line.
 
-    `reference` is the idempotency key: the same payment again is `repeated`. Raise Unprocessable if the
-    amount is invalid; DomainError if the reference names another payment, nothing is owed, or there is
-    more than is owed and no wallet for the rest.
+    `reference` is the idempotency key: the same payment again is `repeated`, unless it was reversed. If a
+    bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that (billing.bank).
+    Raise Unprocessable if the amount is invalid; DomainError if the reference names another payment, a
+    reversed one, or another bank transfer or top-up by bank transfer; if nothing is owed, or there is more
+    than is owed and no wallet for the rest.
     """
+    transfer = None
+    if not of_transfer and not Payment.objects.filter(reference=reference).exists():
+        transfer = lock_waiting_transfer(reference=reference, amount=amount, method=payment_method)
     invoice = lock_row(Invoice, invoice.pk)
     if refusal := amount_refusal(amount):
         raise refusal
@@ -50,6 +57,11 @@ def receive_payment(
         recorded = (before.invoice_id, before.received, before.payment_method)
         if recorded != (invoice.pk, amount, payment_method):
             raise _reference_used()
+        if Payment.objects.filter(reverses=before).exists():
+            raise DomainError(
+                _("The payment with this reference was reversed: record it again under another reference"),
+                reason="reference_used",
+            )
         return Received(before, repeated=True)
     if invoice.is_draft:
         raise DomainError(_("A draft cannot be paid: issue it first"), reason="not_issued")
@@ -83,6 +95,12 @@ def receive_payment(
             at=at,
             by=by,
         )
+    if payment_method == PaymentMethod.TRANSFERENCIA and not of_transfer:
+        try:
+            with transaction.atomic():
+                settle_by_hand(reference=reference, transfer=transfer, payment=payment)
+        except IntegrityError as error:  # recorded in another way at the same moment
+            raise _reference_used() from error
     return Received(payment, repeated=False)
 
 
@@ -90,10 +108,11 @@ def receive_payment(
 def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
     """Reverse a payment, because the cheque bounced or the money was handed back. Return the reversal.
 
-    Take from the line's wallet what the payment brought to it, directly or through a later credit note.
-    Raise DomainError if it is a reversal or was reversed already, if the wallet paid it (a credit note gives
-    that back), or if the wallet is short.
+    Take from the line's wallet what the payment brought to it, directly or through a later credit note. A
+    bank transfer that it was made of waits again. Raise DomainError if it is a reversal or was reversed
+    already, if the wallet paid it (a credit note gives that back), or if the wallet is short.
     """
+    transfer = _lock_transfer_of(payment)
     invoice = lock_row(Invoice, payment.invoice_id)
     if payment.reverses_id:
         raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
@@ -129,7 +148,17 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
             by=by,
         )
     update_status(invoice, at=at, by=by, why=why)
+    if transfer is not None:
+        transfer.payment, transfer.problem = None, BankProblem.REVERSED
+        transfer.save(update_fields=["payment", "problem"])
     return reversal
+
+
+def _lock_transfer_of(payment: Payment) -> BankTransfer | None:
+    transfers = BankTransfer.objects.order_by("pk").values_list("pk", flat=True)
+    # Two statements, because MariaDB would read the whole table for one with OR.
+    found = transfers.filter(parts__payment=payment).first() or transfers.filter(payment=payment).first()
+    return lock_row(BankTransfer, found) if found else None
 
 
 def entry_of(payment_id: int) -> str:

@@ -182,6 +182,36 @@ def test_the_command_tells_what_became_of_each_row(
         call_command("import_payments", bad)
 
 
+@pytest.mark.parametrize("mark", ["N/D", "Nota de débito", "Débitos", "DEB", "DR", "Egreso", "Retiro", "?"])
+def test_money_that_went_out_is_no_payment(mark: str, invoice: Invoice, now: datetime) -> None:
+    text = (
+        f"Fecha;Referencia;Valor;Tipo;Concepto\n02/12/2026;T-1;20.70;{mark};Devolución {invoice.full_number}"
+    )
+    report = import_statement(file=io.BytesIO(text.encode()), source="n.csv", at=now)
+    assert (report.debits, report.bad) == ((0, 1) if mark == "?" else (1, 0))
+    assert not invoice.payments.exists()
+
+
+def test_a_day_that_is_still_to_come_is_no_payments(invoice: Invoice, now: datetime) -> None:
+    report = imported("02/12/2062;TR-1;25,30;001-001-000000001;", "09/12/2026;TR-2;25,30;001-001-1;", at=now)
+    assert (report.bad, report.matched) == (2, 0)
+    assert not invoice.payments.exists()
+
+
+def test_the_columns_that_were_used_are_told_and_can_be_said(
+    invoice: Invoice, now: datetime, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "dos.csv"
+    file.write_text("Fecha;Documento;Monto;Valor;Concepto\n26/11/2026;T-1;25,30;20,00;001-001-000000001\n")
+    with pytest.raises(CommandError):
+        call_command("import_payments", file)
+    call_command("import_payments", file, "--column", "amount=Valor", "--dry-run")
+    told = "columns: date = Fecha, amount = Valor, reference = Documento, concept = Concepto"
+    assert told in capsys.readouterr().err.splitlines()
+    with pytest.raises(CommandError, match="--column"):
+        call_command("import_payments", file, "--column", "sum=Valor")
+
+
 CELLS = st.text('0123456789/-.,;"\r\n Ññ@= 001-001-000000001 28/11/2026', max_size=25)
 
 

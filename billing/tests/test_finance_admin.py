@@ -15,6 +15,7 @@ from django.urls import reverse
 from billing.exports import Selection, totals_of
 from billing.models import BankTransfer, Invoice
 from billing.tests.test_bank import issued
+from customers.models import Line
 from telcox.testing.office import new, rows, somebody_of, superuser, told, url
 
 D = Decimal
@@ -86,13 +87,91 @@ def test_what_waits_is_assigned_to_an_invoice(clerk: Client, invoice: Invoice) -
     assert clerk.post(address, {"invoice": "x"}).status_code == 200
 
 
+@pytest.fixture
+def waiting(clerk: Client, invoice: Invoice) -> BankTransfer:
+    """7.00 that wait, and 001-001-000000002 beside 001-001-000000001."""
+    clerk.post(new(BankTransfer), upload(STATEMENT.splitlines(True)[0] + STATEMENT.splitlines(True)[2]))
+    return BankTransfer.objects.get()
+
+
+def way(transfer: BankTransfer, name: str, page: str = "") -> str:
+    return reverse(f"admin:billing_banktransfer_{name}{page}", args=[transfer.pk])
+
+
+def test_what_waits_is_settled_in_other_ways_each_with_a_preview(
+    clerk: Client, invoice: Invoice, waiting: BankTransfer, now: datetime
+) -> None:
+    other = issued("0923456789", now)
+    links = clerk.get(way(waiting, "assign")).context["ways"]
+    assert [address for _title, address in links] == [
+        way(waiting, name) for name in ("parts", "topup", "close")
+    ]
+    in_parts = {"invoice_1": invoice.pk, "amount_1": "3,50", "invoice_2": other.pk, "amount_2": "3.50"}
+    line = Line.objects.get(phone_number=JESUS)
+    for name, given, says in (
+        ("assign", {"invoice": invoice.pk}, f"{invoice} receives 7.00. Still owed on it: 18.30."),
+        ("parts", in_parts, f"{other} receives 3.50. Still owed on it: 6.28."),
+        ("topup", {"line": line.pk}, f"7.00 were put on the wallet of {line}."),
+        ("close", {"closing": "RETURNED", "why": "error"}, "Closed: Returned to the payer"),
+    ):
+        assert clerk.get(way(waiting, name)).status_code == 200
+        shown = clerk.post(way(waiting, name, "_preview"), given).content.decode().replace("$", "")
+        assert says in shown
+    waiting.refresh_from_db()
+    assert (waiting.payment, waiting.entry, waiting.problem) == (None, None, "NO_INVOICE")
+    assert clerk.get(way(waiting, "close", "_preview")).status_code == 405
+
+
+def test_a_transfer_is_assigned_in_parts(
+    clerk: Client, invoice: Invoice, waiting: BankTransfer, now: datetime
+) -> None:
+    other = issued("0923456789", now)
+    given = {"invoice_1": invoice.pk, "amount_1": "3,50", "invoice_2": other.pk, "amount_2": "3,40"}
+    told_of_it = told(clerk.post(way(waiting, "parts"), given))
+    assert told_of_it == ["The parts add up to 6.90 dollars, and the transfer is over 7.00"]
+    refused = clerk.post(
+        way(waiting, "parts"), {**given, "amount_2": "1.234", "amount_3": "1.00"}
+    ).content.decode()
+    assert "ambiguous" in refused
+    assert "Give both the invoice and its amount" in refused
+    clerk.post(way(waiting, "parts"), {**given, "amount_2": "3,50"})
+    assert [part.payment.amount for part in waiting.parts.order_by("pk")] == [D("3.50"), D("3.50")]
+    assert clerk.get(url(waiting)).context["links"] == []
+
+
+def test_a_transfer_is_put_on_a_wallet_or_closed(
+    clerk: Client, invoice: Invoice, waiting: BankTransfer
+) -> None:
+    line = Line.objects.get(phone_number=JESUS)
+    response = clerk.post(way(waiting, "topup"), {"line": line.pk}, follow=True)
+    assert "were put on the wallet" in told(response)[0]
+    waiting.refresh_from_db()
+    assert waiting.entry is not None
+    assert told(clerk.post(way(waiting, "close"), {"closing": "RETURNED", "why": "x"})) == [
+        "The transfer is already recorded as a payment"
+    ]
+    assert ("Transfers to assign", 0) in [each[:2] for each in clerk.get("/admin/").context["figures"]]
+
+
+def test_the_columns_that_were_used_are_shown_and_asked_for(clerk: Client, invoice: Invoice) -> None:
+    content = b"Fecha;Documento;Monto;Valor;Concepto\n26/11/2026;T-1;25,30;20,00;001-001-000000001\n"
+    preview = clerk.get(new(BankTransfer)).context["preview"].address
+    assert "name it by its heading" in clerk.post(preview, upload(content)).content.decode()
+    page = clerk.post(preview, {**upload(content), "amount": "Valor"})
+    assert page.context["report"].matched_amount == D("20.00")
+    assert "<tr><td>amount</td><td>Valor</td></tr>" in page.content.decode()
+
+
 def test_who_takes_no_payments_imports_and_assigns_nothing(invoice: Invoice) -> None:
     shop = somebody_of("Atención al cliente")
     superuser().post(new(BankTransfer), upload())
     waiting = BankTransfer.objects.get(reference="TR-2")
     assert shop.post(new(BankTransfer), upload()).status_code == 403
     assert shop.post(reverse("admin:billing_banktransfer_preview_new"), upload()).status_code == 403
-    assert shop.get(reverse("admin:billing_banktransfer_assign", args=[waiting.pk])).status_code == 403
+    for name in ("assign", "parts", "topup", "close"):
+        assert shop.get(way(waiting, name)).status_code == 403
+        assert shop.post(way(waiting, name), {"closing": "RETURNED", "why": "x"}).status_code == 403
+        assert shop.post(way(waiting, name, "_preview"), {}).status_code == 403
 
 
 EXPORTS = "/admin/exports/"

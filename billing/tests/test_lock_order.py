@@ -9,12 +9,22 @@ from typing import Any, Self
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from billing.bank.transfers import assign_transfer
+from billing.bank.transfers import assign_in_parts, assign_transfer, top_up_from_transfer
 from billing.daily import run_day
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.invoicing.releasing import bill_parked
-from billing.models import BankTransfer, Invoice, InvoiceSeries, ParkedBill, Payment, Wallet
+from billing.models import (
+    BankTransfer,
+    EntryKind,
+    Invoice,
+    InvoiceSeries,
+    MoneyReference,
+    ParkedBill,
+    Payment,
+    PaymentMethod,
+    Wallet,
+)
 from billing.overdue.suspending import suspend_overdue_lines
 from billing.runs import running
 from billing.runs.running import start_run
@@ -25,7 +35,7 @@ from billing.settling import crediting
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import MakePlan, moment
-from billing.wallets import adjust_wallet
+from billing.wallets import Posting, adjust_wallet, topping_up
 from customers.models import Line, Plan, Subscription
 from telcox.common.database import locking, retrying
 from telcox.common.database.locking import lock_row
@@ -176,6 +186,22 @@ def assign_a_transfer(line: Line) -> Steps:
     yield assign_transfer(transfer=transfer, invoice=invoice_of(line, 2), at=JANUARY, by="ana")
 
 
+def waiting_transfer(reference: str, amount: str) -> BankTransfer:
+    return BankTransfer.objects.create(
+        reference=reference, amount=D(amount), paid_on="2027-01-10", problem="NO_INVOICE", imported_at=JANUARY
+    )
+
+
+def settle_transfers(line: Line) -> Steps:
+    parts = [(invoice_of(line, 2), D("90.00")), (invoice_of(line, 1), D("10.00"))]
+    yield assign_in_parts(transfer=waiting_transfer("T", "100.00"), parts=parts, at=JANUARY, by="ana")
+    yield reverse_payment(payment=Payment.objects.get(reference="T"), why="x", at=JANUARY)
+    yield top_up_from_transfer(transfer=waiting_transfer("U", "5.00"), line=line, at=JANUARY, by="ana")
+    MoneyReference.objects.claim("V", transfer=waiting_transfer("V", "6.00"))
+    posting = Posting(line.pk, EntryKind.TOP_UP, D(6), "V")
+    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, JANUARY, by="ana")
+
+
 def renew_a_prepaid_line(line: Line) -> Steps:
     Line.objects.filter(pk=line.pk).update(prepaid=True)
     adjust_wallet(line=line, amount=D(100), reference="money", at=JANUARY)
@@ -207,6 +233,7 @@ STEPS = [
     park_and_bill,
     bill_by_a_run,
     assign_a_transfer,
+    settle_transfers,
     renew_a_prepaid_line,
 ]
 

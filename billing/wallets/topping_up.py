@@ -7,12 +7,15 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, PaymentMethod, WalletEntry
 from billing.wallets.gateway import payment_gateway
-from billing.wallets.posting import Posting, foresee_entry, post_entries
+from billing.wallets.posting import Posted, Posting, foresee_entry, post_entries
+from billing.wallets.references import lock_waiting_transfer, reference_used, settle_by_hand
 from customers.models import Line, LineStatus
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
 
 logger = logging.getLogger(__name__)
@@ -40,11 +43,12 @@ def top_up(
 
     `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
     `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
-    because the provider may be slow. The entry is checked against the wallet before money is collected.
+    because the provider may be slow. The entry is checked against the wallet before money is collected. If a
+    bank transfer waits under the reference, a top-up by bank transfer settles it.
 
     Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD; DomainError if the line is
-    terminated or the wallet refuses the entry, as in `post_entries`; PaymentDeclined, BadGateway or
-    GatewayTimeout as the port does.
+    terminated, the wallet refuses the entry, as in `post_entries`, or the reference is that of another bank
+    transfer; PaymentDeclined, BadGateway or GatewayTimeout as the port does.
     """
     description = description or f"Recarga, {PaymentMethod(method).value}"
     posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, description)
@@ -59,12 +63,14 @@ def top_up(
         )
     if line.status == LineStatus.TERMINATED:
         raise DomainError(_("The line is terminated"), reason="line_terminated")
+    with transaction.atomic():
+        lock_waiting_transfer(reference=reference, amount=amount, method=method)
     receipt = payment_gateway().collect(
         phone_number=line.phone_number, amount=amount, method=method, reference=reference, staff=staff
     )
     if receipt.confirmation:
         posting = replace(posting, description=f"{posting.description}, {receipt.confirmation}"[:200])
-    posted = post_entries(postings=[posting], at=at, by=by)[0]
+    posted = retry_lost_locks(lambda: _post(posting, method, at, by))
     if posted.refusal is not None:
         # A concurrent top-up used this reference with other content, or the wallet was manipulated.
         logger.error(
@@ -73,3 +79,23 @@ def top_up(
             posted.refusal.reason,
         )
     return TopUp(posted.taken(), posted.repeated)
+
+
+@transaction.atomic
+def _post(posting: Posting, method: PaymentMethod, at: datetime, by: str) -> Posted:
+    """Post the entry, and record its reference as that of a bank transfer if it came by one."""
+    reference = posting.reference
+    try:
+        transfer = lock_waiting_transfer(reference=reference, amount=posting.amount, method=method)
+    except DomainError as refusal:
+        return Posted(posting, refusal=refusal)
+    posted = post_entries(postings=[posting], at=at, by=by)[0]
+    if posted.entry is None or posted.repeated or method != PaymentMethod.TRANSFERENCIA:
+        return posted
+    try:
+        with transaction.atomic():
+            settle_by_hand(reference=reference, transfer=transfer, entry=posted.entry)
+    except IntegrityError:  # recorded in another way at the same moment
+        transaction.set_rollback(True)
+        return Posted(posting, refusal=reference_used())
+    return posted

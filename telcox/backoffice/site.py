@@ -70,7 +70,7 @@ def figures_for(request: HttpRequest) -> list[Figure]:
     if request.user.has_perm("billing.view_banktransfer"):
         waiting = BankTransfer.objects.exclude(problem="").count()
         figures.append(
-            Figure(_("Transfers to assign"), waiting, list_page_of(BankTransfer, payment__isempty=1))
+            Figure(_("Transfers to assign"), waiting, list_page_of(BankTransfer, waits="yes"))
         )
     if request.user.has_perm("customers.view_line"):
         figures += [

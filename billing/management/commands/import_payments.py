@@ -1,4 +1,5 @@
 import os
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,7 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.bank import ImportReport, import_statement
-from billing.bank.statements import SEPARATORS
+from billing.bank.statements import COLUMNS, SEPARATORS
 
 TAB = "tab"
 
@@ -28,6 +29,15 @@ class Command(BaseCommand):
             help="show the result and keep nothing; the invoices are locked meanwhile",
         )
         parser.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            dest="columns",
+            metavar="FIELD=TITLE",
+            type=_column,
+            help="which column is which, where the heading leaves it open: --column amount=Importe",
+        )
+        parser.add_argument(
             "--separator",
             choices=[TAB if mark == "\t" else mark for mark in SEPARATORS],
             default="",
@@ -37,7 +47,15 @@ class Command(BaseCommand):
             "--decimal", choices=[",", "."], default="", help="decimal mark (detected from the amounts)"
         )
 
-    def handle(self, *args: Any, file: str, separator: str, decimal: str, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        file: str,
+        columns: list[tuple[str, str]],
+        separator: str,
+        decimal: str,
+        **options: Any,
+    ) -> None:
         name, dry_run = Path(file).name, options["dry_run"]
         try:
             with (
@@ -48,6 +66,7 @@ class Command(BaseCommand):
                     file=_Watched(opened, bar),
                     source=name,
                     at=timezone.now(),
+                    columns=dict(columns),
                     separator="\t" if separator == TAB else separator,
                     decimal=decimal,
                     dry_run=dry_run,
@@ -57,6 +76,8 @@ class Command(BaseCommand):
         self._tell(f"{name} (dry run)" if dry_run else name, report)
 
     def _tell(self, name: str, report: ImportReport) -> None:
+        for columns in report.columns:
+            self.stderr.write("columns: " + ", ".join(f"{ours} = {title}" for ours, title in columns.items()))
         for note in report.notes:
             self.stderr.write(": ".join(filter(None, (f"row {note.row}", note.reference, note.why))))
         if report.untold:
@@ -71,6 +92,13 @@ class Command(BaseCommand):
                 f"{report.bad} row(s) could not be read: correct the rows listed above and import the file "
                 "again"
             )
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, equals, title = text.partition("=")
+    if not (equals and title.strip() and name in COLUMNS):
+        raise ArgumentTypeError(f"say one of {', '.join(COLUMNS)}, =, and the title of its column: {text}")
+    return name, title
 
 
 @dataclass

@@ -25,7 +25,7 @@ LOCK_ORDER = (
     # would wait for it.
     "billing.BillingRun",
     "billing.BillingChunk",
-    # A bank's transfer, then the invoices that it may be for.
+    # A bank's transfer, then the invoices or the wallet that it may be for.
     "billing.BankTransfer",
     # An invoice, with the invoices of earlier periods whose late usage it charges.
     "billing.Invoice",

@@ -1,0 +1,133 @@
+"""What a transfer is for, and what a clerk makes of one that waits."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from billing.bank import assign_in_parts, assign_transfer, close_transfer, top_up_from_transfer
+from billing.models import BankTransfer, Closing, Invoice, Payment
+from billing.tests.builders import balance, refusal
+from billing.tests.test_bank import JESUS, imported
+from billing.tests.test_bank_movements import (
+    by_hand,
+    invoice,
+    line_of,
+    other,
+    outcome,
+    paid,
+    row,
+    topped_up,
+    waiting,
+)
+from customers.models import Customer, Line
+
+__all__ = ["invoice", "other"]  # fixtures
+
+D = Decimal
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("opened")]
+
+
+# --- What a transfer is for ---
+
+
+def test_several_invoices_that_are_named_are_paid_if_they_are_exactly_this(
+    invoice: Invoice, other: Invoice, now: datetime
+) -> None:
+    both = invoice.total + other.total
+    text = "001–001–000000001 y 001-001-2"
+    assert outcome(imported(row("A", text, f"{both - D('0.01')}"), at=now)) == "SEVERAL"
+    assert outcome(imported(row("B", text, f"{both}"), at=now)) == "matched"
+    assert (paid(invoice), paid(other)) == (invoice.total, other.total)
+    transfer = BankTransfer.objects.get(reference="B")
+    assert sorted(part.payment.reference for part in transfer.parts.all()) == ["B", "B 2"]
+    assert transfer.rest == 0
+
+
+def test_digits_that_are_one_s_number_and_another_s_identity_wait(invoice: Invoice, now: datetime) -> None:
+    assert outcome(imported(row("A", f"pago {JESUS}", "1.00"), at=now)) == "matched"
+    Customer.objects.create(dni=JESUS, full_name="Otra Persona")
+    assert outcome(imported(row("B", f"pago {JESUS}"), at=now)) == "SEVERAL"
+
+
+def test_a_former_holders_debt_is_not_paid_by_whoever_names_the_number(
+    invoice: Invoice, now: datetime
+) -> None:
+    Line.objects.filter(phone_number=JESUS).update(
+        customer=Customer.objects.create(dni="1710034065", full_name="Nueva")
+    )
+    assert outcome(imported(row("A", f"pago {JESUS}"), at=now)) == "SEVERAL"
+    assert outcome(imported(row("B", f"pago {JESUS} CI 0929668846"), at=now)) == "matched"
+
+
+def test_a_ruc_that_is_known_is_not_the_person_it_begins_with(invoice: Invoice, now: datetime) -> None:
+    assert outcome(imported(row("A", "RUC 0929668846001", "1.00"), at=now)) == "matched"
+    Customer.objects.create(dni="0929668846001", full_name="Compañía")
+    assert outcome(imported(row("B", "RUC 0929668846-001"), at=now)) == "NO_INVOICE"
+
+
+# --- Settled by a clerk ---
+
+
+def test_a_waiting_transfer_is_put_on_a_wallet(invoice: Invoice, now: datetime) -> None:
+    transfer, line = waiting(invoice, now), line_of(invoice)
+    before = balance(line)
+    entry = top_up_from_transfer(transfer=transfer, line=line, at=now, by="eva")
+    transfer.refresh_from_db()
+    assert (transfer.entry, transfer.problem, balance(line) - before) == (entry, "", D("25.30"))
+    assert (entry.kind, entry.reference, entry.by) == ("TOP_UP", "TR-9", "eva")
+    again = partial(top_up_from_transfer, transfer=transfer, line=line, at=now, by="eva")
+    assert refusal(again) == "already_assigned"
+    assert refusal(lambda: topped_up(invoice, "tr9", now)) == "reference_used"
+
+
+def test_a_terminated_line_gets_no_transfer(invoice: Invoice, now: datetime) -> None:
+    transfer, line = waiting(invoice, now), line_of(invoice)
+    line.status = "TERMINATED"
+    assert (
+        refusal(lambda: top_up_from_transfer(transfer=transfer, line=line, at=now, by="eva"))
+        == "line_terminated"
+    )
+
+
+def test_a_waiting_transfer_is_assigned_in_parts(invoice: Invoice, other: Invoice, now: datetime) -> None:
+    transfer = waiting(invoice, now, amount="30.00")
+
+    def assign(*amounts: str, invoices: tuple[Invoice, ...] = (invoice, other)) -> list[Payment]:
+        parts = list(zip(invoices, map(D, amounts), strict=True))
+        return assign_in_parts(transfer=transfer, parts=parts, at=now, by="eva")
+
+    assert refusal(lambda: assign("20.00", "9.99")) == "parts_differ"
+    assert refusal(lambda: assign("20.00", "10.01")) == "parts_differ"
+    assert refusal(lambda: assign("40.00", "-10.00")) == "amount_not_positive"
+    assert refusal(lambda: assign("20.00", "10.00", invoices=(invoice, invoice))) == "named_twice"
+    assert not Payment.objects.filter(invoice__in=[invoice, other]).exists()
+    payments = assign("20.00", "10.00")
+    assert [(each.invoice, each.received, each.reference) for each in payments] == [
+        (invoice, D("20.00"), "TR-9"),
+        (other, D("10.00"), "TR-9 2"),
+    ]
+    transfer.refresh_from_db()
+    assert (transfer.payment, transfer.rest) == (payments[0], D(0))
+    assert refusal(lambda: assign("20.00", "10.00")) == "already_assigned"
+
+
+@pytest.mark.parametrize("closing", Closing)
+def test_a_transfer_that_is_no_payment_is_closed(closing: Closing, invoice: Invoice, now: datetime) -> None:
+    transfer = waiting(invoice, now)
+    close_transfer(transfer=transfer, closing=closing, why="error del banco", at=now, by="eva")
+    transfer.refresh_from_db()
+    assert (transfer.closed, transfer.closed_by, transfer.problem, transfer.rest) == (
+        closing,
+        "eva",
+        "",
+        D(0),
+    )
+    assert outcome(imported(row(), at=now)) == "known"
+    assert (
+        refusal(lambda: assign_transfer(transfer=transfer, invoice=invoice, at=now, by="eva"))
+        == "already_assigned"
+    )
+    assert refusal(lambda: by_hand(invoice, "TR-9", now)) == "reference_used"
