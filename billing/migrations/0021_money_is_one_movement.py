@@ -72,7 +72,7 @@ def let_wait_again(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0018_nothing_to_pay'),
+        ('billing', '0020_tax_of_lines_and_months_of_chunks'),
     ]
 
     operations = [

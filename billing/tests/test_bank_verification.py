@@ -19,7 +19,7 @@ from billing.verification.transfers import transfer_faults
 __all__ = ["invoice", "other"]  # fixtures
 
 D = Decimal
-migration: Any = import_module("billing.migrations.0019_money_is_one_movement")
+migration: Any = import_module("billing.migrations.0021_money_is_one_movement")
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("opened")]
 
