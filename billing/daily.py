@@ -13,7 +13,7 @@ from billing.invoicing.closing import bill_ended_periods, periods_to_bill
 from billing.overdue.reminding import make_reminders, reminders_due
 from billing.overdue.suspending import invoices_to_suspend_for, suspend_overdue_lines
 from billing.sales.renewal import end_due_lines, lines_due, lines_ending, renew_due_lines
-from telcox.common.calendar import local_date
+from telcox.common.calendar import due_until, local_date
 from telcox.common.database.batches import ALL, Share
 
 
@@ -53,13 +53,15 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
     """Do all that is due by `at`, of all lines or a share of them. Each committed transaction is one step,
     which says what it did.
 
+    With `at` the last moment of a day, what ends with that day is over; documents are of the day.
+
     Periods begin before those before them are billed, so that a bill knows what was carried over. Billing is
     left to runs (billing/runs) where BILL_AS_PERIODS_END is off. Run twice, late, in two places at once, or
     killed and run again, it comes to the same.
     """
-    for begun in renew_due_lines(at=at, share=share):
+    for begun in renew_due_lines(at=due_until(at), share=share):
         yield DayRun(begun=begun)
-    for ended in end_due_lines(at=at, share=share):
+    for ended in end_due_lines(at=due_until(at), share=share):
         yield DayRun(ended=ended)
     for billed in bill_ended_periods(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
         yield DayRun(invoices=billed.invoices, total=billed.total, parked=billed.parked)
@@ -72,11 +74,11 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
 def work_due(*, at: datetime) -> dict[str, int]:
     """Return how much of each work is due. Missed periods, each of which makes one more due, are not
     counted."""
-    day = local_date(at)
+    day, until = local_date(at), due_until(at)
     return {
-        "begun": lines_due(at).count(),
-        "ended": lines_ending(at).count(),
-        "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
+        "begun": lines_due(until).count(),
+        "ended": lines_ending(until).count(),
+        "invoices": periods_to_bill(until).count() if settings.BILL_AS_PERIODS_END else 0,
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
         "suspended": invoices_to_suspend_for(day).values("subscription__line").distinct().count(),
     }

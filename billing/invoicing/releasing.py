@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.closing import bill_periods
 from billing.models import Invoice, ParkedBill
+from billing.sales.renewal import take_steps_due
 from customers.models import Subscription
 from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
@@ -29,8 +30,10 @@ def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str)
 def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> Invoice:
     """Release a quarantined period, bill it at once, and return the invoice. Raise DomainError, and change
     nothing, if it was released or billed meanwhile, or still cannot be billed."""
-    parked = release_parked(parked=parked, approved=approved, at=at, by=by)
     period = parked.subscription
+    # Before the period is locked, because it locks the line.
+    take_steps_due([period.pk], at=at)
+    parked = release_parked(parked=parked, approved=approved, at=at, by=by)
     billed = bill_periods(keys=[period.pk], at=at, by=by)
     if billed.parked:
         again = ParkedBill.objects.waiting().get(subscription=period)
