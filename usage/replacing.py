@@ -5,9 +5,10 @@ that ended. The transaction that begins the period calls `close_periods` before,
 periods are saved. So one result comes of every order of reports, runs and plan changes. A line that ends has
 no next period: what was counted after its end is turned away.
 
-All hold the locks of the counters that ended (`close_counters`). Usage that is being counted meanwhile waits
-for them, and is then placed anew (usage/ingestion/apply.py). Purged events never have to move: a purge keeps
-what happened after the end of a line's last period.
+The caller has locked the periods that ended, and `close_periods` locks their counters. Usage that is being
+counted to them is waited for. Usage that comes after that waits, then finds its counter closed, and is placed
+anew (usage/ingestion/apply.py). Purged events never have to move: a purge keeps what happened after the end
+of a line's last period.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ def close_periods(until: Sequence[tuple[Subscription, datetime]]) -> dict[int, M
     """Close periods at the moments at which their next ones begin, and take out the usage that was counted to
     them since. Return what that is, by the period's key, for `hand_over` or `turn_away`; most have none.
 
-    Call it in the transaction that begins the next periods, with the lines locked, before rating reads what
-    was used of the periods and before they are cut: their alerts are checked by their present limits.
+    Call it in the transaction that begins the next periods, with the lines and the periods locked, before
+    rating reads what was used of the periods and before they are cut: their alerts are checked by their
+    present limits.
     """
     closing = {period.pk: at for period, at in until}
     if not closing:

@@ -15,6 +15,7 @@ from customers.lifecycle import complete_step
 from customers.models import Line, LineStep, Subscription
 from customers.services import end_suspension
 from telcox.common.calendar import whole_second
+from telcox.common.database.locking import lock_keys
 from telcox.common.errors import DomainError
 from usage import broadcast
 from usage.replacing import close_periods, turn_away
@@ -30,6 +31,7 @@ def end_line(line: Line, at: datetime, by: str = "", *, use_until: datetime | No
         period = running_period(line, at)
         require_begun(period, at)
     if period:
+        lock_keys(Subscription.objects.filter(pk=period.pk))
         meanwhile = close_periods([(period, use_until or at)])
         turn_away(meanwhile, phone_number=line.phone_number, reason=RejectionReason.LINE_TERMINATED)
     if period and runs:

@@ -122,11 +122,17 @@ def _set_limits(period: Subscription, allowance: Allowance) -> None:
     period.sms_limit = allowance.sms
 
 
-def append_periods(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
-    """Save each period as its line's last one, in place of the one before it. The caller has locked the
-    lines."""
-    superseded = [period.pk for period in after if period is not None]
-    Subscription.objects.filter(pk__in=superseded).update(is_last=None)
+def supersede(periods: Sequence[Subscription]) -> None:
+    """Let these periods, each its line's last one, make room for the next. The caller has locked the lines.
+
+    It also locks the periods. Usage that is being counted to one is waited for, and more of it waits: do it
+    before their usage is read, and before their counters are locked.
+    """
+    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(is_last=None)
+
+
+def append_periods(periods: Sequence[Subscription]) -> None:
+    """Save each period as its line's last one. The one before it is superseded."""
     bulk_insert(periods)
     if any(period.pk is None for period in periods):  # MySQL does not return the keys
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}

@@ -13,7 +13,7 @@ from billing.models import Wallet
 from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
 from billing.sales.ending import end_line
-from billing.sales.periods import DiscountsGiven, append_periods, carry_over, new_period
+from billing.sales.periods import DiscountsGiven, append_periods, carry_over, new_period, supersede
 from billing.sales.prepaid import settle_prepaid
 from billing.sales.shortage import not_renewed, short_meanwhile, still_short
 from billing.wallets import TopUp, top_up
@@ -164,13 +164,14 @@ def _renew(line_ids: Sequence[int], at: datetime) -> Renewed:
     if not begun:
         return Renewed(again=just_noted)
     ended = [period for period in due if period.line_id not in short]
+    supersede(ended)
     meanwhile = close_periods(
         [(before, period.start_at) for before, period in zip(ended, begun, strict=True)]
     )
     carried = _carried(begun, at)
     for period in begun:
         carry_over(period, carried.get(period.renewed_from_id or 0, NOTHING))
-    append_periods(begun, after=ended)
+    append_periods(begun)
     hand_over(meanwhile, {period.renewed_from_id or 0: period for period in begun}, at=at)
     settle_prepaid([bill for bill in bills if bill.period.line_id not in short], at=at)
     _write_down(begun, changes, at)

@@ -27,6 +27,7 @@ from billing.sales.periods import (
     carry_over,
     grow_limits,
     new_period,
+    supersede,
 )
 from billing.sales.prepaid import ZERO
 from billing.sales.renewal import renew_line
@@ -71,8 +72,10 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     start_at = max(whole_second(at), previous.expiration_at) if previous else whole_second(at)
     period = _begin(line, plan, start_at, after=previous)
     period.renewed_from = None
-    meanwhile = close_periods([(previous, start_at)] if previous else [])
-    append_periods([period], after=[previous])
+    ended = [previous] if previous else []
+    supersede(ended)
+    meanwhile = close_periods([(each, start_at) for each in ended])
+    append_periods([period])
     if previous:
         hand_over(meanwhile, {previous.pk: period}, at=at)
     call_off_change(line)
@@ -103,13 +106,14 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     require_begun(period, at)
     _require_other_plan(plan, period, line, at)
     call_off_change(line)
+    supersede([period])
     meanwhile = close_periods([(period, after_now(at))])
     facts = cut_now(period, at)
     with_packs, carried = facts.carried_over(cut=True), facts.carried_over(cut=False)
     following = _begin(line, plan, at, after=period, carried=carried)
     left_of_packs = with_packs - carried
     grow_limits(following, left_of_packs)
-    append_periods([following], after=[period])
+    append_periods([following])
     _carry_packs_on(period, following, left_of_packs, at)
     hand_over(meanwhile, {period.pk: following}, at=at)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.sales import renewal
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import change_plan
 from customers.models import Line, Plan, Subscription
@@ -81,14 +82,14 @@ def report_while_the_next_period_begins(monkeypatch: pytest.MonkeyPatch) -> None
     thread.join(PATIENCE)
 
 
-def begin_the_next_period_while_it_is_reported(monkeypatch: pytest.MonkeyPatch, held: float = HELD) -> None:
+def begin_the_next_period_while_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The event is written and not committed yet when the renewal comes."""
     written, renewing = Event(), Event()
 
     def commit_later(*args: Any) -> None:
         original(*args)
         written.set()
-        renewing.wait(held)
+        renewing.wait(HELD)
 
     original = apply.write_alerts
     monkeypatch.setattr(apply, "write_alerts", commit_later)
@@ -125,9 +126,17 @@ def test_a_renewal_waits_for_usage_that_is_being_counted_and_moves_it(
     assert not list(find_differences())
 
 
-def test_control_without_the_lock_it_does_not_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacing, "close_counters", lambda until: None)
-    begin_the_next_period_while_it_is_reported(monkeypatch, held=PATIENCE)
+def test_control_read_before_the_period_is_locked_it_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[int, Any] = {}
+
+    def read_and_supersede(periods: list[Subscription]) -> None:
+        seen.update(counted_since({period.pk: period.expiration_at for period in periods}))
+        supersede(periods)
+
+    counted_since, supersede = replacing._counted_since, renewal.supersede
+    monkeypatch.setattr(renewal, "supersede", read_and_supersede)
+    monkeypatch.setattr(replacing, "_counted_since", lambda closing: seen)
+    begin_the_next_period_while_it_is_reported(monkeypatch)
     assert went_to() == 1
 
 
