@@ -16,9 +16,10 @@ test: ## Run the whole test suite: on SQLite, then on a throw-away MariaDB and R
 test-ahead: ## Run the in-process half of the suite on another day, in another time zone (CLOCK=, ARGS= for pytest)
 	@bin/test-ahead $(ARGS)
 
-nightly: ## Run the property tests of rating with 10,000 examples each (ARGS= for pytest)
+nightly: ## Run the property tests of rating and of time with 10,000 examples each (ARGS= for pytest)
 	@bin/venv dev
-	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 billing/tests/test_rating_properties.py $(ARGS)
+	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 billing/tests/test_rating_properties.py \
+		billing/tests/test_time_properties.py $(ARGS)
 
 simulate: ## Simulate an operator with 1,000 lines for 24 months, and verify the result (ARGS="--seed 8")
 	@bin/venv dev

@@ -13,7 +13,7 @@ from billing.invoicing.closing import bill_ended_periods, periods_to_bill
 from billing.overdue.reminding import make_reminders, reminders_due
 from billing.overdue.suspending import invoices_to_suspend_for, suspend_overdue_lines
 from billing.sales.renewal import end_due_lines, lines_due, lines_ending, renew_due_lines
-from telcox.common.calendar import local_date
+from telcox.common.calendar import due_until, local_date
 from telcox.common.database.batches import ALL, Share
 
 
@@ -54,13 +54,14 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
     """Do everything that is due by `at`, for all lines or a share of them. Yield the result of each step when
     it is committed.
 
+    If `at` is the last moment of a day, what ends with that day has ended, and documents are dated with it.
     New periods begin before the ended ones are billed, so that a bill knows what was carried over. With
     BILL_AS_PERIODS_END off, billing is left to billing runs (billing/runs). Run twice, late, in several
     processes at once, or killed and run again, the result is the same.
     """
-    for begun in renew_due_lines(at=at, share=share):
+    for begun in renew_due_lines(at=due_until(at), share=share):
         yield DayRun(begun=begun)
-    for ended in end_due_lines(at=at, share=share):
+    for ended in end_due_lines(at=due_until(at), share=share):
         yield DayRun(ended=ended)
     for billed in bill_ended_periods(at=at, share=share) if settings.BILL_AS_PERIODS_END else ():
         yield DayRun(invoices=billed.invoices, total=billed.total, parked=billed.parked)
@@ -73,11 +74,11 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
 def work_due(*, at: datetime) -> dict[str, int]:
     """Return how many items of each kind of work are due. Of a line that missed several periods only the next
     one is counted."""
-    day = local_date(at)
+    day, until = local_date(at), due_until(at)
     return {
-        "begun": lines_due(at).count(),
-        "ended": lines_ending(at).count(),
-        "invoices": periods_to_bill(at).count() if settings.BILL_AS_PERIODS_END else 0,
+        "begun": lines_due(until).count(),
+        "ended": lines_ending(until).count(),
+        "invoices": periods_to_bill(until).count() if settings.BILL_AS_PERIODS_END else 0,
         "reminders": sum(due.count() for _rung, due in reminders_due(day)),
         "suspended": invoices_to_suspend_for(day).values("subscription__line").distinct().count(),
     }

@@ -6,16 +6,20 @@ overlap periods nor leave gaps.
 
 from datetime import datetime, timedelta
 
-from telcox.common.calendar import add_days, local_date, midnight
+from telcox.common.calendar import at_wall_clock, local_date, midnight, wall_clock
 
 
-def full_period(*, validity_days: int, at: datetime) -> tuple[datetime, datetime]:
+def full_period(
+    *, validity_days: int, at: datetime, meant: datetime | None = None
+) -> tuple[datetime, datetime]:
     """Return start and end of the full period that contains `at`.
 
-    The period has `validity_days` days from `at`, and ends at the same time of day. With 0 it is the calendar
-    month, from the midnight of its first day to that of the next month's.
+    The period has `validity_days` days from `at`, and ends at the same time of day. If it begins later than
+    it was meant to, because clocks were put forward, it ends at the time of day of `meant`, a local time
+    without zone. With 0 it is the calendar month, from the midnight of its first day to that of the next
+    month's.
     """
     if validity_days:
-        return at, add_days(at, validity_days)
+        return at, at_wall_clock((meant or wall_clock(at)) + timedelta(days=validity_days))
     first = local_date(at).replace(day=1)
     return midnight(first), midnight((first + timedelta(days=31)).replace(day=1))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from customers.lifecycle import complete_step, lock_for
 from customers.models import Line, LineStep, Suspension, SuspensionReason
+from telcox.common.calendar import whole_second
 from telcox.common.errors import DomainError
 
 
@@ -27,22 +28,27 @@ def suspend_line(*, line: Line, reason: SuspensionReason | str, at: datetime, by
 
 @transaction.atomic
 def resume_line(*, line: Line, at: datetime, by: str = "") -> Line:
-    """Put a suspended line back into service from `at` on. Raise DomainError if it is not suspended, or was
-    not yet suspended at `at`."""
+    """Put a suspended line back into service from the second of `at` on. Raise DomainError if it is not
+    suspended, or was not yet suspended at `at`."""
     line = lock_for(line=line, step=LineStep.RESUME)
-    end_suspension(line, at)
+    end_suspension(line, at, whole_second_of_use=True)
     complete_step(line=line, step=LineStep.RESUME, at=at, by=by)
     return line
 
 
-def end_suspension(line: Line, at: datetime) -> None:
+def end_suspension(line: Line, at: datetime, *, whole_second_of_use: bool = False) -> None:
     """End the line's open suspension, if there is one. The caller holds the line's lock and saves the line.
-    Raise DomainError if the suspension started after `at`."""
+
+    With `whole_second_of_use` it ends at the start of that second. Many networks stamp usage to the second:
+    otherwise usage in the second in which service begins would be rejected. Raise DomainError if the
+    suspension started after `at`.
+    """
     suspension = line.suspensions.filter(is_open=True).first()
     if suspension is None:
         return
     if at < suspension.start_at:
         raise DomainError(_("The line was not yet suspended at that time"), reason="in_the_past")
-    suspension.is_open, suspension.end_at = None, at
+    end_at = max(whole_second(at), suspension.start_at) if whole_second_of_use else at
+    suspension.is_open, suspension.end_at = None, end_at
     suspension.save(update_fields=["is_open", "end_at"])
-    line.resumed_at = at
+    line.resumed_at = end_at

@@ -126,11 +126,16 @@ class UsageCounterManager(models.Manager["UsageCounter"]):
 
 
 class UsageCounter(UsageTotals):
-    """Usage of a subscription so far. A subscription without usage has no counter.
+    """Usage of a subscription so far. A subscription has a counter once usage was counted for it, or once the
+    line's next period has begun.
 
-    `version` counts the changes, one for each event. Events from before `purged_before` are being deleted or
-    have been, `purged_events` of them so far. The counter and the days stand for them, and no further event
-    is counted there, because it is unknown whether it was counted before.
+    `version` counts the changes: one for each event that was counted, and one for each that was taken out
+    again (`moved_events` of them), because it belongs to the next period or happened after the line had ended
+    (usage/replacing.py). No usage from `closed_at` on is counted here.
+
+    Events from before `purged_before` are being deleted or have been, `purged_events` of them so far. The
+    counter and the days stand for them, and no further event is counted there, because it is unknown whether
+    it was counted before.
     """
 
     subscription = models.OneToOneField(
@@ -145,6 +150,8 @@ class UsageCounter(UsageTotals):
     # A database default, because the hand-written SQL for counters (ingestion/sql.py) only names the columns
     # to which it adds.
     purged_events = models.PositiveBigIntegerField(_("events purged"), default=0, db_default=0)
+    closed_at = models.DateTimeField(_("usage until"), null=True, blank=True)
+    moved_events = models.PositiveBigIntegerField(_("events taken out again"), default=0, db_default=0)
 
     objects: ClassVar[UsageCounterManager] = UsageCounterManager()
 

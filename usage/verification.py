@@ -33,8 +33,9 @@ class Difference:
 
 def find_differences() -> Iterator[Difference]:
     """Yield every column of every counter and day that differs from the sum of its events; a counter's
-    version is their number, the purged ones included. Each thousand subscriptions are read as of one moment,
-    while usage may continue to arrive."""
+    version is their number, with the purged ones, and twice that of those that were taken out again.
+    Yield also the events that a counter has of after it was closed. Each thousand subscriptions are read as
+    of one moment, while usage may continue to arrive."""
     last = 0
     pks = Subscription.objects.order_by("pk").values_list("pk", flat=True)
     while chunk := list(pks.filter(pk__gt=last)[:CHUNK]):
@@ -50,16 +51,19 @@ def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
     of_these = {"subscription__in": subscription_ids}
     counted: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (len(COLUMNS) + 1))
     by_day: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
-    held, held_by_day, purged = {}, {}, {}
+    held, held_by_day, purged, closed = {}, {}, {}, {}
+    of_next: defaultdict[int, int] = defaultdict(int)
     columns = [*COLUMNS, "version"]
     counters = UsageCounter.objects.filter(**of_these)
-    for pk, purged_before, purged_events, *sums in counters.values_list(
-        "subscription_id", "purged_before", "purged_events", *columns
+    for pk, closed_at, purged_before, purged_events, moved_events, *sums in counters.values_list(
+        "subscription_id", "closed_at", "purged_before", "purged_events", "moved_events", *columns
     ):
         held[pk,] = sums
+        counted[pk][-1] = purged_events + 2 * moved_events
+        if closed_at is not None:
+            closed[pk] = closed_at
         if purged_before is not None:
             purged[pk] = purged_before
-            counted[pk][-1] = purged_events
     for pk, day, *sums in UsageDay.objects.filter(**of_these).values_list("subscription_id", "day", *COLUMNS):
         if day < purged.get(pk, day):
             counted[pk] = list(map(add, counted[pk], [*sums, 0]))
@@ -71,11 +75,13 @@ def _compare(subscription_ids: Sequence[int]) -> Iterator[Difference]:
     for pk, category, quantity, occurred_at in rows.iterator(chunk_size=10_000):
         day = local_dates.of(occurred_at)
         counted[pk][-1] += 1
+        of_next[pk] += pk in closed and occurred_at >= closed[pk]
         if day >= purged.get(pk, day):
             counted[pk][POSITION[category]] += quantity
             by_day[pk, day][POSITION[category]] += quantity
     yield from _differing(held, {(pk,): sums for pk, sums in counted.items()}, columns)
     yield from _differing(held_by_day, dict(by_day), COLUMNS)
+    yield from (Difference(pk, "events of after its end", found, 0) for pk, found in of_next.items() if found)
 
 
 def _differing(

@@ -19,8 +19,10 @@ from billing.invoicing.parking import assess_bills, doubt_from_error, park_bills
 from billing.models import BillingRun, Invoice, ParkedBill
 from billing.rating.facts import PricedPeriod
 from billing.sales.prepaid import paid_by_wallet, settle_prepaid
+from billing.sales.renewal import take_steps_due
 from customers.models import Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
+from telcox.common.calendar import due_until
 from telcox.common.database.batches import ALL, Share, in_chunks
 from telcox.common.database.locking import lock_rows
 from telcox.common.database.retrying import retry_lost_locks
@@ -53,7 +55,7 @@ def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingR
 
     Safe to run twice, late, or in several places at once, and to be killed.
     """
-    for keys in in_chunks(share.among(periods_to_bill(at)), "pk"):
+    for keys in in_chunks(share.among(periods_to_bill(due_until(at))), "pk"):
         yield retry_lost_locks(partial(bill_periods, keys=keys, at=at))
 
 
@@ -61,14 +63,16 @@ def bill_ended_periods(*, at: datetime, share: Share = ALL) -> Iterator[BillingR
 def bill_periods(
     *, keys: Sequence[int], at: datetime, run: BillingRun | None = None, by: str = ""
 ) -> BillingResult:
-    """Issue the invoices of these periods, as of `at`. Skip periods that have an invoice or are quarantined.
+    """Issue the invoices of these periods, dated `at`. Skip periods that have an invoice or are quarantined.
+    If the next period of a line is due, begin it first, so that it gets the usage that belongs to it.
 
     For a prepaid period, refund to the wallet the days on which the operator had suspended the line, and
     record the wallet's payments as payments of the invoice. Quarantine what cannot be billed or is
     suspicious, and bill the others. Raise DomainError if no document can be numbered.
     """
+    take_steps_due(keys, at=due_until(at))
     periods = _locked(keys)
-    bills, doubts = assess_bills(periods, at=at)
+    bills, doubts = assess_bills(periods, at=due_until(at))
     documents, failed = split_out_failures(partial(_charged, at=at), bills)
     doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
     park_bills(doubts, at=at, run=run)

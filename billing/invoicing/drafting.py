@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
@@ -23,11 +24,13 @@ from billing.models import (
 )
 from billing.rating import RatedLine, Span
 from billing.rating.facts import PricedPeriod, price_periods
+from billing.sales.renewal import take_steps_due
 from customers.models import Customer, Language, Line, Subscription
 from telcox.common.calendar import local_date
 from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
+from usage.models import UsageEvent
 
 
 class Document(NamedTuple):
@@ -122,6 +125,8 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
 
     Raise DomainError if the period has an invoice in force already, or no tax rate is known for the day.
     """
+    if usage_after(subscription).exists():
+        take_steps_due([subscription.pk], at=at)
     subscription = lock_row(Subscription, subscription.pk)
     if not subscription.unbilled:
         raise DomainError(_("The period already has an invoice"), reason="already_invoiced")
@@ -135,6 +140,11 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
     save_draft(draft)
     Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
     return draft.invoice
+
+
+def usage_after(period: Subscription) -> QuerySet[UsageEvent]:
+    """Return the usage that was counted to a period after its end."""
+    return UsageEvent.objects.filter(subscription=period.pk, occurred_at__gte=period.expiration_at)
 
 
 def save_draft(draft: Document) -> None:

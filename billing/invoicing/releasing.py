@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.closing import bill_periods
 from billing.models import Invoice, ParkedBill
+from billing.sales.renewal import take_steps_due
 from customers.models import Subscription
 from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError
@@ -56,6 +57,8 @@ def bill_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) ->
 
 @transaction.atomic
 def _release_and_bill(parked: ParkedBill, approved: bool, at: datetime, by: str) -> Invoice:
+    # Before the period is locked, because it locks the line.
+    take_steps_due([parked.subscription_id], at=at)
     released = release_parked(parked=parked, approved=approved, at=at, by=by)
     period = released.subscription
     billed = bill_periods(keys=[period.pk], at=at, by=by)

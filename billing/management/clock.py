@@ -1,14 +1,14 @@
 """The moment as of which a command works (`--date`)."""
 
 from argparse import ArgumentTypeError
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from billing.management.arguments import parse_day
-from telcox.common.calendar import local_date, midnight
+from telcox.common.calendar import end_of_day, local_date
 from usage.ingestion.reports import YEARS
 
 
@@ -27,17 +27,16 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def moment_for(of: date | None, *, ahead: bool) -> datetime:
-    """Return the end of the day `of`, or now if the day has not ended or none is given. Raise CommandError if
-    the day is in the future, unless DEBUG is on or `ahead` is set: then its end is returned."""
+    """Return the last moment of the day `of`, or now if the day has not ended or none is given. Raise
+    CommandError if the day is in the future, unless DEBUG is on or `ahead` is set."""
     now = timezone.now()
     if of is None:
         return now
-    end = midnight(of + timedelta(days=1))
     if of > local_date(now):
         if not (ahead or settings.DEBUG):
             raise CommandError(f"{of} is in the future: add --ahead to do it all the same")
-        return end
-    return min(now, end)
+        return end_of_day(of)
+    return min(now, end_of_day(of))
 
 
 def _day_of_our_times(text: str) -> date:

@@ -16,13 +16,17 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.invoicing.drafting import draft_of
 from billing.invoicing.late_use import late_periods
-from billing.invoicing.parking import Doubt, assess_bills
+from billing.invoicing.parking import Assessed, Doubt, assess_bills
 from billing.models import BillingRun, Invoice
 from billing.rating.facts import PricedPeriod
 from billing.runs.figures import AMOUNTS
 from billing.runs.running import periods_of
+from billing.sales.renewal import take_steps_due
 from customers.models import Line, Subscription
+from telcox.common.calendar import due_until
 from telcox.common.database.batches import in_chunks
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 
 SAMPLES = 10
 # Maximum number of periods listed for each kind of oddity.
@@ -143,9 +147,8 @@ def stored_rehearsal(run: BillingRun) -> Rehearsal | None:
 
 
 def _add(rehearsal: Rehearsal, keys: Sequence[int], at: datetime, chosen: random.Random) -> None:
-    periods = list(Subscription.objects.filter(pk__in=keys).order_by("pk"))
-    bills, doubts = assess_bills(periods, at=at)
-    lines = {period.line_id for period in periods}
+    bills, doubts = _assessed(keys, at)
+    lines = {bill.period.line_id for bill in bills} | {doubt.period.line_id for doubt in doubts}
     for bill in bills:
         for amount in AMOUNTS:
             setattr(rehearsal, amount, getattr(rehearsal, amount) + getattr(bill.rated, amount))
@@ -159,6 +162,17 @@ def _add(rehearsal: Rehearsal, keys: Sequence[int], at: datetime, chosen: random
     rehearsal.count(Oddity.NO_EMAIL, without["email"])
     rehearsal.count(Oddity.NO_ADDRESS, without["address"])
     _sample(rehearsal, bills, chosen)
+
+
+def _assessed(keys: Sequence[int], at: datetime) -> Assessed:
+    """Assess the bills as they would be if they were made now: after the next periods have begun."""
+
+    def work() -> Assessed:
+        take_steps_due(keys, at=due_until(at))
+        periods = list(Subscription.objects.filter(pk__in=keys).order_by("pk"))
+        return assess_bills(periods, at=due_until(at))
+
+    return retry_lost_locks(lambda: commit_unless_dry_run(work, dry_run=True))
 
 
 Odd = tuple[Oddity, Subscription, Decimal | None, str]

@@ -17,7 +17,7 @@ from billing.models import BillingChunk, BillingRun, RunState
 from billing.models.runs import PERIOD
 from billing.runs.figures import figures_of
 from customers.models.subscriptions import SubscriptionQuerySet
-from telcox.common.calendar import local_date, midnight
+from telcox.common.calendar import due_until, local_date, midnight
 from telcox.common.database.batches import in_chunks
 from telcox.common.database.locking import lock_row, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
@@ -41,7 +41,7 @@ def periods_of(period: str, *, at: datetime) -> SubscriptionQuerySet:
     if begin > local_date(at):
         raise Unprocessable(_("The period has not started yet"), reason="not_begun")
     end = midnight((begin + timedelta(days=31)).replace(day=1))
-    return periods_to_bill(min(at, end))
+    return periods_to_bill(min(due_until(at), end))
 
 
 @transaction.atomic

@@ -5,10 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.rating import Allowance, included_allowance, used_allowance
+from msgspec.structs import replace
+
+from billing.rating import Allowance, RatingInputs, included_allowance, used_allowance
 from billing.rating.facts import PricedPeriod, price_periods
 from billing.rating.remaining import remaining_allowance, stopped_resources
-from customers.models import Line, PlanChange, SoldPack
+from billing.rating.used import usage_since
+from billing.sales.renewal import period_to_come
+from customers.models import Line, PlanChange, SoldPack, Subscription
 from telcox.common.database.consistent_read import consistent_read
 from telcox.common.errors import NotFound
 from usage.vocabulary import Resource
@@ -16,11 +20,13 @@ from usage.vocabulary import Resource
 
 @dataclass(frozen=True)
 class Present:
-    """A line's last period, which may be over (`expired`), priced as it is billed."""
+    """A line's last period, which may be over (`expired`), priced as it is billed. `to_come` is what the next
+    period is rated from, if that is due and will begin for the time since."""
 
     bill: PricedPeriod
     packs: list[SoldPack]
     expired: bool
+    to_come: RatingInputs | None = None
 
     @property
     def used(self) -> dict[str, int]:
@@ -55,7 +61,9 @@ class Present:
     @property
     def stopped(self) -> list[str]:
         """Return the stopped resources (billing.rating.remaining). Once a prepaid period has expired, that is
-        all of them."""
+        all of them, unless the wallet pays the next one."""
+        if self.to_come:
+            return stopped_resources(self.to_come)
         if self.expired and self.bill.period.prepaid:
             return list(Resource.values)
         return stopped_resources(self.bill.facts)
@@ -95,7 +103,18 @@ def line_holding(*, phone_number: str, at: datetime) -> Holding:
             return Holding(line, None, None)
         [bill] = price_periods([period], at=at)
         packs = period.packs.select_related("pack").order_by("pk")
-        present = Present(bill, list(packs), period.is_expired(at))
+        expired = period.is_expired(at)
+        period.line = line
+        to_come = _to_come(period, at) if expired else None
+        present = Present(bill, list(packs), expired, to_come)
         change = line.plan_changes.pending().select_related("plan").first()
         pending = PendingChange(change, period.expiration_at) if change else None
         return Holding(line, present, pending)
+
+
+def _to_come(period: Subscription, at: datetime) -> RatingInputs | None:
+    """Return the rating inputs of the next period, with the usage since it was to begin."""
+    following = period_to_come(period, at)
+    if following is None:
+        return None
+    return replace(following.facts, used=usage_since(period.pk, following.period.start_at))

@@ -12,7 +12,7 @@ from billing.rating import Allowance, RatingInputs, included_allowance
 from billing.rating.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
 from customers.models import TERMS, Line, Plan, PlanRevision, Subscription
-from telcox.common.calendar import local_date
+from telcox.common.calendar import at_wall_clock, local_date, skipped_time, wall_clock
 from telcox.common.database.bulk import bulk_insert
 from telcox.common.database.prepared import PreparedQuery
 
@@ -55,10 +55,11 @@ def new_period(
     start_at: datetime,
     discounts: list[dict[str, str]],
     after: Subscription | None = None,
-    carried: Allowance = NOTHING,
 ) -> Subscription:
     """Return an unsaved period of `line` that begins at `start_at`, sold as `offered`."""
-    cycle_start_at, cycle_end_at = full_period(validity_days=offered.validity_days, at=start_at)
+    cycle_start_at, cycle_end_at = full_period(
+        validity_days=offered.validity_days, at=start_at, meant=_meant_start(start_at, after)
+    )
     period = Subscription(
         line=line,
         plan_id=plan_id,
@@ -69,15 +70,40 @@ def new_period(
         expiration_at=cycle_end_at,
         cycle_start_at=cycle_start_at,
         cycle_end_at=cycle_end_at,
-        carried_in_bytes=carried.data_bytes,
-        carried_in_minutes=carried.voice_minutes,
-        carried_in_sms=carried.sms,
         discounts=discounts,
         renewed_from=after,
         **{field: getattr(offered, field) for field in TERMS},
     )
-    set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)) + carried)
+    set_limits(period, included_allowance(terms_of(offered, offered.name), span_of(period)))
     return period
+
+
+def _meant_start(start_at: datetime, after: Subscription | None) -> datetime | None:
+    """Return the local time at which a period that begins at `start_at` was meant to begin, if that is
+    another time: the period before it ended at a time of day that clocks skipped. Otherwise all later periods
+    of the line would begin an hour later than the first."""
+    if after is None or start_at != after.cycle_end_at or skipped_time(start_at) is None:
+        return None
+    begun = _meant_start(after.start_at, after.renewed_from) or wall_clock(after.start_at)
+    meant = begun + (local_date(start_at) - begun.date())
+    return meant if at_wall_clock(meant) == start_at else None
+
+
+def carry_over(period: Subscription, carried: Allowance) -> None:
+    """Add the rollover of the period before to one that is not saved yet."""
+    period.carried_in_bytes = carried.data_bytes
+    period.carried_in_minutes = carried.voice_minutes
+    period.carried_in_sms = carried.sms
+    limits = Allowance(period.limit_bytes, period.minutes_limit, period.sms_limit)
+    set_limits(period, limits + carried)
+
+
+def grow_limits(period: Subscription, more: Allowance) -> None:
+    """Add to the allowance of a period that is not saved yet, beside what its plan includes."""
+    if more != NOTHING:
+        limits = Allowance(period.limit_bytes, period.minutes_limit, period.sms_limit)
+        set_limits(period, limits + more)
+        period.changes += 1
 
 
 def cut_period(period: Subscription, facts: RatingInputs, at: datetime) -> RatingInputs:
@@ -97,11 +123,17 @@ def set_limits(period: Subscription, allowance: Allowance) -> None:
     period.sms_limit = allowance.sms
 
 
-def append_periods(periods: Sequence[Subscription], *, after: Iterable[Subscription | None]) -> None:
-    """Save each period as its line's last one, in place of the one before it. The caller has locked the
-    lines."""
-    superseded = [period.pk for period in after if period is not None]
-    Subscription.objects.filter(pk__in=superseded).update(is_last=None)
+def supersede(periods: Sequence[Subscription]) -> None:
+    """Let these periods, each its line's last one, make room for the next. The caller has locked the lines.
+
+    It also locks the periods. Usage that is being counted to one is waited for, and more of it waits: do it
+    before their usage is read, and before their counters are locked.
+    """
+    Subscription.objects.filter(pk__in=[period.pk for period in periods]).update(is_last=None)
+
+
+def append_periods(periods: Sequence[Subscription]) -> None:
+    """Save each period as its line's last one. The one before it is superseded."""
     bulk_insert(periods)
     if any(period.pk is None for period in periods):  # MySQL does not return the keys
         lines: dict[Any, Subscription] = {period.line_id: period for period in periods}

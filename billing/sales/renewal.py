@@ -1,7 +1,7 @@
 """Renewal: periods and lines that begin or end by date."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,19 +12,29 @@ from django.db.models import F, QuerySet
 from billing.models import Wallet
 from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
-from billing.sales.periods import DiscountsGiven, append_periods, new_period
+from billing.sales.ending import end_line
+from billing.sales.periods import DiscountsGiven, append_periods, carry_over, new_period, supersede
 from billing.sales.prepaid import settle_prepaid
-from billing.sales.services import end_line
-from billing.sales.shortage import not_renewed, still_short
+from billing.sales.shortage import not_renewed, short_meanwhile, still_short
 from billing.wallets import TopUp, top_up
 from customers.catalogue import OfferedTerms
-from customers.models import Line, LineEvent, LineStatus, LineStep, PlanChange, Subscription, Suspension
+from customers.models import (
+    Line,
+    LineEvent,
+    LineStatus,
+    LineStep,
+    PlanChange,
+    Subscription,
+    Suspension,
+)
+from telcox.common.calendar import whole_second
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.database.bulk import bulk_insert
 from telcox.common.database.locking import lock_keys, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError
 from usage import broadcast
+from usage.replacing import close_periods, hand_over
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +57,12 @@ def renew_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
     committed transaction: it yields the number of periods that it began.
 
     A line that missed periods gets each of them, so that its periods have no gap. Each is sold on the terms
-    that its plan has when it begins, or on those of another plan if a change was pending. A prepaid line
-    whose wallet is short gets none (`RENEWAL_REFUSED`). Once the wallet can pay, its next period begins at
-    that moment. Safe to run twice, late, or in several processes at once, and to be killed: each chunk is one
-    transaction, under the locks of its lines.
+    that its plan has when it begins, or on those of another plan if a change was pending. Usage that was
+    counted to the ended period meanwhile goes to the new one (usage/replacing.py).
+
+    A prepaid line whose wallet is short gets none (`RENEWAL_REFUSED`), and has stopped. Once the wallet can
+    pay, its next period begins at that moment. Safe to run twice, late, or in several processes at once, and
+    to be killed: each chunk is one transaction, under the locks of its lines.
     """
     for due in in_chunks(share.among(lines_due(at)), "line_id"):
         short = still_short(due, at)
@@ -72,6 +84,21 @@ def renew_line(*, line: Line, at: datetime) -> int:
         done = retry_lost_locks(partial(_renew, again, at))
         begun, again = begun + done.begun, done.again
     return begun
+
+
+def take_steps_due(keys: Sequence[int], *, at: datetime) -> None:
+    """Take the steps that are due at the end of these post-paid periods, which are about to be billed: begin
+    the next period, or end the line. Usage of after the period is no overage of it then.
+
+    The caller holds the transaction, and no lock that comes after a line's. A step that is refused is logged.
+    """
+    for due, step, done in (
+        (lines_due(at), partial(_renew, at=at), "renewed"),
+        (lines_ending(at), partial(_end, at=at), "ended"),
+    ):
+        lines = due.filter(pk__in=keys, line__prepaid=False).order_by("line_id")
+        if line_ids := list(lines.values_list("line_id", flat=True)):
+            list(in_pieces(step, line_ids, done))
 
 
 def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
@@ -131,20 +158,47 @@ def _renew(line_ids: Sequence[int], at: datetime) -> Renewed:
     for period in due:
         period.line = lines[period.line_id]
     changes = {change.line_id: change for change in PlanChange.objects.pending().filter(line__in=lines)}
-    next_periods = _next_periods(due, changes, at)
-    bills = price_periods([period for period in next_periods if period.prepaid], at=at)
+    next_periods, bills = _next_periods_and_bills(due, changes, at)
     short, just_noted = _short(bills, at)
     begun = [period for period in next_periods if period.line_id not in short]
     if not begun:
         return Renewed(again=just_noted)
-    append_periods(begun, after=[period.renewed_from for period in begun])
+    ended = [period for period in due if period.line_id not in short]
+    supersede(ended)
+    meanwhile = close_periods(
+        [(before, period.start_at) for before, period in zip(ended, begun, strict=True)]
+    )
+    carried = _carried(begun, at)
+    for period in begun:
+        carry_over(period, carried.get(period.renewed_from_id or 0, NOTHING))
+    append_periods(begun)
+    hand_over(meanwhile, {period.renewed_from_id or 0: period for period in begun}, at=at)
     settle_prepaid([bill for bill in bills if bill.period.line_id not in short], at=at)
     _write_down(begun, changes, at)
     return Renewed(len(begun), [*just_noted, *(p.line_id for p in begun if p.is_expired(at))])
 
 
-def _next_periods(
+def _next_periods_and_bills(
     due: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime
+) -> tuple[list[Subscription], list[PricedPeriod]]:
+    """Return the period that follows each of these, without what is carried over to it; and the prices of
+    those that are prepaid."""
+    stopped = _lapsed(due)
+    next_periods = _next_periods(due, changes, at, stopped)
+    bills = _priced(next_periods, at)
+    if short := short_meanwhile(bills):
+        stopped |= {period.pk for period in due if period.line_id in short}
+        next_periods = _next_periods(due, changes, at, stopped)
+        bills = _priced(next_periods, at)
+    return next_periods, bills
+
+
+def _priced(periods: Sequence[Subscription], at: datetime) -> list[PricedPeriod]:
+    return price_periods([period for period in periods if period.prepaid], at=at)
+
+
+def _next_periods(
+    due: Sequence[Subscription], changes: Mapping[int, PlanChange], at: datetime, stopped: Collection[int]
 ) -> list[Subscription]:
     plans = {
         period.line_id: changes[period.line_id].plan_id if period.line_id in changes else period.plan_id
@@ -152,12 +206,10 @@ def _next_periods(
     }
     offered = OfferedTerms(set(plans.values()))
     discounts = DiscountsGiven(period.line.customer_id for period in due)
-    carried = _carried(due, at)
-    lapsed = _lapsed(due)
     periods = []
     for period in due:
         plan_id = plans[period.line_id]
-        start_at = _start(period, period.pk in lapsed, at)
+        start_at = _start(period, period.pk in stopped, at)
         periods.append(
             new_period(
                 line=period.line,
@@ -166,24 +218,44 @@ def _next_periods(
                 start_at=start_at,
                 discounts=discounts.of(period.line, plan_id, start_at),
                 after=period,
-                carried=carried.get(period.pk, NOTHING) if start_at == period.expiration_at else NOTHING,
             )
         )
     return periods
 
 
-def _start(period: Subscription, lapsed: bool, at: datetime) -> datetime:
+def _start(period: Subscription, stopped: bool, at: datetime) -> datetime:
     """Return when the next period begins: where the last one ended. A prepaid line does not pay for a time
-    that has passed without service, so its period may begin later."""
+    without service: it begins when the line was resumed, or now if it has `stopped` for want of money."""
     if not period.line.prepaid:
         return period.expiration_at
-    if lapsed:
-        return at
-    return max(period.expiration_at, period.line.resumed_at or period.expiration_at)
+    served_from = max(period.expiration_at, period.line.resumed_at or period.expiration_at)
+    return max(served_from, whole_second(at)) if stopped else served_from
 
 
-def _carried(due: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
-    rolling = [period for period in due if period.rollover_share]
+def period_to_come(period: Subscription, at: datetime) -> PricedPeriod | None:
+    """Return the next period of a line whose last one is over, as the run will begin it for the time since:
+    the line goes on. Return None if it is not due, or if the wallet is or was short: then a prepaid line has
+    stopped."""
+    if not lines_due(at).filter(pk=period.pk).exists() or _lapsed([period]):
+        return None
+    changes = {change.line_id: change for change in PlanChange.objects.pending().filter(line=period.line_id)}
+    bills = price_periods(_next_periods([period], changes, at, ()), at=at)
+    if period.line.prepaid:
+        balance = Wallet.objects.filter(line=period.line_id).values_list("balance_usd", flat=True).first()
+        if balance is None or balance < bills[0].rated.total or short_meanwhile(bills):
+            return None
+    return bills[0]
+
+
+def _carried(begun: Sequence[Subscription], at: datetime) -> dict[int, Allowance]:
+    """Return what is carried over to these periods from those before them, by the key of the latter. Nothing
+    goes over a gap."""
+    ended = [period.renewed_from for period in begun if period.renewed_from]
+    rolling = [
+        before
+        for before, period in zip(ended, begun, strict=True)
+        if before.rollover_share and before.expiration_at == period.start_at
+    ]
     if not rolling:
         return {}
     return {

@@ -9,17 +9,36 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from billing.rating import Allowance, RatingInputs
+from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
-from billing.sales.periods import LIMITS, DiscountsGiven, append_periods, cut_period, new_period
-from billing.sales.prepaid import ZERO, settle_prepaid
+from billing.sales.ending import (
+    call_off_change,
+    conclude,
+    cut_now,
+    end_line,
+    last_period,
+    require_begun,
+    running_period,
+)
+from billing.sales.periods import (
+    LIMITS,
+    DiscountsGiven,
+    append_periods,
+    carry_over,
+    grow_limits,
+    new_period,
+    supersede,
+)
+from billing.sales.prepaid import ZERO
+from billing.sales.renewal import renew_line
 from customers.catalogue import OfferedTerms
 from customers.lifecycle import complete_step, lock_for, lock_line, require_allowed
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
-from customers.services import end_suspension
-from telcox.common.calendar import local_date
+from telcox.common.calendar import local_date, whole_second
 from telcox.common.errors import DomainError
-from usage import broadcast
+from usage.models import RejectedUsage
+from usage.replacing import after_now, close_periods, hand_over
+from usage.services import redrive_usage
 
 # In the language of the customer's documents, like the names of packs.
 LEFT_OF_PACKS = "Saldo de paquetes"
@@ -39,30 +58,41 @@ class Sale:
 
 @transaction.atomic
 def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Subscription:
-    """Sell `plan` on `line` from `at` on, for the plan's validity. A prepaid line pays from its wallet.
+    """Sell `plan` on `line` from the second of `at` on, for the plan's validity. A prepaid line pays from its
+    wallet.
 
     Raise DomainError if the line is not in service, its current period has not ended, the plan is not sold
     for it, or its wallet is short.
     """
     line = lock_for(line=line, step=LineStep.ACTIVATE)
     _require_sold(plan, line, at)
-    previous = _last_period(line)
+    previous = last_period(line)
     if previous and not previous.is_expired(at):
         raise DomainError(_("The line's current period has not ended"), reason="period_running")
-    period = _begin(line, plan, at, after=previous)
+    start_at = max(whole_second(at), previous.expiration_at) if previous else whole_second(at)
+    period = _begin(line, plan, start_at, after=previous)
     period.renewed_from = None
-    append_periods([period], after=[previous])
-    _call_off(line)
+    ended = [previous] if previous else []
+    supersede(ended)
+    meanwhile = close_periods([(each, start_at) for each in ended])
+    append_periods([period])
+    if previous:
+        hand_over(meanwhile, {previous.pk: period}, at=at)
+    call_off_change(line)
     complete_step(
         line=line, step=LineStep.ACTIVATE, at=at, by=by, subscription=period, detail=period.plan_name
     )
-    _conclude(line, [period], at, by)
+    conclude(line, [period], at, by)
+    # Usage since then may have been reported before the sale was entered, and rejected.
+    early = RejectedUsage.objects.filter(phone_number=line.phone_number, occurred_at__gte=start_at)
+    transaction.on_commit(lambda: redrive_usage(rejected=early, at=at), robust=True)
     return period
 
 
 @transaction.atomic
 def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
-    """Change the plan now: end the line's current period, and begin one of `plan`.
+    """Change the plan now: end the line's current period, and begin one of `plan`. Usage of after `at` goes
+    to the new period, even if it was counted already.
 
     The old period costs its days, or what was used up (docs/rating.md). The day of the change belongs
     to the new plan. The old plan's rollover share of its allowance goes to the new period, and all that is
@@ -72,20 +102,25 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     the line already has this plan, the plan is not sold for it, or a prepaid line's wallet is short.
     """
     line = lock_for(line=line, step=LineStep.CHANGE_PLAN)
-    period = _running_period(line, at)
-    _require_begun(period, at)
+    period = running_period(line, at)
+    require_begun(period, at)
     _require_other_plan(plan, period, line, at)
-    _call_off(line)
-    facts = _cut(period, at)
+    call_off_change(line)
+    supersede([period])
+    meanwhile = close_periods([(period, after_now(at))])
+    facts = cut_now(period, at)
     with_packs, carried = facts.carried_over(cut=True), facts.carried_over(cut=False)
     following = _begin(line, plan, at, after=period, carried=carried)
-    append_periods([following], after=[period])
-    _carry_packs_on(period, following, with_packs - carried, at)
+    left_of_packs = with_packs - carried
+    grow_limits(following, left_of_packs)
+    append_periods([following])
+    _carry_packs_on(period, following, left_of_packs, at)
+    hand_over(meanwhile, {period.pk: following}, at=at)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, done_at=at, is_pending=None)
     complete_step(
         line=line, step=LineStep.CHANGE_PLAN, at=at, by=by, subscription=following, detail=following.plan_name
     )
-    bills, charged = _conclude(line, [period, following], at, by)
+    bills, charged = conclude(line, [period, following], at, by)
     return Sale(bills, charged, change=change)
 
 
@@ -98,10 +133,10 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
     Raise DomainError as `change_plan` does, or if the line has no automatic next period.
     """
     line = lock_for(line=line, step=LineStep.SCHEDULE_CHANGE)
-    period = _running_period(line, at)
+    period = running_period(line, at)
     _require_other_plan(plan, period, line, at)
     _require_next_period(line)
-    _call_off(line)
+    call_off_change(line)
     change = PlanChange.objects.create(line=line, plan=plan, asked_at=at, at_period_end=True)
     complete_step(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
     [facts] = facts_of([period], at=at)
@@ -114,7 +149,7 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
 def cancel_plan_change(*, line: Line, at: datetime, by: str = "") -> Line:
     """Cancel the change that is pending for the period's end. Raise DomainError if there is none."""
     line = lock_for(line=line, step=LineStep.CANCEL_CHANGE)
-    if not _call_off(line):
+    if not call_off_change(line):
         raise DomainError(_("No plan change is pending"), reason="no_pending_change")
     complete_step(line=line, step=LineStep.CANCEL_CHANGE, at=at, by=by)
     return line
@@ -135,7 +170,7 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
         return Sale(price_periods([bought.subscription], at=at), pack=bought, repeated=True)
     require_allowed(line, LineStep.BUY_PACK)
     _require_sold(pack, line, at)
-    period = _running_period(line, at)
+    period = running_period(line, at)
     _require_within_spend_limit(period, pack, at)
     try:
         with transaction.atomic():
@@ -154,7 +189,7 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
         raise _reference_used() from error
     _add_to_limits(period, Allowance(pack.data_bytes, pack.voice_minutes, pack.sms))
     complete_step(line=line, step=LineStep.BUY_PACK, at=at, by=by, subscription=period, detail=pack.name)
-    bills, charged = _conclude(line, [period], at, by)
+    bills, charged = conclude(line, [period], at, by)
     return Sale(bills, charged, pack=sold)
 
 
@@ -162,35 +197,26 @@ def buy_pack(*, line: Line, pack: Pack, reference: str, at: datetime, by: str = 
 def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
     """Terminate the line for good, and end its period, which is charged for its days.
 
-    Raise DomainError if the line is terminated already, or its period began at this very moment or was
-    billed.
+    What was due before is done first, as if the day's run had come in time. Raise DomainError if the line is
+    terminated already, or its period began at this very moment or was billed.
     """
-    line = lock_for(line=line, step=LineStep.TERMINATE)
-    end_line(line, at, by)
-    return line
-
-
-def end_line(line: Line, at: datetime, by: str = "") -> None:
-    """Terminate the line as of `at`. The caller has locked it."""
-    period = _last_period(line)
-    if period and not period.is_expired(at):
-        period = _running_period(line, at)
-        _require_begun(period, at)
-        _cut(period, at)
+    line = _as_after_the_run(lock_for(line=line, step=LineStep.TERMINATE), at)
+    period = last_period(line)
+    if line.ends_with_period and period and period.is_expired(at):
+        suspension = line.suspensions.filter(is_open=True).first()
+        end_line(
+            line, max(period.expiration_at, suspension.start_at if suspension else period.expiration_at), by
+        )
     else:
-        period = None
-    _call_off(line)
-    end_suspension(line, at)
-    line.terminated_at, line.ends_with_period = at, False
-    complete_step(line=line, step=LineStep.TERMINATE, at=at, by=by, subscription=period)
-    _conclude(line, [period] if period else [], at, by)
+        end_line(line, at, by, use_until=after_now(at))
+    return line
 
 
 @transaction.atomic
 def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
     """Schedule the line's end with its current period. Raise DomainError if it has none."""
-    line = lock_for(line=line, step=LineStep.SCHEDULE_END)
-    _running_period(line, at)
+    line = _as_after_the_run(lock_for(line=line, step=LineStep.SCHEDULE_END), at)
+    running_period(line, at)
     line.ends_with_period = True
     complete_step(line=line, step=LineStep.SCHEDULE_END, at=at, by=by)
     return line
@@ -205,31 +231,6 @@ def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
     line.ends_with_period = False
     complete_step(line=line, step=LineStep.CANCEL_END, at=at, by=by)
     return line
-
-
-def _last_period(line: Line) -> Subscription | None:
-    return line.subscriptions.current().order_by().first()
-
-
-def _running_period(line: Line, at: datetime) -> Subscription:
-    """Return the line's current period. Raise DomainError if none is running or it was billed already."""
-    period = _last_period(line)
-    if period is None or not period.start_at <= at < period.expiration_at:
-        raise DomainError(
-            _("The line has no period in progress: sell it a plan first"), reason="no_running_period"
-        )
-    if not period.unbilled:
-        raise DomainError(_("The line's period was already billed"), reason="already_invoiced")
-    period.line = line
-    return period
-
-
-def _require_begun(period: Subscription, at: datetime) -> None:
-    """Raise DomainError if the period began at this very moment: cut now, it would have no time at all."""
-    if at == period.start_at:
-        raise DomainError(
-            _("The line's period has only just started: try again in a minute"), reason="period_just_begun"
-        )
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -287,15 +288,16 @@ def _reference_used() -> DomainError:
 def _begin(
     line: Line, plan: Plan, at: datetime, *, after: Subscription | None, carried: Allowance = NOTHING
 ) -> Subscription:
-    return new_period(
+    period = new_period(
         line=line,
         plan_id=plan.pk,
         offered=OfferedTerms([plan.pk]).of(plan.pk, at),
         start_at=at,
         discounts=DiscountsGiven([line.customer_id]).of(line, plan.pk, at),
         after=after,
-        carried=carried,
     )
+    carry_over(period, carried)
+    return period
 
 
 def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowance, at: datetime) -> None:
@@ -314,7 +316,6 @@ def _carry_packs_on(period: Subscription, following: Subscription, rest: Allowan
         bought_at=at,
         reference=f"left of period {period.pk}",  # spaces: as in prepaid.py, no client can use it
     )
-    _add_to_limits(following, rest)
 
 
 def _add_to_limits(period: Subscription, more: Allowance) -> None:
@@ -327,21 +328,7 @@ def _add_to_limits(period: Subscription, more: Allowance) -> None:
     period.refresh_from_db(fields=[*LIMITS, "changes"])
 
 
-def _call_off(line: Line) -> int:
-    return line.plan_changes.pending().update(is_pending=None)
-
-
-def _cut(period: Subscription, at: datetime) -> RatingInputs:
-    [facts] = facts_of([period], at=at)
-    return cut_period(period, facts, at)
-
-
-def _conclude(
-    line: Line, periods: Sequence[Subscription], at: datetime, by: str
-) -> tuple[list[PricedPeriod], Decimal]:
-    """Settle prepaid periods, and notify the live feed after the commit. Return the price of each period now,
-    and the amount paid by the wallet, in dollars."""
-    bills = price_periods(periods, at=at)
-    charged = settle_prepaid(bills, at=at, by=by)
-    transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
-    return bills, charged
+def _as_after_the_run(line: Line, at: datetime) -> Line:
+    """Return the line, which is locked, after the next period of a post-paid line has begun, if that is due.
+    A prepaid line does not pay for a period that ends at once."""
+    return lock_line(line) if not line.prepaid and renew_line(line=line, at=at) else line

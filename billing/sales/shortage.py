@@ -1,13 +1,14 @@
 """Prepaid lines that were not renewed because their wallet was short, and still is. An operator has many of
 them, and every renewal run sees them all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Exists, OuterRef
 
-from billing.rating.facts import price_periods
+from billing.models import WalletEntry
+from billing.rating.facts import PricedPeriod, price_periods
 from billing.sales.periods import DiscountsGiven, new_period
 from customers.catalogue import OfferedTerms
 from customers.models import Line, LineEvent, LineStep, PlanChange, Subscription
@@ -49,6 +50,21 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
     costs = {kind: bill.rated.total for kind, bill in zip(periods, bills, strict=True)}
     money = {row["line"]: row["line__wallet__balance_usd"] or Decimal(0) for row in lapsed}
     return {line_id for line_id, kind in kinds.items() if money[line_id] < costs[kind]}
+
+
+def short_meanwhile(bills: Sequence[PricedPeriod]) -> set[int]:
+    """Return the lines whose wallet could not pay at some moment since these prepaid periods were to begin,
+    by the entries since then."""
+    if not bills:
+        return set()
+    since = {bill.period.line_id: bill.period.start_at for bill in bills}
+    costs = {bill.period.line_id: bill.rated.total for bill in bills}
+    entries = WalletEntry.objects.filter(wallet__line__in=since, at__gte=min(since.values())).order_by()
+    return {
+        line_id
+        for line_id, at, amount, after in entries.values_list("wallet__line", "at", "amount", "balance_after")
+        if at >= since[line_id] and min(after, after - amount) < costs[line_id]
+    }
 
 
 def not_renewed() -> SubscriptionQuerySet:

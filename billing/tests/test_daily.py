@@ -238,9 +238,9 @@ class TestTheCommand:
         call_command("run_day", "--date=2126-11-30")
         nothing_overdue = "0 reminder(s) queued, 0 line(s) suspended"
         assert capsys.readouterr().out.splitlines() == [
-            "As of 2126-11-30T00:00:00-05:00: "
+            "As of 2126-11-29T23:59:59.999999-05:00: "
             f"0 period(s) started, 0 line(s) ended, 0 invoice(s) issued totalling 0, {nothing_overdue}",
-            "As of 2126-12-01T00:00:00-05:00: "
+            "As of 2126-11-30T23:59:59.999999-05:00: "
             f"1 period(s) started, 0 line(s) ended, 1 invoice(s) issued totalling 29.90, {nothing_overdue}",
         ]
 

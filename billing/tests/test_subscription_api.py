@@ -112,12 +112,15 @@ class TestWhatALineHas:
         assert (shown["used"]["data_bytes"], shown["used"]["zero_rated_bytes"]) == (0, 10 * GB)
         assert shown["left"]["data_bytes"] == 15 * GB
 
-    def test_a_prepaid_period_that_has_run_out_gives_nothing_more(self, client: Client, clock: Clock) -> None:
-        new_line(at=clock() - timedelta(days=10), prepaid=True)
+    @pytest.mark.parametrize(("money", "stopped"), [("20.00", ["DATA", "VOICE", "SMS"]), ("100.00", [])])
+    def test_a_prepaid_period_that_has_run_out_gives_nothing_more_unless_the_next_is_paid(
+        self, client: Client, clock: Clock, money: str, stopped: list[str]
+    ) -> None:
+        new_line(at=clock() - timedelta(days=10), prepaid=True, money=money)
         assert subscription(client)["stopped"] == []
         clock.advance(days=20)
         shown = subscription(client)
-        assert (shown["period"]["expired"], shown["stopped"]) == (True, ["DATA", "VOICE", "SMS"])
+        assert (shown["period"]["expired"], shown["stopped"]) == (True, stopped)
 
     def test_a_line_that_never_had_a_plan_has_no_period(self, client: Client, clock: Clock) -> None:
         customer = Line.objects.get(phone_number="0969786985").customer

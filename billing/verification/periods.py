@@ -2,7 +2,7 @@
 billed and paid once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from billing.sales.revising import on_terms
 from billing.verification.faults import Fault
 from customers.cycles import full_period
 from customers.models import Line, LineStatus, Subscription, TermsRevision
-from telcox.common.calendar import add_days, local_date
+from telcox.common.calendar import add_days, at_wall_clock, local_date, skipped_time
 from telcox.common.database.bulk import chunks
 from telcox.common.errors import DomainError
 from telcox.common.money import cents
@@ -151,7 +151,10 @@ def _cycle_faults(period: Subscription, following: Subscription | None, line: Li
     first, last = period.cycle_start_at, period.cycle_end_at
     days = (local_date(last) - local_date(first)).days
     is_month = (first, last) == full_period(validity_days=0, at=period.start_at)
-    is_days = first == period.start_at and days > 0 and last == add_days(first, days)
+    # A period that clocks made begin later ends at the time of day at which it was meant to begin.
+    skipped = skipped_time(first)
+    ends = [add_days(first, days), *([at_wall_clock(skipped + timedelta(days=days))] if skipped else [])]
+    is_days = first == period.start_at and days > 0 and last in ends
     if not is_month and not is_days:
         yield f"its full period, {first} to {last}, is neither a month nor days from its start"
     if period.expiration_at == last:

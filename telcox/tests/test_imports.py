@@ -39,7 +39,7 @@ FLOORS = [
     "usage.models",
     "usage.periods",
     "usage.reading usage.ingestion",
-    "usage.services usage.purging usage.verification usage.simulation usage.live",
+    "usage.services usage.purging usage.replacing usage.verification usage.simulation usage.live",
     "usage.api usage.admin usage.management usage.apps",
     # Billing, by offices: an office knows those it builds on.
     "billing.models",

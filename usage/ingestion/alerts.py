@@ -37,6 +37,11 @@ def crossed_thresholds(place: Place, held: Held, added: Amounts) -> list[Crossin
     return found
 
 
+def reached_thresholds(place: Place, held: Held) -> list[Crossing]:
+    """Return the thresholds that a counter which holds this has reached."""
+    return crossed_thresholds(place, held, list(held))
+
+
 def _passed(resource: Resource, limit: int, held: int, added: int) -> list[Crossing]:
     return [
         (resource, threshold)

@@ -46,6 +46,10 @@ class _DaysPurged(Exception):
         self.before = before
 
 
+class _PeriodsOver(Exception):
+    """An event happened after its period had ended, and the next one has begun since its place was read."""
+
+
 def apply_usage(*, reports: Sequence[UsageReport], at: datetime) -> list[Outcome]:
     """Count each of these reports once, in one transaction, and return the outcome of each, in order.
 
@@ -147,12 +151,13 @@ def counted_before(keys: Sequence[Key]) -> dict[Key, UsageReport]:
 
 
 def _write_once(items: list[_Item], at: datetime) -> None:
-    """Write the items, expecting all to be new. Only if the database reports a duplicate, an overflow or a
-    purged day, find out which item it is. So the usual case costs no check."""
-    baffled = False
+    """Write the items, expecting all to be new, and their periods to be as they were read. Only if the
+    database reports a duplicate, an overflow, a purged day or a period that is over, find out which item it
+    is. So the usual case costs no check."""
+    baffled, until_closed = False, True
     while items:
         try:
-            retry_lost_locks(partial(_write, items, at))
+            retry_lost_locks(partial(_write, items, at, until_closed=until_closed))
             for item in items:
                 item.outcome.result = Result.APPLIED
             return
@@ -165,11 +170,31 @@ def _write_once(items: list[_Item], at: datetime) -> None:
             baffled = not explained
         except _DaysPurged as purged:
             _reject_too_late(items, purged.before)
+        except _PeriodsOver:
+            # If no place is another one now, the next period was moved by hand: then the places hold.
+            until_closed = _place_anew(items, at)
         items = _still_new(items)
 
 
+def _place_anew(items: Sequence[_Item], at: datetime) -> bool:
+    """Read the places of these items again. Return whether one has changed."""
+    places = Places([(item.outcome.report.phone_number, item.occurred_at) for item in items], at)
+    changed = False
+    for item in items:
+        place = places.of(item.outcome.report.phone_number, item.occurred_at)
+        if not isinstance(place, Place):
+            item.outcome.reject(place)
+            changed = True
+        else:
+            changed |= place.subscription_id != item.place.subscription_id
+            item.place = place
+    return changed
+
+
 @transaction.atomic
-def _write(items: Sequence[_Item], at: datetime) -> None:
+def _write(items: Sequence[_Item], at: datetime, *, until_closed: bool) -> None:
+    """Write the items. With `until_closed`, raise _PeriodsOver if one happened after its counter was
+    closed."""
     amounts: defaultdict[int, Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
     days: defaultdict[tuple[int, date], Amounts] = defaultdict(lambda: [0] * len(COLUMNS))
     changes: defaultdict[int, int] = defaultdict(int)
@@ -189,15 +214,22 @@ def _write(items: Sequence[_Item], at: datetime) -> None:
         rows.append((report.source, item.event_id, subscription_id, category, quantity, occurred_at))
     # Ordered by key, as counters and days are, so that two batches wait for each other and do not deadlock.
     insert_events(sorted(rows), at)
-    held, purged = add_to_counters(amounts, changes)
-    # Checked while the counters are locked. A purge takes the same locks, so no event is counted while it
-    # runs.
+    held, purged, closed = add_to_counters(amounts, changes)
+    # Checked while the counters are locked. The beginning of the next period (usage/replacing.py) and a purge
+    # take the same locks, so no event is counted while they run.
+    if closed and until_closed and any(_is_over(item, closed) for item in items):
+        raise _PeriodsOver
     if purged and any(day < purged.get(subscription_id, day) for subscription_id, day in days):
         raise _DaysPurged(purged)
     add_to_days(days)
     write_alerts(_alerts(items, amounts, held, at))
     phone_numbers = {item.outcome.report.phone_number for item in items}
     transaction.on_commit(lambda: broadcast.publish(phone_numbers))
+
+
+def _is_over(item: _Item, closed: Mapping[int, datetime]) -> bool:
+    closed_at = closed.get(item.place.subscription_id)
+    return closed_at is not None and closed_at <= item.occurred_at
 
 
 def _alerts(

@@ -34,18 +34,20 @@ def keep_rejected(outcomes: Iterable[Outcome], at: datetime) -> None:
         for outcome in outcomes
         if outcome.reason in KEPT
     ]
-    if not rows:
-        return
+    if rows:
+        retry_lost_locks(lambda: keep_rows(rows))
+
+
+def keep_rows(rows: list[RejectedUsage]) -> None:
+    """Save these reports. One whose key is waiting already gets the new reason only."""
     names_target = connection.features.supports_update_conflicts_with_target
     rows.sort(key=lambda row: (row.source, row.event_id))
-    retry_lost_locks(
-        lambda: RejectedUsage.objects.bulk_create(
-            rows,
-            batch_size=1_000,
-            update_conflicts=True,
-            update_fields=["reason"],
-            unique_fields=["source", "event_id", "unresolved"] if names_target else None,
-        )
+    RejectedUsage.objects.bulk_create(
+        rows,
+        batch_size=1_000,
+        update_conflicts=True,
+        update_fields=["reason"],
+        unique_fields=["source", "event_id", "unresolved"] if names_target else None,
     )
 
 

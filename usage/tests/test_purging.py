@@ -22,6 +22,7 @@ from usage.ingestion.reports import Outcome, Result, UsageReport
 from usage.ingestion.sql import add_to_counters
 from usage.models import IngestionAnswer, RejectedUsage, UsageAlert, UsageCounter, UsageDay, UsageEvent
 from usage.purging import old_events, purge_answers, purge_events, purge_rejected
+from usage.replacing import close_periods, hand_over
 from usage.services import record_usage
 from usage.verification import find_differences
 from usage.vocabulary import COUNTER_FIELDS, Category, RejectionReason
@@ -59,18 +60,19 @@ def period_of(phone_number: str = JESUS, sequence: int = 1) -> Subscription:
 
 
 def cut(at: datetime, phone_number: str = JESUS) -> None:
-    """The line's last period ends then, and the next begins; if it runs then, and no day of then is purged: a
-    plan is changed now or some seconds ago."""
+    """The line's last period ends then, and the next begins; if it runs then, and no later day is purged."""
     last = Subscription.objects.current().get(line__phone_number=phone_number)
     purged = UsageCounter.objects.filter(pk=last.pk, purged_before__gt=local_date(at))
     if not last.start_at < at < last.expiration_at or purged.exists():
         return
+    meanwhile = close_periods([(last, at)])
     following = Subscription.objects.get(pk=last.pk)
     last.is_last, last.expiration_at = None, at
     last.save()
     following.pk, following.sequence, following.start_at = None, last.sequence + 1, at
     following.renewed_from = last
     following.save(force_insert=True)
+    hand_over(meanwhile, {last.pk: following}, at=LATER)
 
 
 def what_stays() -> tuple[Any, ...]:
@@ -181,7 +183,7 @@ def test_a_day_that_is_too_recent_or_none_of_ours_is_refused(seeded: None, day: 
 
 
 class TestUsageBetweenTwoPeriods:
-    """A period that ran out took what happened until the next was begun, as of when the first ran out."""
+    """A period that ran out takes what happens until the next is begun; then the next one has it."""
 
     def test_it_goes_where_the_next_period_refuses_it_too(self, seeded: None) -> None:
         send(used(1, day=31))
@@ -192,13 +194,14 @@ class TestUsageBetweenTwoPeriods:
         assert became(send(used(1, day=31), used(2, day=32))) == ["too_late", "too_late"]
         assert not UsageEvent.objects.filter(source="pgw-1").exists()
 
-    def test_it_stays_where_the_next_period_counts_on(self, seeded: None) -> None:
+    def test_it_is_not_purged_with_the_period_that_ran_out(self, seeded: None) -> None:
         send(used(1, day=31), used(2))
         renew_subscriptions(at=LATER)
         send(used(3, day=32))
         first = EVERY.filter(sequence=1)
         found = old_events(of=first, before=NEW_YEAR)
-        assert (found.events, found.unsettled) == (1 + 6, 1)
+        assert (found.events, found.unsettled) == (1 + 6, 0)
+        assert UsageEvent.objects.get(event_id="e-1").subscription == period_of(sequence=2)
         assert purge(of=first) == 1 + 6
         assert became(send(used(1, day=31), used(2), used(4, day=33))) == ["duplicate", "too_late", "applied"]
 
@@ -211,11 +214,9 @@ class TestUsageBetweenTwoPeriods:
 
 
 class TestAPeriodThatWasCutShort:
-    """The plan was changed in its middle, some seconds ago: what was counted since then stays where it is."""
+    """The plan was changed in its middle, some seconds ago: what happened since then goes to the next."""
 
-    def test_what_was_counted_before_the_cut_is_a_duplicate_after_it_and_the_rest_goes_to_the_next(
-        self, seeded: None
-    ) -> None:
+    def test_what_was_counted_before_is_a_duplicate_and_all_is_where_it_happened(self, seeded: None) -> None:
         send(used(1, day=5), used(3, day=5))
         cut(FIRST_DAY + timedelta(days=5, seconds=2))
         assert became(send(used(1, day=5), used(3, day=5), used(4, day=5), used(0, day=5))) == [
@@ -228,7 +229,7 @@ class TestAPeriodThatWasCutShort:
         assert list(went_to.values_list("event_id", "subscription__sequence")) == [
             ("e-0", 1),
             ("e-1", 1),
-            ("e-3", 1),
+            ("e-3", 2),
             ("e-4", 2),
         ]
         assert not list(find_differences())
@@ -240,7 +241,7 @@ class TestAPeriodThatWasCutShort:
         before = what_stays()
         first = EVERY.filter(sequence=1, line__phone_number=JESUS)
         found = old_events(of=first, before=NEW_YEAR)
-        assert (found.events, found.unsettled) == (1 + 4, 1)  # e-3 would come to the next, which counts on
+        assert (found.events, found.unsettled) == (1 + 4, 0)  # e-3 is the next one's
         assert purge(of=first) == 1 + 4
         assert became(send(used(1, day=5), used(3, day=5), used(4, day=5))) == [
             "too_late",
@@ -365,7 +366,9 @@ class TestAtOnce:
     def test_control_without_the_question_what_was_purged_it_is_counted_twice(
         self, committed: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(apply, "add_to_counters", lambda *args: (add_to_counters(*args)[0], {}))
+        monkeypatch.setattr(
+            apply, "add_to_counters", lambda *args: add_to_counters(*args)._replace(purged={})
+        )
         counted, _ = race(2_000)
         assert max(counted.values()) > 1
 

@@ -5,9 +5,11 @@ deadlock. So a transaction takes its locks from the top of LOCK_ORDER downwards,
 table in the order of their keys. It leaves out what it does not need.
 
 Some rows are locked because they are written (UPDATE, or the parent of a row that is inserted). These writes
-keep the order, too, with one exception: billing a period charges late usage of earlier ones, and only then is
-known which invoices that concerns. If a deadlock happens all the same, because of this or of rows that the
-database chose to lock, the transaction is retried (retrying.py).
+keep the order, too, with two exceptions. Billing a period charges late usage of earlier ones, and only then
+is known which invoices that concerns. Beginning a period closes the usage counter of the one before it, after
+that period is locked (usage/replacing.py): counting usage locks the period, too, by its foreign key, and then
+the counter. If a deadlock happens all the same, because of this or of rows that the database chose to lock,
+the transaction is retried (retrying.py).
 """
 
 from typing import Any, TypeVar

@@ -1,0 +1,285 @@
+"""One result for every order: whenever usage is reported and whenever the run comes, the same facts make the
+same counters, days, alerts, rollover and bills."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from billing.daily import run_day
+from billing.models import InvoiceLine
+from billing.sales.orders import order_pack, order_plan
+from billing.sales.services import activate_subscription, schedule_end, terminate_line
+from billing.tests.builders import MakePack, MakePlan, fresh, moment
+from customers.models import Line, Pack, Plan, Subscription
+from customers.services import resume_line, suspend_line
+from telcox.common.errors import DomainError
+from usage import replacing
+from usage.ingestion.apply import apply_usage
+from usage.ingestion.reports import UsageReport
+from usage.models import UsageAlert, UsageCounter, UsageDay
+from usage.verification import find_differences
+from usage.vocabulary import COUNTER_FIELDS
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("opened")]
+
+GB = 2**30
+# The first line is sold then, in the middle of a second; everything happens within 40 days.
+SOLD = moment("2026-11-20 10:06:30.400000")
+DAYS = 40
+END = SOLD + timedelta(days=DAYS)
+# By then every late charge is billed.
+SETTLED = (END + timedelta(days=40), END + timedelta(days=75), END + timedelta(days=110))
+
+
+class Use(NamedTuple):
+    """Usage `at` that many seconds after the sale, reported `late` seconds after that."""
+
+    at: int
+    category: str
+    quantity: int
+    late: int = 0
+
+
+class Step(NamedTuple):
+    """What somebody does with the line, that many seconds after the sale."""
+
+    at: int
+    what: str
+
+
+class Facts(NamedTuple):
+    plan: str
+    uses: list[Use]
+    steps: list[Step]
+    # When the run comes, in seconds after the sale.
+    runs: list[int]
+
+
+# --- The facts ---
+
+# Weeks end at 10:06:30 on Fridays, months at midnight. Much happens close to the ends of both.
+WEEK, DAY = 7 * 24 * 3600, 24 * 3600
+ENDS = [WEEK, 2 * WEEK, 3 * WEEK, *(int((moment(day) - SOLD).total_seconds()) for day in ("2026-12-01",))]
+seconds = st.one_of(
+    st.integers(0, DAYS * DAY - 1),
+    st.builds(
+        lambda end, after: min(max(0, end + after), DAYS * DAY - 1),
+        st.sampled_from(ENDS),
+        st.integers(-3, 2 * 3600),
+    ),
+)
+quantities = {
+    "ENTERTAINMENT": st.integers(1, 4 * GB),
+    "VOICE": st.integers(1, 3000),
+    "SMS": st.integers(1, 15),
+}
+
+
+def uses(late: st.SearchStrategy[int]) -> st.SearchStrategy[list[Use]]:
+    one = st.sampled_from(sorted(quantities)).flatmap(
+        lambda category: st.builds(Use, seconds, st.just(category), quantities[category], late)
+    )
+    return st.lists(one, min_size=1, max_size=8)
+
+
+def facts(plans: list[str], steps: list[str], late: st.SearchStrategy[int]) -> st.SearchStrategy[Facts]:
+    return st.builds(
+        Facts,
+        st.sampled_from(plans),
+        uses(late),
+        st.lists(
+            st.builds(Step, seconds, st.sampled_from(steps)), max_size=4, unique_by=lambda step: step.at
+        ),
+        st.lists(seconds, max_size=4),
+    )
+
+
+STEPS = ["suspend", "resume", "operator suspends", "to week", "to month", "next week", "next month"]
+# Usage is reported as it happens; only the runs come when they come.
+punctual = facts(
+    ["rolling week", "rolling month"], [*STEPS, "pack", "ends with period", "terminate"], st.just(0)
+)
+# Usage is up to five days late. Rollover and what is left of a pack go by what is known when a period ends,
+# so there are none.
+late = facts(
+    ["week", "month"], STEPS, st.one_of(st.just(0), st.integers(0, 3 * 3600), st.integers(0, 5 * DAY))
+)
+
+
+# --- The worlds in which they are played ---
+
+
+@pytest.fixture(autouse=True)
+def catalogue(opened: None, make_plan: MakePlan, make_pack: MakePack, settings: Any) -> None:
+    settings.SUSPEND_AFTER_DAYS, settings.REMINDER_LADDER = 0, ()
+    settings.LATE_USAGE_DAYS = 365
+    Line.objects.update(auto_renew=False)
+    Subscription.objects.update(unbilled=None)
+    allowance = {"data_bytes": 5 * GB, "voice_minutes": 60, "sms": 20}
+    costs = {
+        "overage_price_per_gb": "1.20",
+        "overage_price_per_minute": "0.06",
+        "overage_price_per_sms": "0.05",
+    }
+    for name, days in (("week", 7), ("month", 0)):
+        make_plan(name, validity_days=days, **allowance, **costs)
+        make_plan(
+            f"rolling {name}", validity_days=days, rollover_share="0.5", rollover_cap=1, **allowance, **costs
+        )
+    make_pack("pack", data_bytes=2 * GB, voice_minutes=30, sms=10)
+
+
+@contextmanager
+def world() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def play(line: Line, facts: Facts, *, punctually: bool) -> dict[str, Any]:
+    """Return what comes of the facts. `punctually`: usage is reported when it happens, and a run comes before
+    everything."""
+    actions: list[tuple[datetime, int, Any]] = []
+    for number, use in enumerate(facts.uses):
+        occurred_at = SOLD + timedelta(seconds=use.at)
+        at = occurred_at if punctually else occurred_at + timedelta(seconds=use.late)
+        actions.append((at, number, (use, occurred_at)))
+    # Never at the very moment of a use: then it matters which of both is known first.
+    actions += [(SOLD + timedelta(seconds=step.at + 0.2), -1, step) for step in facts.steps]
+    if not punctually:
+        actions += [(SOLD + timedelta(seconds=run), -2, None) for run in facts.runs]
+    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=facts.plan), at=SOLD)
+    for at, number, what in sorted(actions, key=lambda action: action[:2]):
+        if what is None or (punctually and is_due(line, at)):
+            run_day(at=at)
+        if isinstance(what, Step):
+            take(fresh(line), what.what, at)
+        elif what is not None:
+            use, occurred_at = what
+            report = UsageReport(line.phone_number, use.category, use.quantity, "s", f"{number}", occurred_at)
+            apply_usage(reports=[report], at=at)
+    for at in SETTLED:
+        run_day(at=at)
+    assert not list(find_differences())
+    return came_of_it(line)
+
+
+def is_due(line: Line, at: datetime) -> bool:
+    return Subscription.objects.current().ended(at).filter(line=line).exists()
+
+
+def take(line: Line, step: str, at: datetime) -> None:
+    """Refusals are part of the facts: they are the same in every world."""
+    rolling = "rolling " if line.subscriptions.first().plan.code.startswith("rolling") else ""  # type: ignore[union-attr]
+    clock = {"dry_run": False, "clock": lambda: at}
+    try:
+        match step.split():
+            case ["suspend"]:
+                suspend_line(line=line, reason="CUSTOMER", at=at)
+            case ["operator", _]:
+                suspend_line(line=line, reason="OPERATOR", at=at)
+            case ["ends", *_]:
+                schedule_end(line=line, at=at)
+            case ["terminate"]:
+                terminate_line(line=line, at=at)
+            case ["resume"]:
+                resume_line(line=line, at=at)
+            case ["pack"]:
+                reference = f"pack-{at.timestamp()}"
+                order_pack(line=line, pack=Pack.objects.get(code="pack"), reference=reference, **clock)  # type: ignore[arg-type]
+            case [when, name]:
+                plan = Plan.objects.get(code=rolling + name)
+                order_plan(line=line, plan=plan, at_period_end=when == "next", **clock)  # type: ignore[arg-type]
+    except DomainError:
+        pass
+
+
+def came_of_it(line: Line) -> dict[str, Any]:
+    of_it = {"subscription__line": line}
+    charged: defaultdict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    lines = InvoiceLine.objects.filter(invoice__subscription__line=line)
+    for late_for, own, unit, amount, discount in lines.values_list(
+        "late_for__sequence", "invoice__subscription__sequence", "unit", "amount", "discount"
+    ):
+        charged[late_for or own, unit] += amount - discount
+    period = (
+        "sequence",
+        "plan__code",
+        "start_at",
+        "expiration_at",
+        "limit_bytes",
+        "minutes_limit",
+        "sms_limit",
+    )
+    counters = UsageCounter.objects.filter(**of_it).values_list(
+        "subscription__sequence", *COUNTER_FIELDS.values()
+    )
+    return {
+        "periods": list(line.subscriptions.order_by("sequence").values_list(*period, "carried_in_bytes")),
+        "counters": sorted(row for row in counters if any(row[1:])),
+        "days": sorted(
+            UsageDay.objects.filter(**of_it).values_list(
+                "subscription__sequence", "day", *COUNTER_FIELDS.values()
+            )
+        ),
+        "alerts": sorted(
+            UsageAlert.objects.filter(**of_it).values_list("subscription__sequence", "resource", "threshold")
+        ),
+        "charged": {key: amount for key, amount in charged.items() if amount},
+    }
+
+
+def both_worlds(line: Line, facts: Facts) -> tuple[dict[str, Any], dict[str, Any]]:
+    with world():
+        in_time = play(line, facts, punctually=True)
+    with world():
+        return in_time, play(line, facts, punctually=False)
+
+
+# As many as the profile says: 10,000 in `make nightly`.
+examples = hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+# The first minutes of a period are reported, and the run comes an hour later.
+EARLY_USE = Facts("rolling week", [Use(10, "SMS", 19), Use(WEEK + 60, "SMS", 9)], [], [WEEK + 3600])
+# Beat is away for a month.
+AWAY = Facts("rolling month", [Use(day * DAY, "ENTERTAINMENT", GB) for day in range(7, 15)], [], [])
+
+
+@examples
+@given(facts=punctual)
+@example(facts=EARLY_USE)
+@example(facts=AWAY)
+def test_whenever_the_run_comes_everything_is_the_same(line: Line, facts: Facts) -> None:
+    in_time, otherwise = both_worlds(line, facts)
+    assert otherwise == in_time
+
+
+@examples
+@given(facts=late)
+def test_however_late_usage_is_reported_each_period_costs_the_same_in_all(line: Line, facts: Facts) -> None:
+    in_time, otherwise = both_worlds(line, facts)
+    if any(step.what in ("to week", "to month") for step in facts.steps):
+        # A late report is compared with the allowance as the change of the plan has cut it.
+        in_time.pop("alerts")
+        otherwise.pop("alerts")
+    assert otherwise == in_time
+
+
+@pytest.mark.parametrize("facts", [EARLY_USE, AWAY], ids=["early use", "beat away"])
+def test_control_without_moving_usage_it_is_not(
+    line: Line, facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacing, "_counted_since", lambda closing: {})
+    monkeypatch.setattr("billing.tests.test_time_properties.find_differences", lambda: ())
+    in_time, otherwise = both_worlds(line, facts)
+    assert otherwise["charged"] != in_time["charged"] or otherwise["counters"] != in_time["counters"]
