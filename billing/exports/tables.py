@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.exports.selection import Selection
 from billing.models import Invoice, InvoiceKind, InvoiceStatus, Payment, PaymentMethod, written_number
-from billing.models.invoices import outstanding_of
+from billing.models.outstanding import outstanding_of
 from billing.models.taxes import taxes_by_rate
 from telcox.common.database.bulk import KEYS_AT_ONCE
 from telcox.common.database.consistent_read import consistent_read

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.outstanding import outstanding_of
 from billing.models.series import InvoiceSeries, Issuer
 from customers.models import Customer, IdentityKind, Language, Subscription
 from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
@@ -58,15 +59,6 @@ def standing_of(*, total: Decimal, credited: Decimal, paid: Decimal, void: bool)
     if credited + paid >= total:
         return InvoiceStatus.PAID
     return InvoiceStatus.PARTLY_PAID if paid else InvoiceStatus.ISSUED
-
-
-def outstanding_of(*, total: Decimal, credited: Decimal, paid: Decimal, is_note: bool) -> Decimal:
-    """Return what is still to be paid on a document, in dollars: its total less what was credited and paid.
-
-    It is never negative: what was paid and then credited is on the wallet, and lowers no other debt. Nothing
-    is paid on a credit note. `billing.models.owed` has the same formula for queries.
-    """
-    return Decimal(0) if is_note else max(Decimal(0), total - credited - paid)
 
 
 class InvoiceQuerySet(FrozenQuerySet):
