@@ -185,7 +185,7 @@ class TestDrafts:
         self, line: Line
     ) -> None:
         sold(line, "movil-30", "2024-03-01")
-        terminate_line(line=fresh(line), at=moment("2024-03-31 12:00"))
+        terminate_line(line=fresh(line), at=moment("2024-03-30 12:00"))
         [period] = periods(line)
         draft = draft_invoice(subscription=period, at=moment("2024-03-31 13:00"))
         assert issue_invoice(invoice=draft, at=moment("2024-04-20")).tax_rate == D("0.12")
