@@ -85,6 +85,27 @@ def test_a_quoted_cell_may_have_line_breaks(end: str) -> None:
     assert read(lines(*rows, end=end)) == [1, 2, 3]
 
 
+def test_a_quoted_line_is_taken_for_a_row_only_if_it_has_as_many_cells() -> None:
+    cells = ["1,2,3,4,5,6", "1,2,3,4,5,6,7"]  # the heading has seven
+    assert read(lines(record(1, note=f'"a\n{cells[0]}\nb"'), record(2))) == [1, 2]
+    refused = read(lines(record(1, note=f'"a\n{cells[1]}\nb"'), record(2)))
+    assert refused[0] == 1  # its own line stands by itself
+    assert refused[1:] == [None, None, 2]
+
+
+def test_the_last_line_needs_no_end() -> None:
+    assert read(lines(record(1), record(2)).rstrip("\n")) == [1, 2]
+    assert read(lines(record(1), record(2, note='"x"')).rstrip("\n")) == [1, 2]
+    assert read(lines(record(1), record(2, note='"x')).rstrip("\n")) == [1, 2]
+
+
+def test_a_line_may_be_long_but_not_endless() -> None:
+    room = LINE_MAX - len(record(1, note="")) - 1
+    assert read(lines(record(1, note="x" * room), record(2))) == [1, 2]
+    assert read(lines(record(1, note="x" * (room + 1)), record(2))) == [None, 2]
+    assert read("x" * (2 * LINE_MAX) + "\n" + lines(record(1))) == [1]
+
+
 def test_bytes_that_are_not_text_cost_nothing_where_nobody_reads_them() -> None:
     rows = [record(1), record(2, name="Cañar"), record(3, name="Ñandú")]
     content = lines(*rows).encode("cp1252")
