@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from billing.daily import run_day
-from billing.models import Discount, Invoice, Wallet, WalletEntry
+from billing.models import Discount, Invoice, InvoiceSeries, Wallet, WalletEntry
 from billing.sales.services import activate_subscription, change_plan, terminate_line
+from billing.settling.crediting import credit_invoice
 from billing.tests.builders import MakePlan, balance, fresh, moment, use
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
@@ -110,3 +111,37 @@ def test_a_large_percentage_makes_no_cent_into_dollars(line: Line, make_plan: Ma
     to_movil_15(line, moment("2026-11-10 10:00"))
     run_day(at=moment("2026-11-10 10:05"))
     assert fee(line) == D("60.00")
+
+
+def test_a_bill_of_before_that_charged_lost_days_is_found_and_put_right(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    InvoiceSeries.objects.get_or_create(prefix="001-002")
+    sold(line, "movil-30")
+    taken(line, "2026-11-05 00:00", "2026-11-25 00:00")
+    use(line, 30, moment("2026-11-28 10:00"))
+    ended(line, moment("2026-11-30 12:00"))
+    monkeypatch.setattr("billing.rating.rules._period_fee", lambda terms, *_rest: terms.price)
+    run_day(at=moment("2026-12-01 00:05"))
+    monkeypatch.undo()
+    assert fee(line) == D("22.00")
+    assert "line 1: its amount is 22.00, recalculated 7.33" in {fault.what for fault in find_faults()}
+    [wrong] = Invoice.objects.filter(subscription__line=line)
+    credit_invoice(invoice=wrong, why="x", at=moment("2026-12-02"), bill_again=True)
+    run_day(at=moment("2026-12-02 01:05"))
+    assert Invoice.objects.in_force().get(subscription__line=line).subtotal == D("7.33")
+    assert list(find_faults()) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "amount"), [("NON_PAYMENT", "22.00"), ("CUSTOMER", "22.00"), ("OPERATOR", "7.33")]
+)
+def test_only_days_that_the_operator_took_are_not_charged(line: Line, reason: str, amount: str) -> None:
+    """A line that is suspended as not paid is billed on: its contract goes on until it is terminated."""
+    sold(line, "movil-30")
+    suspend_line(line=fresh(line), reason=reason, at=moment("2026-11-11 00:00"))
+    run_day(at=moment("2026-12-01 00:05"))
+    assert fee(line) == D(amount)
+    suspended = Invoice.objects.filter(subscription__line=line)
+    run_day(at=moment("2027-01-01 00:05"))
+    assert suspended.order_by("pk")[1].subtotal == (D("0.00") if reason == "OPERATOR" else D("22.00"))

@@ -1,5 +1,6 @@
 """What holds for every period that is cut short, and for lines with tax rates of their own."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from billing.models.taxes import taxes_by_rate
 from billing.rating import Discount, RatingInputs, Used
 from billing.tests.test_rating_properties import amounts, as_sold, bills, both, shares, uses
+from billing.tests.worked_cases.case import MOVIL_30, bill, nov, used
 from telcox.common.money import cents
 
 pytestmark = pytest.mark.once
@@ -78,3 +80,11 @@ def test_each_line_is_taxed_at_its_own_rate_or_the_bill_s(bill: RatingInputs, ra
         assert line.tax == cents((line.amount - line.discount) * rate)
     same = replace(bill, changes=replace(bill.changes, packs=tuple(replace(p, tax_rate=None) for p in taxed)))
     assert [line.amount for line in same.rate().lines] == [line.amount for line in rated.lines]
+
+
+def test_a_fee_is_not_more_than_the_uncut_one_whatever_is_lost_after_the_cut() -> None:
+    plan = replace(MOVIL_30, price=Decimal("60.00"))
+    almost_all = (Discount("Casi todo", percent=Decimal("99.99")),)
+    taken = ((date(2026, 11, 20), date(2026, 11, 23)),)
+    cut = bill(nov(1, 9), used("30"), plan=plan, discounts=almost_all, lost=taken)
+    assert amounts(cut.rate(), "PLAN") == amounts(whole(cut).rate(), "PLAN") == Decimal("54.00")

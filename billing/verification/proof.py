@@ -289,9 +289,13 @@ def _counted_version(invoice: Invoice) -> int:
 
 def _rating_faults(evidence: Evidence) -> Iterator[str]:
     """Rate the document again from its stored inputs and yield the differences. A document imported from a
-    former system has no stored inputs."""
+    former system has no stored inputs.
+
+    A void invoice is left out: it was taken back, perhaps because it was rated by a rule that was wrong. What
+    it says is proved by its seal.
+    """
     invoice, lines = evidence.invoice, evidence.lines
-    if invoice.rated_from is None:
+    if invoice.rated_from is None or invoice.status == InvoiceStatus.VOID:
         return
     try:
         facts = kept_inputs(invoice)

@@ -4,6 +4,11 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+def forget_revisions(apps, schema_editor):
+    """Delete the steps that the constraint from before does not know. The revised terms stay in force."""
+    apps.get_model("customers", "LineEvent").objects.filter(step="REVISE_TERMS").delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -46,4 +51,5 @@ class Migration(migrations.Migration):
             name='subscription',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms_revisions', to='customers.subscription', verbose_name='subscription'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, forget_revisions),
     ]
