@@ -32,6 +32,7 @@ if settings.REDIS_URL:
 LONGEST = (
     "telcox/tests/test_pressure.py",
     "billing/tests/test_run_endurance.py",
+    "billing/tests/test_time_properties.py",
     "usage/tests/test_endurance.py",
     "telcox/tests/test_stopping.py",
     "usage/tests/test_live_limits.py",

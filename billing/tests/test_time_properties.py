@@ -15,10 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from billing.daily import run_day
-from billing.models import InvoiceLine
+from billing.models import InvoiceLine, Wallet
 from billing.sales.orders import order_pack, order_plan
 from billing.sales.services import activate_subscription, schedule_end, terminate_line
 from billing.tests.builders import MakePack, MakePlan, fresh, moment
+from billing.wallets import adjust_wallet
 from customers.models import Line, Pack, Plan, Subscription
 from customers.services import resume_line, suspend_line
 from telcox.common.errors import DomainError
@@ -105,8 +106,10 @@ def facts(plans: list[str], steps: list[str], late: st.SearchStrategy[int]) -> s
 
 STEPS = ["suspend", "resume", "operator suspends", "to week", "to month", "next week", "next month"]
 # Usage is reported as it happens; only the runs come when they come.
-punctual = facts(
-    ["rolling week", "rolling month"], [*STEPS, "pack", "ends with period", "terminate"], st.just(0)
+punctual = st.one_of(
+    facts(["rolling week", "rolling month"], [*STEPS, "pack", "ends with period", "terminate"], st.just(0)),
+    # A prepaid line that is suspended or ends before the run gets no next period.
+    facts(["prepaid rolling week"], ["to week", "to month", "next week", "next month", "pack"], st.just(0)),
 )
 # Usage is up to five days late. Rollover and what is left of a pack go by what is known when a period ends,
 # so there are none.
@@ -157,7 +160,12 @@ def play(line: Line, facts: Facts, *, punctually: bool) -> dict[str, Any]:
     actions += [(SOLD + timedelta(seconds=step.at + 0.2), -1, step) for step in facts.steps]
     if not punctually:
         actions += [(SOLD + timedelta(seconds=run), -2, None) for run in facts.runs]
-    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=facts.plan), at=SOLD)
+    if facts.plan.startswith("prepaid"):
+        Line.objects.filter(pk=line.pk).update(prepaid=True)
+    Wallet.objects.create(line=line)
+    adjust_wallet(line=line, amount=Decimal(9_000), reference="money", at=SOLD - timedelta(days=1))
+    plan = Plan.objects.get(code=facts.plan.removeprefix("prepaid "))
+    activate_subscription(line=fresh(line), plan=plan, at=SOLD)
     for at, number, what in sorted(actions, key=lambda action: action[:2]):
         if what is None or (punctually and is_due(line, at)):
             run_day(at=at)
@@ -235,6 +243,7 @@ def came_of_it(line: Line) -> dict[str, Any]:
             UsageAlert.objects.filter(**of_it).values_list("subscription__sequence", "resource", "threshold")
         ),
         "charged": {key: amount for key, amount in charged.items() if amount},
+        "wallet": Wallet.objects.get(line=line).balance_usd,
     }
 
 
