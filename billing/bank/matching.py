@@ -97,7 +97,7 @@ _PHONE_NUMBERS = [
 # Of a person or a company, also as 092966884-6 and 0929668846-001.
 _IDENTITY = re.compile(r"(?<![0-9])[0-9]{9}-?[0-9](?:-?[0-9]{3})?(?![0-9])")
 # Characters that may stand where a printed number has a mark.
-_GAP = r"[\s./:|*#_-]*"
+_GAP = r"[\s./:|*#·•°~_-]*"
 
 
 def _numbers_in(text: str, series: Series) -> Iterator[int]:

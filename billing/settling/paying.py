@@ -1,6 +1,6 @@
 """Payments of invoices and their reversals (docs/payments.md)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,10 +13,13 @@ from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
 from billing.wallets.references import lock_waiting_transfer, settle_by_hand
 from telcox.common.database.locking import lock_row
-from telcox.common.errors import DomainError
+from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.money import amount_refusal
 
 ZERO = Decimal(0)
+# The value date of a bank may lie some days ahead, over a weekend and holidays. What is later is a typing
+# error, and would be a payment of a year that no export has.
+PAID_AHEAD = timedelta(days=8)
 
 
 class Received(NamedTuple):
@@ -43,9 +46,9 @@ def receive_payment(
 
     `reference` is the idempotency key: the same payment again is `repeated`, unless it was reversed. If a
     bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that (billing.bank).
-    Raise Unprocessable if the amount is invalid; DomainError if the reference names another payment, a
-    reversed one, or another bank transfer or top-up by bank transfer; if nothing is owed, or there is more
-    than is owed and no wallet for the rest.
+    Raise Unprocessable if the amount is invalid or `paid_at` is more than PAID_AHEAD after `at`; DomainError
+    if the reference names another payment, a reversed one, or another bank transfer or top-up by bank
+    transfer; if nothing is owed, or there is more than is owed and no wallet for the rest.
     """
     transfer = None
     if not of_transfer and not Payment.objects.filter(reference=reference).exists():
@@ -53,6 +56,10 @@ def receive_payment(
     invoice = lock_row(Invoice, invoice.pk)
     if refusal := amount_refusal(amount):
         raise refusal
+    if paid_at is not None and paid_at > at + PAID_AHEAD:
+        raise Unprocessable(
+            _("The day of the payment is in the future: correct it"), reason="paid_in_the_future"
+        )
     if before := Payment.objects.filter(reference=reference).first():
         recorded = (before.invoice_id, before.received, before.payment_method)
         if recorded != (invoice.pk, amount, payment_method):

@@ -343,6 +343,11 @@ def test_a_stray_quote_spoils_only_its_own_line(stray: str, following: str) -> N
     assert rows[0] in RowFault.values
 
 
+def test_a_quote_that_closes_in_a_line_of_other_cells_joins_nothing() -> None:
+    rows = read('Fecha;Documento;Importe;Concepto\n28/11/2026;A1;25,30;"Pago\nx";y;z;1\n29/11/2026;A2;1,00;w')
+    assert [what(row) for row in rows] == ["A1 25.30", "NO_AMOUNT", "A2 1.00"]
+
+
 def test_headings_that_come_again_are_no_rows_and_others_count_from_there() -> None:
     rows = read(
         "Fecha;Documento;Importe\n28/11/2026;A1;1,00\nFecha;Documento;Importe\n28/11/2026;A2;2,00\n"

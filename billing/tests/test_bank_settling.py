@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from billing.bank import assign_in_parts, assign_transfer, close_transfer, top_up_from_transfer
-from billing.models import BankTransfer, Closing, Invoice, Payment
+from billing.models import BankTransfer, Closing, Invoice, Payment, reference_key
+from billing.settling.paying import reverse_payment
 from billing.tests.builders import balance, refusal
 from billing.tests.test_bank import JESUS, imported
 from billing.tests.test_bank_movements import (
@@ -114,6 +115,34 @@ def test_a_waiting_transfer_is_assigned_in_parts(invoice: Invoice, other: Invoic
     assert refusal(lambda: assign("20.00", "10.00")) == "already_assigned"
 
 
+def test_a_transfer_of_which_a_part_is_paid_is_not_closed(
+    invoice: Invoice, other: Invoice, now: datetime
+) -> None:
+    transfer = waiting(invoice, now, amount="3.00")
+    parts = [(invoice, D("2.00")), (other, D("1.00"))]
+    payments = assign_in_parts(transfer=transfer, parts=parts, at=now, by="eva")
+    reverse_payment(payment=payments[1], why="x", at=now)
+    close = partial(close_transfer, transfer=transfer, closing=Closing.RETURNED, why="x", at=now, by="eva")
+    assert refusal(close) == "partly_assigned"
+    reverse_payment(payment=payments[0], why="x", at=now)
+    assert close().closed == "RETURNED"
+
+
+def test_a_long_reference_of_a_second_payment_is_cut_to_what_fits(
+    invoice: Invoice, other: Invoice, now: datetime
+) -> None:
+    transfer = waiting(invoice, now, reference="9" * 64, amount="3.00")
+    parts = [(invoice, D("2.00")), (other, D("1.00"))]
+    payments = assign_in_parts(transfer=transfer, parts=parts, at=now, by="eva")
+    assert [payment.reference for payment in payments] == ["9" * 64, f"transfer {transfer.pk} 2"]
+
+
+def test_a_payment_of_a_day_to_come_is_refused(invoice: Invoice, now: datetime) -> None:
+    at = now.replace(year=2062)
+    assert refusal(lambda: by_hand(invoice, "TR-9", now, paid_at=at)) == "paid_in_the_future"
+    assert by_hand(invoice, "TR-9", now, paid_at=now.replace(day=5))
+
+
 @pytest.mark.parametrize("closing", Closing)
 def test_a_transfer_that_is_no_payment_is_closed(closing: Closing, invoice: Invoice, now: datetime) -> None:
     transfer = waiting(invoice, now)
@@ -131,3 +160,22 @@ def test_a_transfer_that_is_no_payment_is_closed(closing: Closing, invoice: Invo
         == "already_assigned"
     )
     assert refusal(lambda: by_hand(invoice, "TR-9", now)) == "reference_used"
+
+
+# --- One form of writing ---
+
+
+@pytest.mark.parametrize(
+    ("references", "key"),
+    [(["TR-4711", "tr 4711", "Tr.4711", "TR–4711", "'TR4711", "ＴＲ4711", "TR\u200b4711", "TR_4711"],
+      "TR4711"), (["123", "000123", '="000123"', "123.0", "123,00", "1 2 3"], "123"),
+     (["001-23", "001.23", "001/23"], "001-23"),
+     (["A0012"], "A0012"), (["0", "000", "-", "", "N/A", "s/n", "0-0", "...", "LOTE"], "")],
+)  # fmt: skip
+def test_one_form_of_writing_for_a_reference(references: list[str], key: str) -> None:
+    assert {reference_key(each) for each in references} == {key}
+
+
+def test_references_that_differ_in_more_than_spelling_are_different() -> None:
+    different = ["1-23", "12-3", "123", "A123", "123A", "1230", "0012A", "12A", "TR1", "TR10", "TR01"]
+    assert len({reference_key(each) for each in different}) == len(different)

@@ -199,7 +199,7 @@ def settle_transfers(line: Line) -> Steps:
     yield top_up_from_transfer(transfer=waiting_transfer("U", "5.00"), line=line, at=JANUARY, by="ana")
     MoneyReference.objects.claim("V", transfer=waiting_transfer("V", "6.00"))
     posting = Posting(line.pk, EntryKind.TOP_UP, D(6), "V")
-    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, JANUARY, by="ana")
+    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, JANUARY, by="ana", staff=True)
 
 
 def renew_a_prepaid_line(line: Line) -> Steps:

@@ -11,14 +11,15 @@ from telcox.common.errors import DomainError
 
 
 def lock_waiting_transfer(
-    *, reference: str, amount: Decimal, method: PaymentMethod | str
+    *, reference: str, amount: Decimal, method: PaymentMethod | str, staff: bool = True
 ) -> BankTransfer | None:
     """Return the bank's transfer that money recorded by hand is, locked: it waits, under this reference and
     with this amount in dollars. Return None if nothing is recorded under the reference, or the very payment
     or top-up that is asked for again.
 
-    Raise DomainError (`reference_used`) if another movement is. Money that did not come by bank transfer may
-    have any reference, but not that of a transfer over the same amount.
+    Only staff settle a transfer: a customer who names its reference may have paid another way. Raise
+    DomainError (`reference_used`) if another movement is. Money that did not come by bank transfer may have
+    any reference, but not that of a transfer over the same amount.
     """
     found = MoneyReference.objects.of(reference)
     if found is None:
@@ -28,7 +29,7 @@ def lock_waiting_transfer(
     recorded = found.payment or found.entry
     if recorded and recorded.reference == reference:
         return None
-    if by_transfer and transfer and transfer.waits and transfer.rest == amount and recorded is None:
+    if staff and by_transfer and transfer and transfer.waits and transfer.rest == amount and recorded is None:
         return transfer
     if by_transfer or (transfer and transfer.amount == amount):
         raise reference_used(transfer)

@@ -44,7 +44,7 @@ def top_up(
     `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
     `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
     because the provider may be slow. The entry is checked against the wallet before money is collected. If a
-    bank transfer waits under the reference, a top-up by bank transfer settles it.
+    bank transfer waits under the reference, a top-up by bank transfer that staff record settles it.
 
     Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD; DomainError if the line is
     terminated, the wallet refuses the entry, as in `post_entries`, or the reference is that of another bank
@@ -64,13 +64,13 @@ def top_up(
     if line.status == LineStatus.TERMINATED:
         raise DomainError(_("The line is terminated"), reason="line_terminated")
     with transaction.atomic():
-        lock_waiting_transfer(reference=reference, amount=amount, method=method)
+        lock_waiting_transfer(reference=reference, amount=amount, method=method, staff=staff)
     receipt = payment_gateway().collect(
         phone_number=line.phone_number, amount=amount, method=method, reference=reference, staff=staff
     )
     if receipt.confirmation:
         posting = replace(posting, description=f"{posting.description}, {receipt.confirmation}"[:200])
-    posted = retry_lost_locks(lambda: _post(posting, method, at, by))
+    posted = retry_lost_locks(lambda: _post(posting, method, at, by, staff))
     if posted.refusal is not None:
         # A concurrent top-up used this reference with other content, or the wallet was manipulated.
         logger.error(
@@ -82,11 +82,13 @@ def top_up(
 
 
 @transaction.atomic
-def _post(posting: Posting, method: PaymentMethod, at: datetime, by: str) -> Posted:
+def _post(posting: Posting, method: PaymentMethod, at: datetime, by: str, staff: bool) -> Posted:
     """Post the entry, and record its reference as that of a bank transfer if it came by one."""
     reference = posting.reference
     try:
-        transfer = lock_waiting_transfer(reference=reference, amount=posting.amount, method=method)
+        transfer = lock_waiting_transfer(
+            reference=reference, amount=posting.amount, method=method, staff=staff
+        )
     except DomainError as refusal:
         return Posted(posting, refusal=refusal)
     posted = post_entries(postings=[posting], at=at, by=by)[0]
