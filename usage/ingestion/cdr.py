@@ -124,6 +124,7 @@ class DetailFile:
         self._rows.width = len(self.heading)
         self._at = self._positions(self.heading)
         self._only = [(self._position(name), values) for name, values in layout.only.items()]
+        self._last_used = max([*map(max, self._at.values()), *(at for at, _ in self._only)])
         self._categories = {name: layout.categories.get(name, name) for name in CATEGORY_NAMES}
         self._categories |= {name: ours for name, ours in layout.categories.items() if name}
         self._plain_at = self._plain_positions()
@@ -323,10 +324,10 @@ class DetailFile:
         cells, width = row.cells, len(self.heading)
         if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             cells = cells[:width]
+        if len(cells) > width or len(cells) <= self._last_used:
+            raise InvalidReport(row.fault or f"Expected {width} cells, found {len(cells)}")
         fields = {}
         for name, positions in self._at.items():
-            if len(cells) != width and (len(cells) > width or max(positions) >= len(cells)):
-                raise InvalidReport(row.fault or f"Expected {width} cells, found {len(cells)}")
             if text := (
                 cells[positions[0]].strip()
                 if len(positions) == 1

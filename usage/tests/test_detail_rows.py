@@ -211,6 +211,27 @@ def test_records_with_a_quantity_of_zero_are_counted_by_themselves() -> None:
     assert (len(batch.reported), batch.unused) == (1, 4)
 
 
+@pytest.mark.parametrize("quantity", ["7", "7.0"])
+def test_a_key_has_the_length_that_it_may_have_over_http(quantity: str) -> None:
+    heading = "phone_number,category,quantity,occurred_at,source,event_id"
+    outcomes = []
+    for source, event_id in ((64, 128), (65, 1), (1, 129)):
+        row = f"0969786985,SMS,{quantity},2026-11-23T06:00:00Z,{'s' * source},{'e' * event_id}"
+        first = f"0969786985,SMS,1,2026-11-23T06:00:00Z,s,e\n{row}"
+        [batch] = file_of(f"{heading}\n{first}\n".encode()).batches(5)
+        last = batch.reported[-1]
+        assert last.event_id == "e" * event_id
+        outcomes.append(last.quantity if isinstance(last, UsageReport) else None)
+    assert outcomes == [7, None, None]
+
+
+def test_a_row_that_lacks_the_column_of_a_condition_is_a_fault() -> None:
+    rows = [record(1), record(2, note="y"), record(3).removesuffix(",x")]
+    [batch] = file_of(lines(*rows).encode(), only={"note": frozenset({"x"})}).batches(5)
+    assert [isinstance(each, UsageReport) for each in batch.reported] == [True, False]
+    assert batch.others == 1
+
+
 @given(
     st.lists(
         st.sampled_from(["Ana", "Pepe, el", 'say "hi"', "two\nlines", "Ñandú", "", "x\r\ny"]),
