@@ -11,13 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.invoicing.late_use import (
-    Earlier,
-    lock_with_earlier,
-    note_late_use,
-    release_late_use,
-    require_no_late_use_charged,
-)
+from billing.invoicing.late_use import Earlier, lock_with_earlier, note_late_use, release_late_use
 from billing.models import (
     Invoice,
     InvoiceLine,
@@ -164,6 +158,5 @@ def discard_draft(*, invoice: Invoice) -> None:
         raise DomainError(_("An issued invoice cannot be deleted: issue a credit note"), reason="not_a_draft")
     if invoice.subscription_id and invoice.in_force:
         Subscription.objects.filter(pk=invoice.subscription_id).update(unbilled=True)
-        require_no_late_use_charged(invoice)
         release_late_use(invoice)
     invoice.delete()

@@ -1,5 +1,4 @@
-"""Late usage in documents: recorded as billed when it is charged, released when its document is discarded,
-or void and its period billed again.
+"""Late usage in documents: recorded as billed when it is charged, released when its document is void.
 
 What it costs is in billing/rating/late_use.py.
 """
@@ -55,9 +54,14 @@ def lock_with_earlier(invoice: Invoice) -> Invoice:
     return locked[invoice.pk]
 
 
-def require_no_late_use_charged(invoice: Invoice) -> None:
-    """Raise DomainError if late usage of the invoice's own period is charged with another invoice, which has
-    to be credited before this one goes out of force."""
+def release_late_use(invoice: Invoice) -> None:
+    """Release the late usage that an invoice charged when it goes out of force: the next bill looks at it
+    again, and charges what is not billed. What invoices charged for the same periods counts by its amounts,
+    also what was credited for good (`billing.rating.late_use.billed_so_far`): that is not charged again.
+
+    Raise DomainError as `note_late_use` does; also if late usage of the invoice's own period is charged with
+    another invoice, which has to be credited first.
+    """
     period = invoice.subscription
     if period is None or invoice.rated_from is None:
         return
@@ -67,15 +71,6 @@ def require_no_late_use_charged(invoice: Invoice) -> None:
             _("Late usage of its period is charged with %s: credit that invoice first") % later.invoice,
             reason="late_use_charged",
         )
-
-
-def release_late_use(invoice: Invoice) -> None:
-    """Release the late usage that an invoice charged, if its period is to be billed again: it is unbilled,
-    and the next bill charges it. What other invoices charged for the same periods counts by its amounts.
-
-    An invoice that is credited for good keeps it: what was credited is not charged again
-    (`billing.rating.late_use.billed_so_far`). Raise DomainError as `note_late_use` does.
-    """
     rows = _charged_late_by(invoice).values_list("subscription", "rated_from")
     _save_versions({pk: inputs_from(rated_from).usage_version for pk, rated_from in rows})
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document, save_draft
 from billing.invoicing.issuing import issue_documents
-from billing.invoicing.late_use import lock_with_earlier, release_late_use, require_no_late_use_charged
+from billing.invoicing.late_use import lock_with_earlier, release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
@@ -138,8 +138,6 @@ def credit_invoice(
     )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:
-        require_no_late_use_charged(invoice)
-    if bill_again:
         release_late_use(invoice)
     resume_if_paid_up(invoice=invoice, at=at, by=by)
     return note
