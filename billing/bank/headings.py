@@ -23,8 +23,8 @@ _TITLES: dict[str, tuple[str, ...]] = {
         completed utc, finished on, created on, bookgdt, día, fecha valor, f valor, value date
         """
     ),
-    # The order decides where several are there, so what comes first stays first: a file that is imported again
-    # must give its transfers the same references.
+    # The order decides where several are there, so what comes first stays first: a file that is imported
+    # again must give its transfers the same references.
     "reference": listed(
         """
         referencia, documento, número documento, reference, doc, número doc, número referencia,
