@@ -69,9 +69,7 @@ def figures_for(request: HttpRequest) -> list[Figure]:
         figures.append(Figure(_("Quarantined bills"), waiting, list_page_of(ParkedBill, waiting="yes")))
     if request.user.has_perm("billing.view_banktransfer"):
         waiting = BankTransfer.objects.exclude(problem="").count()
-        figures.append(
-            Figure(_("Transfers to assign"), waiting, list_page_of(BankTransfer, waits="yes"))
-        )
+        figures.append(Figure(_("Transfers to assign"), waiting, list_page_of(BankTransfer, waits="yes")))
     if request.user.has_perm("customers.view_line"):
         figures += [
             Figure(
