@@ -37,6 +37,8 @@ _NUMBER = {
 
 def straight(text: str) -> str:
     """Return the text with plain digits, one kind of dash, of apostrophe, and of blank."""
+    if text.isascii():
+        return " ".join(text.split())
     plain = unicodedata.normalize("NFKC", text.replace("’", "'").replace("´", "'"))
     return " ".join(_DASHES.sub("-", plain).split())
 

@@ -4,6 +4,7 @@ Codes are those of ISO 4217, as far as they occur in statements; USD is 840 in n
 """
 
 import re
+from functools import lru_cache
 
 from billing.bank.wording import words
 
@@ -26,12 +27,14 @@ _SIGNS = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_foreign(text: str) -> bool:
     """Return whether the text names a currency that is not the US dollar: `Importe (EUR)`, `25,30 €`."""
     named = re.findall(r"[^\W\d_]+", text.casefold())
     return bool(_SIGNS.search(text)) or any(word in CODES or word in _NAMES for word in named)
 
 
+@lru_cache(maxsize=1024)
 def is_dollar(text: str) -> bool:
     """Return whether a cell says US dollars, and nothing else."""
     named = re.findall(r"[^\W\d_]+|[0-9]+", text.casefold().replace("ó", "o").replace("$", " usd "))

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 
 from billing.bank.amounts import straight
 from billing.bank.values import RowFault, Unreadable
@@ -52,6 +53,7 @@ _FORMS = (
 _WEEKDAY = re.compile(r"\A(?:lun|mar|mie|jue|vie|sab|dom|mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]* +(?=\w)")
 
 
+@lru_cache(maxsize=1024)
 def read_day(text: str, *, month_first: bool = False) -> date:
     """Return the date; a time of day after it is ignored. It begins with the day, the year, or a month's name
     in Spanish or English, or with the month's number if `month_first`. Raise Unreadable."""

@@ -23,14 +23,15 @@ _TITLES: dict[str, tuple[str, ...]] = {
         completed utc, finished on, created on, bookgdt, día, fecha valor, f valor, value date
         """
     ),
-    # A number of the bank's goes before what the payer may have written into a field "reference".
+    # The order decides where several are there, so what comes first stays first: a file that is imported
+    # again must give its transfers the same references.
     "reference": listed(
         """
-        transaction id, transferwise id, id transacción, acctsvcrref, id, id movimiento, referencia,
-        documento, número documento, doc, número doc, número referencia, comprobante, número
-        comprobante, número operación, número transacción, código transacción, número movimiento, nut,
-        código operación, referencia banco, bank reference, reference number, transaction reference,
-        entry reference, transaction number, reference, customer reference
+        referencia, documento, número documento, reference, doc, número doc, número referencia,
+        comprobante, número comprobante, número operación, número transacción, código transacción,
+        número movimiento, nut, código operación, referencia banco, bank reference, reference number,
+        transaction reference, entry reference, transaction number, transaction id, transferwise id, id
+        transacción, acctsvcrref, id, id movimiento, customer reference
         """
     ),
     "concept": listed(

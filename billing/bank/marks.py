@@ -6,6 +6,7 @@ is refused: it must not be guessed that it is money. No database, no clock, no s
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 from billing.bank.amounts import straight
 from billing.bank.wording import listed, names, plain, words
@@ -94,6 +95,7 @@ _BESIDE = words(
 _CARGO_ABONO = {"c": Mark.WENT, "a": Mark.CAME}
 
 
+@lru_cache(maxsize=1024)
 def mark_of(text: str, *, cargo_abono: bool = False) -> Mark:
     """Return what a mark says. Signs may be in brackets: `(+)`."""
     bare = plain(straight(text).strip("() "))
@@ -112,6 +114,7 @@ def mark_of(text: str, *, cargo_abono: bool = False) -> Mark:
     return Mark.CAME if came else Mark.WENT
 
 
+@lru_cache(maxsize=1024)
 def is_booked(text: str) -> bool:
     """Return whether a state is known to mean that the bank has booked the movement."""
     return plain(text) in _BOOKED
@@ -119,13 +122,14 @@ def is_booked(text: str) -> bool:
 
 def has_cargo(cells: Iterable[str]) -> bool:
     """Return whether in this column C is Cargo: it has A, for Abono, beside C, and nothing else."""
-    return {plain(cell) for cell in cells} == {"a", "c"}
+    return {cell.casefold() for cell in cells} == {"a", "c"}
 
 
 def are_marks(cells: Iterable[str]) -> bool:
     """Return whether all these cells, of one column, say that money came or went."""
-    found = list(cells)
-    marks = {mark_of(cell, cargo_abono=has_cargo(found)) for cell in found}
+    found = set(cells)
+    cargo_abono = has_cargo(found)
+    marks = {mark_of(cell, cargo_abono=cargo_abono) for cell in found}
     return bool(marks) and marks <= {Mark.CAME, Mark.WENT}
 
 

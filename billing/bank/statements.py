@@ -49,6 +49,8 @@ LINES_OF_A_HEADING = 4
 # This many rows show what a column holds.
 SAMPLE = 500
 REFERENCE_MAX = 64
+# No mark is longer. Longer texts are not looked up.
+MARK_MAX = 40
 
 # Called with the title that was taken for each of our columns.
 Told = Callable[[Mapping[str, str]], None]
@@ -289,7 +291,7 @@ def _came(amount: Amount, cells: Sequence[str], columns: Columns, decimal: str) 
         for cell in [cell_at(cells, column)]
     }
     beside = [cell_at(cells, each) for each in (*columns.unnamed, *columns.several["concept"])]
-    if any(len(cell) > 1 and mark_of(cell) is Mark.WENT for cell in beside):
+    if any(1 < len(cell) <= MARK_MAX and mark_of(cell) is Mark.WENT for cell in beside):
         marks.add(Mark.WENT)
     debits = [read_amount(cell, decimal).value for cell in columns.all_of("debit", cells)]
     value = amount.value

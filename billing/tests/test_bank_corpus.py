@@ -20,6 +20,7 @@ TODAY = date(2026, 12, 4)
 # A file whose heading leaves something open, and what a clerk says then.
 SAID = {
     "paypal.csv": {"amount": "Gross"},
+    "revolut.csv": {"reference": "ID"},
     "chase.csv": {"reference": "Check or Slip #"},
     "dos_importes.csv": {"amount": "Monto"},
 }
