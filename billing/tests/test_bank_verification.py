@@ -15,6 +15,7 @@ from billing.tests.test_bank import imported
 from billing.tests.test_bank_movements import by_hand, invoice, line_of, other, row, topped_up, waiting
 from billing.verification import find_faults
 from billing.verification.transfers import transfer_faults
+from billing.wallets import adjust_wallet
 
 __all__ = ["invoice", "other"]  # fixtures
 
@@ -62,7 +63,15 @@ def test_a_transfer_that_was_topped_up_and_paid_is_found(
 ) -> None:
     imported(row("TR-9", "001-001-000000001"), at=now)
     topped_up(invoice, "TR-9", now, method=method)
-    assert found() == ["top-up TR-9: the bank transfer TR-9 has its reference, and is counted as well"]
+    assert found() == ["wallet entry TR-9: the bank transfer TR-9 has its reference, and is counted as well"]
+
+
+def test_an_adjustment_by_a_transfers_reference_is_found(invoice: Invoice, now: datetime) -> None:
+    imported(row("TR-9", "001-001-000000001"), at=now)
+    adjust_wallet(line=line_of(invoice), amount=D("9.00"), reference="TR-9", at=now)
+    assert found() == []
+    adjust_wallet(line=line_of(invoice), amount=D("25.30"), reference="TR9", at=now)
+    assert found() == ["wallet entry TR9: the bank transfer TR-9 has its reference, and is counted as well"]
 
 
 @pytest.mark.usefixtures("before_references")
@@ -72,8 +81,8 @@ def test_a_payment_and_a_top_up_by_hand_under_one_reference_are_found(
     by_hand(invoice, "TR-9", now, amount="5.00")
     topped_up(invoice, "TR-9", now)
     assert found() == [
-        "payment TR-9: the top-up TR-9 has its reference, and is counted as well",
-        "top-up TR-9: the payment TR-9 has its reference, and is counted as well",
+        "payment TR-9: the wallet entry TR-9 has its reference, and is counted as well",
+        "wallet entry TR-9: the payment TR-9 has its reference, and is counted as well",
     ]
 
 

@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 1_000
 BY_TRANSFER = f"Recarga, {PaymentMethod.TRANSFERENCIA.value}"
 
 _SETTLED = BankTransfer.objects.filter(problem="", closed="")
-# Payments by hand that stand, and top-ups by hand; those of a transfer are verified with it.
+# Payments by hand that stand, and money put on wallets by hand; those of a transfer are verified with it.
 _PAYMENTS = Payment.objects.filter(
     payment_method=PaymentMethod.TRANSFERENCIA,
     reverses=None,
@@ -35,12 +35,19 @@ _PAYMENTS = Payment.objects.filter(
     transfer=None,
     transfer_part=None,
 )
-_TOP_UPS = WalletEntry.objects.filter(kind=EntryKind.TOP_UP, payment=None, transfer=None)
+_TOP_UPS = WalletEntry.objects.filter(
+    kind__in=(EntryKind.TOP_UP, EntryKind.ADJUSTMENT, EntryKind.REFUND),
+    amount__gt=0,
+    payment=None,
+    credit_note=None,
+    transfer=None,
+)
 
 
 def transfer_faults() -> Iterator[Fault]:
     """Yield each transfer whose payments, without those that were reversed, do not add up to it; and each
-    payment and top-up by hand that has the reference of other money by bank transfer: it is counted twice."""
+    payment and wallet entry by hand that has the reference of other money by bank transfer: it is counted
+    twice."""
     yield from _in_batches(_SETTLED, _unsettled)
     yield from _in_batches(_PAYMENTS, _counted_twice)
     yield from _in_batches(_TOP_UPS, _counted_twice)
@@ -79,7 +86,7 @@ def _unsettled(transfers: Sequence[BankTransfer]) -> Iterator[Fault]:
 
 
 class _Counted(NamedTuple):
-    """Money by bank transfer that is counted: a transfer, or a payment or a top-up by hand."""
+    """Money by bank transfer that is counted: a transfer, or a payment or a wallet entry by hand."""
 
     kind: str
     key: int
@@ -93,7 +100,7 @@ def _counted_twice(by_hand: Sequence[Payment] | Sequence[WalletEntry]) -> Iterat
         if isinstance(each, Payment):
             own, by_transfer = _Counted("payment", each.pk, each.reference, each.received), True
         else:
-            own = _Counted("top-up", each.pk, each.reference, each.amount)
+            own = _Counted("wallet entry", each.pk, each.reference, each.amount)
             by_transfer = each.description.startswith(BY_TRANSFER)
         key = reference_key(each.reference)
         for other in others[key or each.reference]:
@@ -115,7 +122,7 @@ def _counted_under(references: Sequence[str]) -> defaultdict[str, set[_Counted]]
     kinds = (
         ("bank transfer", _SETTLED, _SETTLED),
         ("payment", _PAYMENTS, _PAYMENTS),
-        ("top-up", _TOP_UPS, by_transfer),
+        ("wallet entry", _TOP_UPS, by_transfer),
     )
     found: defaultdict[str, set[_Counted]] = defaultdict(set)
     for column, (kind, under_key, exactly) in enumerate(kinds):
