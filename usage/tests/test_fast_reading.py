@@ -27,7 +27,7 @@ EVENTS = [
         "extension": 5,
         "another": True,
         "traceparent": "x",
-        "data": {**CLOUD["data"], "cells": ["a", {"b": 1}]},
+        "data": {"category": "SMS", "quantity": 1, "cells": ["a", {"b": 1}]},
     },
 ]
 
