@@ -21,10 +21,12 @@ from billing.models import (
     Channel,
     Discount,
     Invoice,
+    MoneyReference,
     Notice,
     NoticeKind,
     ParkedBill,
     ParkReason,
+    TransferPart,
 )
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.revising import revise_terms
@@ -135,8 +137,9 @@ def test_every_model_of_ours_is_in_the_back_office() -> None:
     ours = {
         model for app in ("customers", "usage", "billing") for model in apps.get_app_config(app).get_models()
     }
-    # Django's admin takes no model with a key of two columns. Chunks are what a run's page adds up.
-    assert ours == {*MODELS, UsageDay, BillingChunk}
+    # Django's admin takes no model with a key of two columns. Chunks are what a run's page adds up; the
+    # pages of payments, movements and transfers show what references and parts of transfers say.
+    assert ours == {*MODELS, UsageDay, BillingChunk, MoneyReference, TransferPart}
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
