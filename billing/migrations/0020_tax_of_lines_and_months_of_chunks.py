@@ -3,6 +3,13 @@
 from django.db import migrations, models
 
 
+def refuse_to_forget(apps, schema_editor):
+    """The rate is sealed: without it, the seals of documents whose lines have one would no longer be right."""
+    lines = apps.get_model("billing", "InvoiceLine").objects.using(schema_editor.connection.alias)
+    if lines.exclude(tax_rate=None).exclude(invoice__number=None).exists():
+        raise ValueError("Lines of issued documents have tax rates of their own, which are sealed")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -20,4 +27,5 @@ class Migration(migrations.Migration):
             name='tax_rate',
             field=models.DecimalField(blank=True, decimal_places=4, max_digits=5, null=True, verbose_name='tax rate'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, refuse_to_forget),
     ]

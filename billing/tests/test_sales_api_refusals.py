@@ -131,7 +131,7 @@ class TestBadInput:
             ({"dry_run": 1}, "dry_run"),
             ({"dry_run": None}, "dry_run"),
             ({"version": "1"}, "version"),
-            ({"version": 1.0}, "version"),
+            ({"version": 1.5}, "version"),
             ({"version": True}, "version"),
             ({"version": -1}, "version"),
             ({"version": None}, "version"),

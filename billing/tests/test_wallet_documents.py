@@ -19,7 +19,7 @@ from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
-from customers.models import Line, Subscription
+from customers.models import Customer, Line, Subscription
 from telcox.testing.guards import tampering
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -36,6 +36,7 @@ def moved(seeded: None, now: datetime) -> Invoice:
     and two credit notes, of which the second gives money back."""
     for prefix in ("001-001", "001-002"):
         InvoiceSeries.objects.get_or_create(prefix=prefix)
+    Customer.objects.update(identity_kind="")  # as on documents from before it was sealed
     record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=31 * 2**30, source="t", at=now)
     period = Subscription.objects.get(line__phone_number=JESUS)
     invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
