@@ -15,12 +15,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
-from itertools import chain
 from typing import NamedTuple
 
 from billing.bank.amounts import straight
 from billing.models import BankProblem
-from telcox.common.phone import InvalidPhoneNumber, national_number
+from telcox.common.phone import InvalidPhoneNumber, phone_numbers_in, subscriber_number
 
 
 class Series(NamedTuple):
@@ -60,10 +59,10 @@ def clues_in(text: str, series: Iterable[Series]) -> Clues:
 
 
 def _phone_numbers_in(text: str) -> Iterator[str]:
-    for found in chain.from_iterable(form.finditer(text) for form in _PHONE_NUMBERS):
-        significant = re.sub("[^0-9]", "", found["significant"])
+    yield from phone_numbers_in(text)
+    for bare in _BARE_NUMBER.findall(text):
         try:
-            yield national_number(f"0{significant}")
+            yield subscriber_number(bare)
         except InvalidPhoneNumber:
             continue
 
@@ -85,15 +84,8 @@ def choose_invoice(
     return candidates[0] if candidates[0].amount > 0 else BankProblem.NOTHING_OWED
 
 
-# In Ecuador's forms: 0969786985, +593 96 978 6985, 00593…, 593 (0)96…, or a mobile number without its zero;
-# with or without blanks, dots, dashes or brackets between the digits.
-_BETWEEN = "[ .()-]{0,2}"
-_SIGNIFICANT = rf"(?P<significant>[1-9](?:{_BETWEEN}[0-9]){{7,8}})(?![0-9])"
-_PHONE_NUMBERS = [
-    re.compile(rf"(?<![0-9])(?:\+|00)?593{_BETWEEN}(?:0{_BETWEEN})?{_SIGNIFICANT}"),
-    re.compile(rf"(?<![0-9])0{_BETWEEN}{_SIGNIFICANT}"),
-    re.compile(r"(?<![0-9])(?P<significant>9[0-9]{8})(?![0-9])"),
-]
+# A mobile number without its trunk prefix, as payers write it, too: 969786985.
+_BARE_NUMBER = re.compile(r"(?<![0-9])9[0-9]{8}(?![0-9])")
 # Of a person or a company, also as 092966884-6 and 0929668846-001.
 _IDENTITY = re.compile(r"(?<![0-9])[0-9]{9}-?[0-9](?:-?[0-9]{3})?(?![0-9])")
 # Characters that may stand where a printed number has a mark.

@@ -58,14 +58,12 @@ class _Forms(NamedTuple):
 
 
 def _forms(plan: NumberingPlan) -> _Forms:
-    code, trunk, gap = plan.country_code, plan.trunk, r"[ .()-]{0,3}"
-    significant = "|".join(shape.replace("x", "[0-9]") for shape in plan.shapes)
-    spread = "|".join(
-        gap.join(re.findall(r"\[[^]]*\]|.", shape)).replace("x", "[0-9]") for shape in plan.shapes
-    )
-    longest = max(len(re.findall(r"\[[^]]*\]|.", shape)) for shape in plan.shapes)
-    shortest = min(len(re.findall(r"\[[^]]*\]|.", shape)) for shape in plan.shapes)
-    front = rf"(?:(?:\+|00)?{gap.join(code)}{gap}(?:{trunk})?" + (rf"|{trunk})" if trunk else "|)")
+    code, trunk, gap = plan.country_code, plan.trunk, r"[ .()-]{0,2}"
+    # Each shape as a list of what its digits may be.
+    shapes = [re.findall(r"\[[^]]*\]|.", shape.replace("x", "[0-9]")) for shape in plan.shapes]
+    significant, spread = ("|".join(between.join(shape) for shape in shapes) for between in ("", gap))
+    shortest, longest = min(map(len, shapes)), max(map(len, shapes))
+    front = rf"(?:(?:\+|00)?{code}{gap}(?:{trunk})?" + (rf"|{trunk})" if trunk else "|)")
     return _Forms(
         plan,
         normal=re.compile(f"{trunk}(?:{significant})"),
