@@ -14,17 +14,9 @@ from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from billing.bank.matching import Series
-from billing.bank.statements import (
-    BadRow,
-    Debit,
-    File,
-    Row,
-    RowFault,
-    StatementLayout,
-    Transfer,
-    read_statement,
-)
+from billing.bank.statements import read_statement
 from billing.bank.taking import take_transfer
+from billing.bank.values import BadRow, Debit, File, Row, RowFault, StatementLayout, Transfer
 from billing.models import BankProblem, InvoiceSeries
 from telcox.common.calendar import local_date
 from telcox.common.database.dry_run import commit_unless_dry_run

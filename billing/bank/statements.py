@@ -14,10 +14,11 @@ from itertools import chain, islice
 from billing.bank.amounts import Amount, is_amount, read_amount
 from billing.bank.currencies import CODES, is_dollar, is_foreign
 from billing.bank.days import check_day, is_day, read_day
-from billing.bank.headings import COLUMNS, SEPARATORS, Columns, Heading, cell_at, choose_columns, heading_in
+from billing.bank.headings import Columns, Heading, cell_at, choose_columns, heading_in
 from billing.bank.lines import LINE_MAX, LINES_OF_A_CELL, lines_of, parse
 from billing.bank.marks import Mark, begins_as_outgoing, is_booked, mark_of
 from billing.bank.values import (
+    REFERENCE_MAX,
     BadRow,
     Debit,
     File,
@@ -29,26 +30,12 @@ from billing.bank.values import (
 )
 from billing.bank.wording import plain
 
-__all__ = [
-    "COLUMNS",
-    "SEPARATORS",
-    "BadRow",
-    "Debit",
-    "File",
-    "Row",
-    "RowFault",
-    "StatementLayout",
-    "Transfer",
-    "read_statement",
-]
-
 # The heading is searched in this many lines: above it, banks write the account and the dates.
 HEADING_WITHIN = 40
 # A title in quotes may go on over this many lines.
 LINES_OF_A_HEADING = 4
 # This many rows show what a column holds.
 SAMPLE = 500
-REFERENCE_MAX = 64
 # No mark is longer. Longer texts are not looked up.
 MARK_MAX = 40
 

@@ -1,7 +1,6 @@
 """Settle a bank transfer: as payments of invoices, as a top-up of a wallet, or by closing it
 (docs/finance.md)."""
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from billing.bank.values import REFERENCE_MAX
 from billing.models import (
     BankTransfer,
     Closing,
@@ -20,18 +20,13 @@ from billing.models import (
     Wallet,
     WalletEntry,
 )
-from billing.sales.renewal import renew_line
+from billing.sales.renewal import renew_topped_up
 from billing.settling.paying import receive_payment
 from billing.wallets import Posting, post_entries
 from customers.models import Line, LineStatus
 from telcox.common.calendar import midnight
 from telcox.common.database.locking import lock_keys, lock_row, lock_rows
 from telcox.common.errors import DomainError
-
-logger = logging.getLogger(__name__)
-
-# Length of the references of payments and wallet entries.
-REFERENCE_MAX = 64
 
 
 @transaction.atomic
@@ -96,8 +91,7 @@ def top_up_from_transfer(*, transfer: BankTransfer, line: Line, at: datetime, by
     entry = post_entries(postings=[posting], at=at, by=by)[0].taken()
     transfer.entry, transfer.problem = entry, ""
     transfer.save(update_fields=["entry", "problem"])
-    if line.prepaid:
-        transaction.on_commit(lambda: _renew(line, at))
+    transaction.on_commit(lambda: renew_topped_up(line=line, at=at))
     return entry
 
 
@@ -188,11 +182,3 @@ def _unused(model: type[Payment | WalletEntry], transfer: BankTransfer) -> str:
         if len(reference) > REFERENCE_MAX:
             reference = f"transfer {transfer.pk} {number}"
     return reference
-
-
-def _renew(line: Line, at: datetime) -> None:
-    """Begin the line's next period if it is due. If that fails, the daily run tries it again."""
-    try:
-        renew_line(line=line, at=at)
-    except DomainError as refusal:
-        logger.warning("line %d not renewed: %s", line.pk, refusal.reason)

@@ -9,6 +9,9 @@ from typing import Protocol
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+# Length of the references of payments, wallet entries and transfers.
+REFERENCE_MAX = 64
+
 
 class RowFault(TextChoices):
     """Why a row is bad: it cannot be read, it is not money that came, or its reference is that of another

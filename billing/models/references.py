@@ -13,8 +13,6 @@ from billing.models.payments import BankTransfer, Payment
 from billing.models.wallets import WalletEntry
 from telcox.common.fields import KeyField
 
-_DASHES = re.compile("[‐‑‒–—―−﹘﹣]")
-
 
 def reference_key(reference: str) -> str:
     """Return `TR4711` for `TR-4711`, `tr 4711` and `Tr.4711`, and `123` for `000123`, `="000123"` and
@@ -23,7 +21,7 @@ def reference_key(reference: str) -> str:
 
     Return nothing for what names no movement: `0`, `-`, `N/A`, `S/N`. Banks write that for many.
     """
-    text = _DASHES.sub("-", unicodedata.normalize("NFKC", reference)).upper()
+    text = unicodedata.normalize("NFKC", reference).upper()
     text = "".join(each for each in text if not each.isspace() and unicodedata.category(each) != "Cf")
     if re.fullmatch(r"[0-9]+[.,]0+", text):
         text = re.split("[.,]", text)[0]

@@ -45,6 +45,12 @@ def end_line(line: Line, at: datetime, by: str = "", *, use_until: datetime | No
     conclude(line, [period] if period else [], at, by)
 
 
+def end_due(expiration_at: datetime, suspended_at: datetime | None) -> datetime:
+    """Return when a line that ends with its period ends: with the period, or with the beginning of its open
+    suspension if that is later."""
+    return max(expiration_at, suspended_at or expiration_at)
+
+
 def last_period(line: Line) -> Subscription | None:
     """Return the line's last period, which may be over."""
     return line.subscriptions.current().order_by().first()

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from billing.models import Wallet
 from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
-from billing.sales.ending import end_line
+from billing.sales.ending import end_due, end_line
 from billing.sales.periods import DiscountsGiven, append_periods, carry_over, new_period, supersede
 from billing.sales.prepaid import settle_prepaid
 from billing.sales.shortage import not_renewed, short_meanwhile, still_short
@@ -105,12 +105,18 @@ def top_up_and_renew(*, line: Line, at: datetime, **wanted: Any) -> TopUp:
     """Top up the line's wallet, as `billing.wallets.top_up` does. If the line is prepaid and its next period
     is due, begin it. The top-up stays even if that fails: the daily run tries it again."""
     done = top_up(line=line, at=at, **wanted)
+    renew_topped_up(line=line, at=at)
+    return done
+
+
+def renew_topped_up(*, line: Line, at: datetime) -> None:
+    """Begin the next period of a line whose wallet was topped up, if it is prepaid and the period is due. If
+    that is refused, log it: the daily run tries it again."""
     if line.prepaid:
         try:
             renew_line(line=line, at=at)
         except DomainError as refusal:
             logger.warning("line %d not renewed: %s", line.pk, refusal.reason)
-    return done
 
 
 def end_due_lines(*, at: datetime, share: Share = ALL) -> Iterator[int]:
@@ -136,7 +142,7 @@ def _end(line_ids: Sequence[int], at: datetime) -> int:
     suspensions = Suspension.objects.filter(line__in=lines, is_open=True)
     suspended = dict(suspensions.values_list("line_id", "start_at"))
     for line_id, expiration_at in ending:
-        end_line(lines[line_id], max(expiration_at, suspended.get(line_id, expiration_at)))
+        end_line(lines[line_id], end_due(expiration_at, suspended.get(line_id)))
     return len(ending)
 
 

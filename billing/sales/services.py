@@ -15,6 +15,7 @@ from billing.sales.ending import (
     call_off_change,
     conclude,
     cut_now,
+    end_due,
     end_line,
     last_period,
     require_begun,
@@ -203,10 +204,8 @@ def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
     line = _as_after_the_run(lock_for(line=line, step=LineStep.TERMINATE), at)
     period = last_period(line)
     if line.ends_with_period and period and period.is_expired(at):
-        suspension = line.suspensions.filter(is_open=True).first()
-        end_line(
-            line, max(period.expiration_at, suspension.start_at if suspension else period.expiration_at), by
-        )
+        suspended_at = line.suspensions.filter(is_open=True).values_list("start_at", flat=True).first()
+        end_line(line, end_due(period.expiration_at, suspended_at), by)
     else:
         end_line(line, at, by, use_until=after_now(at))
     return line

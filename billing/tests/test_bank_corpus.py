@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.bank.statements import BadRow, Debit, Row, StatementLayout, Transfer, read_statement
+from billing.bank.statements import read_statement
+from billing.bank.values import BadRow, Debit, Row, StatementLayout, Transfer
 
 pytestmark = pytest.mark.once
 

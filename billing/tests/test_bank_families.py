@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.bank.statements import BadRow, Debit, Row, RowFault, StatementLayout, Transfer, read_statement
+from billing.bank.statements import read_statement
+from billing.bank.values import BadRow, Debit, Row, RowFault, StatementLayout, Transfer
 from billing.tests.test_bank_corpus import TODAY
 
 pytestmark = pytest.mark.once

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.bank.matching import Owed, Series, choose_invoice, clues_in
-from billing.bank.statements import BadRow, Debit, Row, RowFault, StatementLayout, Transfer, read_statement
+from billing.bank.statements import read_statement
+from billing.bank.values import BadRow, Debit, Row, RowFault, StatementLayout, Transfer
 from billing.models import BankProblem
 
 pytestmark = pytest.mark.once

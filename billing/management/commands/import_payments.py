@@ -9,7 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from billing.bank import ImportReport, import_statement
-from billing.bank.statements import COLUMNS, SEPARATORS
+from billing.bank.headings import COLUMNS, SEPARATORS
 
 TAB = "tab"
 
