@@ -21,10 +21,9 @@ from billing.admin.bank_ways import PERMISSION, WAYS, Way
 from billing.admin.bills import format_usd
 from billing.bank import ImportReport, import_statement
 from billing.models import BankTransfer
-from telcox.common.database.dry_run import commit_unless_dry_run
 from telcox.common.errors import DomainError
 from telcox.common.office.admin import CappedPaginator, NeverChanged, RowsFilter, change_page_of, list_page_of
-from telcox.common.office.previews import Invalid, Panel, Previewed
+from telcox.common.office.previews import Invalid, Panel, Previewed, shown_by
 
 
 class StatementForm(forms.Form):
@@ -177,15 +176,15 @@ class BankTransferAdmin(NeverChanged, Previewed):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         transfer = self.viewed(request, object_id, PERMISSION)
-        form = way.form(request.POST)
-        shown: dict[str, Any] = {"forms": [form]}
-        if form.is_valid():
-            run = partial(way.run, transfer, form.cleaned_data, timezone.now(), request.user.get_username())
-            try:
-                shown = {"settled": commit_unless_dry_run(run, dry_run=True)}
-            except DomainError as refusal:
-                shown = {"refusal": refusal.detail}
-        return render(request, "admin/bank_settle_preview.html", shown)
+
+        def settled() -> dict[str, Any]:
+            form = way.form(request.POST)
+            if not form.is_valid():
+                raise Invalid(form)
+            by = request.user.get_username()
+            return {"settled": way.run(transfer, form.cleaned_data, timezone.now(), by)}
+
+        return render(request, "admin/bank_settle_preview.html", shown_by(settled))
 
     def _page(
         self, request: HttpRequest, template: str, form: forms.Form, shown: dict[str, Any]

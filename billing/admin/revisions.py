@@ -102,7 +102,7 @@ class TermsRevisionAdmin(TriedOut):
         balance = balance_of(line)
         revision = self.make(given, at, by)
         assert isinstance(revision, TermsRevision)
-        titles = (str(_("On the terms from before")), str(_("On the revised terms")))
+        titles = (_("On the terms from before"), _("On the revised terms"))
         prices = price_before_and_after(revision, at=at)
         return {
             "bills": [

@@ -1,5 +1,6 @@
 """Forms with a second button, which shows the result in a frame on the page (dry run)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +25,17 @@ class Invalid(Exception):
     def __init__(self, *forms: BaseForm) -> None:
         super().__init__()
         self.forms = forms
+
+
+def shown_by(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work in a dry run. Return what it returns for the frame, or `forms` with errors (Invalid), or
+    the `refusal` of a service."""
+    try:
+        return commit_unless_dry_run(work, dry_run=True)
+    except Invalid as invalid:
+        return {"forms": invalid.forms}
+    except DomainError as refusal:
+        return {"refusal": refusal.detail}
 
 
 class Panel(NamedTuple):
@@ -83,14 +95,7 @@ class Previewed(OfficeAdmin):
             raise Http404
         if not self.may_preview(request, obj):
             raise PermissionDenied
-        shown: dict[str, Any]
-        try:
-            shown = commit_unless_dry_run(partial(self.what_would_come, request, obj), dry_run=True)
-        except Invalid as invalid:
-            shown = {"forms": invalid.forms}
-        except DomainError as refusal:
-            shown = {"refusal": refusal.detail}
-        return render(request, self.preview_template, shown)
+        return render(request, self.preview_template, shown_by(partial(self.what_would_come, request, obj)))
 
 
 class TriedOut(Previewed, MadeByService):
