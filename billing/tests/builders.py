@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from billing.models import Wallet
+from billing.sales.services import activate_subscription
 from customers.models import Line, Pack, Plan, Subscription
 from telcox.common.errors import DomainError
 from usage.services import record_usage
@@ -29,6 +30,18 @@ def periods(line: Line) -> list[Subscription]:
 
 def fresh(line: Line) -> Line:
     return Line.objects.get(pk=line.pk)
+
+
+def sold(line: Line, code: str = "pospago-20", at: str = "2026-11-01 00:00") -> Line:
+    """Sell the line a plan of the catalogue."""
+    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=code), at=moment(at))
+    return fresh(line)
+
+
+def leave_other_lines_alone() -> None:
+    """Neither renew nor bill the lines that are there: only the lines of the test have periods."""
+    Line.objects.update(auto_renew=False)
+    Subscription.objects.update(unbilled=None)
 
 
 def use(line: Line, gigabytes: float, at: datetime) -> None:

@@ -11,10 +11,10 @@ from django.core.management import call_command
 from billing.daily import run_day
 from billing.models import BillingRun, Invoice, Notice, NoticeKind, Payment, TaxRate
 from billing.overdue.ladder import parse_ladder
-from billing.sales.services import activate_subscription, schedule_end
-from billing.tests.builders import MakePlan, fresh, moment, periods
+from billing.sales.services import schedule_end
+from billing.tests.builders import MakePlan, fresh, leave_other_lines_alone, moment, periods, sold
 from billing.tests.lines import fund
-from customers.models import Line, LineEvent, LineStatus, Plan, Subscription, Suspension
+from customers.models import Line, LineEvent, LineStatus, Suspension
 from customers.services import suspend_line
 from telcox.common.calendar import local_date
 
@@ -27,16 +27,10 @@ ENTERED = moment("2027-04-10 09:00")
 
 @pytest.fixture(autouse=True)
 def later(opened: None) -> Any:
-    Line.objects.update(auto_renew=False)
-    Subscription.objects.update(unbilled=None)
+    leave_other_lines_alone()
     Invoice.objects.filter(status__in=("ISSUED", "OVERDUE")).update(due_on=None)
     with time_machine.travel(ENTERED, tick=False):
         yield
-
-
-def sold(line: Line, code: str = "pospago-20", at: str = "2026-11-01 00:00") -> Line:
-    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=code), at=moment(at))
-    return fresh(line)
 
 
 def as_of(day: str, command: str = "run_day", *more: str) -> None:

@@ -53,7 +53,7 @@ def test_digits_that_are_one_s_number_and_another_s_identity_wait(invoice: Invoi
     assert outcome(imported(row("B", f"pago {JESUS}"), at=now)) == "SEVERAL"
 
 
-def test_a_former_holders_debt_is_not_paid_by_whoever_names_the_number(
+def test_a_former_holders_debt_is_not_paid_by_a_payer_who_names_the_number(
     invoice: Invoice, now: datetime
 ) -> None:
     Line.objects.filter(phone_number=JESUS).update(

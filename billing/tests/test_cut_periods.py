@@ -9,9 +9,9 @@ import pytest
 
 from billing.daily import run_day
 from billing.models import Discount, Invoice, InvoiceSeries, Wallet, WalletEntry
-from billing.sales.services import activate_subscription, change_plan, terminate_line
+from billing.sales.services import change_plan, terminate_line
 from billing.settling.crediting import credit_invoice
-from billing.tests.builders import MakePlan, balance, fresh, moment, use
+from billing.tests.builders import MakePlan, balance, fresh, moment, sold, use
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
 from customers.models import Line, Plan
@@ -26,10 +26,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("opened")]
 @pytest.fixture(autouse=True)
 def alone(line: Line) -> None:
     Line.objects.exclude(pk=line.pk).update(auto_renew=False)
-
-
-def sold(line: Line, plan: str, at: str = "2026-11-01 00:00") -> None:
-    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=plan), at=moment(at))
 
 
 def taken(line: Line, first: str, resumed: str) -> None:

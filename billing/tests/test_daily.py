@@ -17,7 +17,7 @@ from billing.daily import DayRun, day_run, run_day, work_due
 from billing.models import Invoice, InvoiceStatus, Payment, PaymentMethod, TaxRate, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription, schedule_end
-from billing.tests.builders import fresh, moment
+from billing.tests.builders import fresh, leave_other_lines_alone, moment
 from billing.tests.outcome import outcome
 from billing.wallets import adjust_wallet
 from customers.catalogue import revise_plan
@@ -39,8 +39,7 @@ def periods(line: Line) -> list[Subscription]:
 @pytest.fixture
 def alone(seeded: None) -> None:
     """Only the lines of the test have periods."""
-    Line.objects.update(auto_renew=False)
-    Subscription.objects.update(unbilled=None)
+    leave_other_lines_alone()
 
 
 class TestTwoYears:

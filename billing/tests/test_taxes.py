@@ -20,12 +20,12 @@ from billing.invoicing.issuing import issue_invoice
 from billing.invoicing.sealing import seal_document
 from billing.models import Invoice, InvoiceSeries, ParkedBill, TaxRate, Wallet, WalletEntry
 from billing.printing import document_pdf
-from billing.sales.services import activate_subscription, buy_pack, terminate_line
+from billing.sales.services import buy_pack, terminate_line
 from billing.settling.crediting import credit_invoice
-from billing.tests.builders import balance, fresh, moment, periods, refusal
+from billing.tests.builders import balance, fresh, moment, periods, refusal, sold
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
-from customers.models import Line, Pack, Plan
+from customers.models import Line, Pack
 from telcox.testing.office import new, somebody_of, superuser, url
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Result, UsageReport
@@ -41,10 +41,6 @@ def alone(line: Line) -> None:
     """IVA was 12 % until 31 March 2024, and has been 15 % since (Decreto Ejecutivo 198)."""
     Line.objects.exclude(pk=line.pk).update(auto_renew=False)
     InvoiceSeries.objects.get_or_create(prefix="001-002")
-
-
-def sold(line: Line, plan: str, at: str) -> None:
-    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=plan), at=moment(at))
 
 
 def funded(line: Line) -> None:

@@ -14,10 +14,10 @@ from billing.sales.services import (
     schedule_end,
     terminate_line,
 )
-from billing.tests.builders import MakePack, MakePlan, fresh, moment, periods
+from billing.tests.builders import MakePack, MakePlan, fresh, leave_other_lines_alone, moment, periods, sold
 from billing.tests.lines import fund
-from billing.tests.use import EARLY, GB, RUN, alerts, assert_books_agree, charged, gigabytes, sold, used
-from customers.models import Line, Plan, Subscription
+from billing.tests.use import EARLY, GB, RUN, alerts, assert_books_agree, charged, gigabytes, used
+from customers.models import Line, Plan
 from usage.ingestion.reports import Result, UsageReport
 from usage.models import RejectedUsage, UsageEvent
 from usage.services import redrive_usage, take_usage
@@ -31,8 +31,7 @@ D = Decimal
 @pytest.fixture(autouse=True)
 def alone(opened: None) -> None:
     """Only the lines of the test have periods."""
-    Line.objects.update(auto_renew=False)
-    Subscription.objects.update(unbilled=None)
+    leave_other_lines_alone()
 
 
 class TestAlerts:

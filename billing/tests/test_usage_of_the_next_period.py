@@ -19,8 +19,8 @@ from billing.sales.services import (
     schedule_end,
     schedule_plan_change,
 )
-from billing.tests.builders import MakePack, MakePlan, fresh, moment, periods
-from billing.tests.use import EARLY, GB, RUN, assert_books_agree, charged, days, gigabytes, sold, used
+from billing.tests.builders import MakePack, MakePlan, fresh, leave_other_lines_alone, moment, periods, sold
+from billing.tests.use import EARLY, GB, RUN, assert_books_agree, charged, days, gigabytes, used
 from customers.models import Line, Plan, Subscription
 from customers.services import resume_line, suspend_line
 from usage.ingestion.apply import apply_usage
@@ -38,8 +38,7 @@ D = Decimal
 @pytest.fixture(autouse=True)
 def alone(opened: None) -> None:
     """Only the lines of the test have periods."""
-    Line.objects.update(auto_renew=False)
-    Subscription.objects.update(unbilled=None)
+    leave_other_lines_alone()
 
 
 class TestTheFirstMinutesOfAPeriod:

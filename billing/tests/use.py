@@ -4,12 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing.models import Invoice
-from billing.sales.services import (
-    activate_subscription,
-)
-from billing.tests.builders import fresh, moment, periods
+from billing.tests.builders import moment, periods
 from billing.verification import find_faults
-from customers.models import Line, Plan
+from customers.models import Line
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import Result, UsageReport
 from usage.models import UsageAlert, UsageCounter, UsageDay
@@ -19,11 +16,6 @@ D = Decimal
 GB = 2**30
 EARLY = moment("2026-12-01 00:02")
 RUN = moment("2026-12-01 00:05")
-
-
-def sold(line: Line, code: str = "pospago-20", at: str = "2026-11-01 00:00") -> Line:
-    activate_subscription(line=fresh(line), plan=Plan.objects.get(code=code), at=moment(at))
-    return fresh(line)
 
 
 def used(

@@ -13,9 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from telcox.testing.clients import ask
-from telcox.testing.databases import fill_demo, fresh_database, manage
+from telcox.testing.demo import demo_server
 from telcox.testing.processes import LOOPBACK
-from telcox.testing.stack import Served, production_env
 
 pytestmark = pytest.mark.processes
 
@@ -33,15 +32,8 @@ def port(
     django_db_blocker: Any,
 ) -> Iterator[int]:
     """The embedded server, and production's; with the API open, so that nothing hides behind a 401."""
-    with django_db_blocker.unblock(), fresh_database(tmp_path_factory.mktemp("bad")) as url:
-        env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
-        fill_demo(env)
-        if request.param == "web":
-            static = str(tmp_path_factory.mktemp("static"))
-            env |= {**production_env(url, ""), "API_OPEN": "1", "STATIC_ROOT": static}
-            manage(env, "collectstatic", "--noinput", "--verbosity=0")
-        with Served("live" if request.param == "embedded" else "web", env) as server:
-            yield server.port
+    with django_db_blocker.unblock(), demo_server(request.param, tmp_path_factory.mktemp("bad")) as server:
+        yield server.port
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from telcox.testing.clients import Answer, ask
-from telcox.testing.databases import fill_demo, fresh_database, manage
+from telcox.testing.demo import demo_server
 from telcox.testing.processes import LOOPBACK
-from telcox.testing.stack import Served, production_env
 
 pytestmark = pytest.mark.processes
 
@@ -36,16 +35,12 @@ def port(
     django_db_blocker: Any,
 ) -> Iterator[int]:
     """The embedded server, and production's, with small limits."""
-    with django_db_blocker.unblock(), fresh_database(tmp_path_factory.mktemp("bodies")) as url:
-        limits = {"USAGE_BODY_BYTES": str(LIMIT), "MAX_BODY_BYTES": str(LIMIT // 2)}
-        env = {"DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1", **limits}
-        fill_demo(env)
-        if request.param == "web":
-            static = str(tmp_path_factory.mktemp("static"))
-            env |= {**production_env(url, ""), "API_OPEN": "1", "STATIC_ROOT": static}
-            manage(env, "collectstatic", "--noinput", "--verbosity=0")
-        with Served("live" if request.param == "embedded" else "web", env) as server:
-            yield server.port
+    limits = {"USAGE_BODY_BYTES": str(LIMIT), "MAX_BODY_BYTES": str(LIMIT // 2)}
+    with (
+        django_db_blocker.unblock(),
+        demo_server(request.param, tmp_path_factory.mktemp("bodies"), **limits) as server,
+    ):
+        yield server.port
 
 
 def report(event_id: str, **changes: Any) -> bytes:
