@@ -3,6 +3,7 @@ clock, no settings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from billing.bank.amounts import is_amount, is_negative
 from billing.bank.currencies import is_foreign
@@ -144,13 +145,17 @@ def heading_in(number: int, line: str, layout: StatementLayout) -> Heading | Non
     """Return the line as a heading, with the separator that makes it one, or None if it is not a heading."""
     for separator in [layout.separator] if layout.separator else SEPARATORS:
         titles = tuple(cells_of(line, separator))
-        columns = {name: found for name, found in _columns(titles, layout) if found}
+        spelled = [plain(title) for title in titles]
+        columns = {name: found for name, found in _columns(titles, spelled, layout) if found}
         if columns.keys() >= _REQUIRED:
-            return Heading(number, separator, titles, columns, tuple(_given(titles, layout, "amount")))
+            return Heading(number, separator, titles, columns, tuple(_given(spelled, layout, "amount")))
     return None
 
 
-def _columns(titles: Sequence[str], layout: StatementLayout) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _columns(
+    titles: Sequence[str], spelled: Sequence[str], layout: StatementLayout
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the columns of each of our names. `spelled` are the titles in one form of writing."""
     kinds = {column: _kind(title) for column, title in enumerate(titles)}
     by_kind = {
         "amount": [column for column, kind in kinds.items() if kind in ("credit", "either", "both")],
@@ -158,15 +163,20 @@ def _columns(titles: Sequence[str], layout: StatementLayout) -> Iterator[tuple[s
         "mark": [column for column, kind in kinds.items() if kind == "both"],
     }
     for name in COLUMNS:
-        given = _given(titles, layout, name)
+        given = _given(spelled, layout, name)
         if given and name not in _SEVERAL:
             yield name, tuple(given)
             continue
-        usual = [plain(title) for title in _TITLES.get(name, ())]
-        spelled = [plain(title) for title in titles]
-        titled = [column for wanted in usual for column, title in enumerate(spelled) if title == wanted]
+        titled = [
+            column for wanted in _usual(name) for column, title in enumerate(spelled) if title == wanted
+        ]
         worded = [column for column, title in enumerate(spelled) if _is_worded(title, name)]
         yield name, tuple(dict.fromkeys([*given, *titled, *by_kind.get(name, []), *worded]))
+
+
+@cache
+def _usual(name: str) -> tuple[str, ...]:
+    return tuple(plain(title) for title in _TITLES.get(name, ()))
 
 
 def _is_worded(title: str, name: str) -> bool:
@@ -176,9 +186,10 @@ def _is_worded(title: str, name: str) -> bool:
     return bool(said) and (said[0] in first or (bool(among & set(said)) and not not_among & set(said)))
 
 
-def _given(titles: Sequence[str], layout: StatementLayout, name: str) -> list[int]:
+def _given(spelled: Sequence[str], layout: StatementLayout, name: str) -> list[int]:
+    """Return the columns that the layout names, of titles in one form of writing."""
     wanted = [plain(each) for each in layout.names.get(name, "").split("|") if each.strip()]
-    return [column for each in wanted for column, title in enumerate(titles) if plain(title) == each]
+    return [column for each in wanted for column, title in enumerate(spelled) if title == each]
 
 
 def _kind(title: str) -> str:
