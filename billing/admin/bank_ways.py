@@ -8,18 +8,16 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
 from billing.bank import assign_in_parts, assign_transfer, close_transfer, top_up_from_transfer
-from billing.bank.amounts import read_amount
-from billing.bank.values import Unreadable
 from billing.models import BankTransfer, Closing, Invoice, Payment, Wallet
 from billing.models.invoices import OPEN
 from customers.models import Line, LineStatus
 from telcox.common.office.admin import Search
+from telcox.common.office.forms import MoneyField
 
 PERMISSION = "billing.add_payment"
 # Invoices in one form.
@@ -31,20 +29,6 @@ class Done(NamedTuple):
 
     message: str
     lines: list[str]
-
-
-class AmountField(forms.CharField):
-    """Amount in dollars: 1,50 and 1.50 are the same, and what could be either is refused."""
-
-    def clean(self, value: Any) -> Decimal | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            amount = read_amount(text, "")
-        except Unreadable as unreadable:
-            raise ValidationError(unreadable.fault.label) from unreadable
-        return amount.value
 
 
 def _invoice_field(*, required: bool, label: Any) -> forms.ModelChoiceField:
@@ -67,8 +51,8 @@ class PartsForm(forms.Form):
             self.fields[f"invoice_{number}"] = _invoice_field(
                 required=number <= 2, label=_("Invoice %d") % number
             )
-            self.fields[f"amount_{number}"] = AmountField(
-                required=number <= 2, label=_("Amount %d") % number, max_length=20
+            self.fields[f"amount_{number}"] = MoneyField(
+                required=number <= 2, label=_("Amount %d") % number, max_digits=12, decimal_places=2
             )
 
     def clean(self) -> dict[str, Any]:

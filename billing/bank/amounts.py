@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from billing.bank.currencies import DOLLAR, is_foreign
 from billing.bank.values import RowFault, Unreadable
+from telcox.common.characters import plain_characters
 from telcox.common.money import MONEY_MAX, cents
 
 
@@ -19,7 +20,6 @@ class Amount(NamedTuple):
 
 NOTHING = Amount(Decimal(0))
 
-_DASHES = re.compile("[‐‑‒–—―−﹘﹣]")
 _PUT_AROUND = re.compile(rf"(?:{DOLLAR})|\s", re.IGNORECASE)
 _BRACKETS = {"(": ")", "[": "]", "<": ">"}
 # What stands after an amount (or before it): 25.30 CR, 25,30 D.
@@ -39,8 +39,8 @@ def straight(text: str) -> str:
     """Return the text with plain digits, one kind of dash, of apostrophe, and of blank."""
     if text.isascii():
         return " ".join(text.split())
-    plain = unicodedata.normalize("NFKC", text.replace("’", "'").replace("´", "'"))
-    return " ".join(_DASHES.sub("-", plain).split())
+    plain = unicodedata.normalize("NFKC", plain_characters(text.replace("’", "'").replace("´", "'")))
+    return " ".join(plain.split())
 
 
 def read_amount(text: str, decimal: str) -> Amount:

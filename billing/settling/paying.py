@@ -18,7 +18,8 @@ from telcox.common.money import amount_refusal
 
 ZERO = Decimal(0)
 # The value date of a bank may lie some days ahead, over a weekend and holidays. What is later is a typing
-# error, and would be a payment of a year that no export has.
+# error, and would be a payment of a year that no export has. It is a day more than DAYS_AHEAD of
+# billing.bank.days, which counts whole days.
 PAID_AHEAD = timedelta(days=8)
 
 
