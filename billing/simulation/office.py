@@ -1,7 +1,7 @@
 """Random steps of customers and staff: sales, suspensions, money, prices."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -30,13 +30,16 @@ from customers.services import resume_line, suspend_line
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError, NotFound
 
+Step = Callable[[datetime], None]
+
 _STAFF = ("ana", "luis")
 
 
 class Office:
-    """Take random steps; count them, and the refusals by reason."""
+    """Take random steps; count them, and the refusals by reason. `others` are steps that are taken beside the
+    office's own, with their weights."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, others: Mapping[Step, int]) -> None:
         self._world, self._random = world, world.random
         self.taken: Counter[str] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -47,7 +50,7 @@ class Office:
         self._bought: tuple[KnownLine, Pack] | None = None
         self._paid_in: tuple[KnownLine, Decimal, str] | None = None
         self._picked: KnownLine | None = None
-        self._steps: dict[Callable[[datetime], None], int] = {
+        self._steps: dict[Step, int] = {
             self._top_up: 26,
             self._buy_pack: 16,
             self._change_plan: 11,
@@ -66,6 +69,7 @@ class Office:
             self._adjust: 1,
             self._revise_plan: 1,
             self._discount: 1,
+            **others,
         }
 
     def step(self, at: datetime) -> None:
@@ -79,7 +83,7 @@ class Office:
             self._take(lambda at: self._top_up_line(line, at, first=True), at, name="top_up")
         self._take(lambda at: self._activate(line, at), at, name="activate")
 
-    def _take(self, step: Callable[[datetime], None], at: datetime, name: str = "") -> None:
+    def _take(self, step: Step, at: datetime, name: str = "") -> None:
         name = name or step.__name__.strip("_")
         try:
             step(at)
@@ -181,8 +185,10 @@ class Office:
     # --- Money ---
 
     def _top_up(self, at: datetime) -> None:
+        """Top up a line, usually a prepaid one."""
         prepaid = [line for line in self._world.living if line.prepaid]
-        known = self._picked = self._random.choice(prepaid) if prepaid else self._known()
+        known = self._random.choice(prepaid) if prepaid and self._random.random() < 0.85 else self._known()
+        self._picked = known
         self._top_up_line(known, at)
         if self._random.random() < 0.5:
             renew_line(line=self._line(known), at=at)

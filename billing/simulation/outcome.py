@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, F, Model, QuerySet, Sum
 
-from billing.models import Invoice, InvoiceLine, Payment, WalletEntry
+from billing.models import BankTransfer, Invoice, InvoiceLine, Payment, TransferPart, WalletEntry
 from customers.models import Line, LineEvent, PlanChange, SoldPack, Subscription, Suspension
 from usage.models import UsageCounter, UsageDay
 
@@ -16,7 +16,8 @@ _AT_ONCE = 2_000
 
 
 def operator_digest() -> str:
-    """Return the SHA-256 of lines, their history and periods, usage, invoices, payments and wallets. Primary
+    """Return the SHA-256 of lines, their history and periods, usage, invoices, payments, wallets and bank
+    transfers. Primary
     keys are left out, and so are references, some of which contain primary keys."""
     sha = hashlib.sha256()
     for rows in _outcome():
@@ -45,6 +46,13 @@ def _outcome() -> Iterator[QuerySet[Any, Any]]:
     yield _rows(Payment, *document, "pk", of=document[:4])
     entry = ("wallet__line__phone_number", "position")
     yield _rows(WalletEntry, *entry, of=(entry[0], period[1]))
+    settled = (
+        "payment__invoice__series__prefix",
+        "payment__invoice__number",
+        "entry__wallet__line__phone_number",
+    )
+    yield _rows(BankTransfer, "pk", of=settled)
+    yield _rows(TransferPart, "pk", of=("transfer__concept", "payment__invoice__number"))
 
 
 def _rows(model: type[Model], *order: str, of: tuple[str, ...]) -> QuerySet[Any, Any]:
@@ -83,6 +91,9 @@ def operator_sums() -> dict[str, Any]:
         **{name: f"{amount or 0:.2f}" for name, amount in issued.items()},
         "late use": f"{late['number']} lines over {late['amount'] or 0:.2f}",
         "paid": f"{Payment.objects.aggregate(paid=Sum('amount'))['paid'] or 0:.2f}",
+        "bank transfers": dict(
+            BankTransfer.objects.order_by("problem").values_list("problem").annotate(Count("pk"))
+        ),
         "wallets": {kind: f"{number} over {amount:.2f}" for kind, number, amount in entries},
         "steps noted": LineEvent.objects.aggregate(number=Count(F("pk")))["number"],
     }

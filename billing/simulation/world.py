@@ -121,10 +121,11 @@ class World:
             self.customers.append(
                 Customer.objects.create(dni=f"17{number:08d}", full_name=f"Cliente {number}")
             )
+        number = len(self.lines) + 1
         mobile, prepaid = draw.random() < 0.88, draw.random() < 0.22
         line = Line.objects.create(
             customer=draw.choice(self.customers),
-            phone_number=f"{'09' if mobile else '02'}{len(self.lines) + 1:08d}",
+            phone_number=f"09{number:08d}" if mobile else f"02{2_000_000 + number}",
             product_type="MOVIL" if mobile else "FIJO",
             prepaid=prepaid,
             auto_renew=draw.random() < 0.97,

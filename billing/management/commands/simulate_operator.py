@@ -45,7 +45,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{setup.months} months of {setup.lines} lines in {clock.lap()}")
         for line in _summary(tally):
             self.stdout.write(line)
-        wrong = list(_first(chain(find_differences(), find_faults())))
+        wrong = list(_first(chain(find_differences(), find_faults(), tally.bank_faults)))
         self.stdout.write(f"verified in {clock.lap()}")
         self.stdout.write(f"digest {operator_digest()} ({clock.lap()})")
         if wrong:
@@ -77,6 +77,7 @@ def _summary(tally: Tally) -> Iterator[str]:
     yield f"steps: {_listed(tally.steps.items())}"
     yield f"refused: {_listed((' '.join(key), number) for key, number in tally.refused.items())}"
     yield f"usage: {_listed(tally.usage.items())}"
+    yield f"rows of bank statements: {_listed(tally.rows.items())}"
     yield f"{tally.runs} daily runs; {tally.calendar.parked} quarantined bills"
     for name, value in operator_sums().items():
         yield f"{name}: {_listed(value.items()) if isinstance(value, dict) else value}"
