@@ -115,7 +115,7 @@ class BillingViewSet(LineViewSet):
         """Return the printed document: always the same bytes for the same document."""
         document = to_print(documents_of_number(phone_number, _own(request))).filter(pk=invoice_id).first()
         if document is None:
-            raise NotFound("Not Found", reason="unknown_invoice")
+            raise NotFound("Not Found", reason="unknown_document")
         return pdf_answer(request, document)
 
     def not_found(self) -> NotFound:
