@@ -306,22 +306,25 @@ class Other:
         assert not self._thread.is_alive()
 
     def _work(self) -> None:
+        self.deadlocked = deadlocks(self._lock_both)
+        connection.close()
+
+    @transaction.atomic
+    def _lock_both(self) -> None:
         first, second = self._rows
-        try:
-            with transaction.atomic():
-                list(first.order_by("pk").select_for_update().values_list("pk"))
-                self._has_first.set()
-                self._go_on.wait(PATIENCE)
-                list(second.order_by("pk").select_for_update().values_list("pk"))
-        except OperationalError as error:
-            self.deadlocked = is_deadlock(error)
-        finally:
-            connection.close()
+        list(first.order_by("pk").select_for_update().values_list("pk"))
+        self._has_first.set()
+        self._go_on.wait(PATIENCE)
+        list(second.order_by("pk").select_for_update().values_list("pk"))
 
 
-def is_deadlock(error: OperationalError) -> bool:
-    """A lock that is only waited for too long is none."""
-    return "Deadlock" in str(error)
+def deadlocks(work: Callable[[], object]) -> bool:
+    """Do the work. A lock that is only waited for too long is no deadlock."""
+    try:
+        work()
+    except OperationalError as error:
+        return "Deadlock" in str(error)
+    return False
 
 
 def invoices(line: Line, sequence: int) -> Any:
@@ -357,12 +360,8 @@ class TestCreditingAnInvoiceWithLateUse:
 
             original = crediting.release_late_use
             monkeypatch.setattr(crediting, "release_late_use", release)
-            deadlocked = False
-            try:
-                credit_invoice(invoice=invoice_of(sold, 2), why="x", at=JANUARY)
-            except OperationalError as error:
-                deadlocked = is_deadlock(error)
-        assert [deadlocked, other.deadlocked].count(True) == 1
+            mine = deadlocks(lambda: credit_invoice(invoice=invoice_of(sold, 2), why="x", at=JANUARY))
+        assert [mine, other.deadlocked].count(True) == 1
 
 
 @pytest.mark.mariadb
@@ -396,9 +395,5 @@ class TestRenewingAPrepaidLine:
 
             original = renewal.supersede
             monkeypatch.setattr(renewal, "supersede", supersede)
-            deadlocked = False
-            try:
-                renew_line(line=weekly, at=WEEK_ENDED)
-            except OperationalError as error:
-                deadlocked = is_deadlock(error)
-        assert [deadlocked, other.deadlocked].count(True) == 1
+            mine = deadlocks(lambda: renew_line(line=weekly, at=WEEK_ENDED))
+        assert [mine, other.deadlocked].count(True) == 1
