@@ -28,6 +28,7 @@ from usage.models import UsageCounter, UsageEvent
 from usage.vocabulary import COUNTER_FIELDS, DATA_CATEGORIES, Category
 
 BALANCE = Decimal("12.75")
+SPEND_LIMIT = Decimal(30)
 PAST_PERIODS = 12
 PERIOD = timedelta(days=30)
 BATCH = 1_000
@@ -94,7 +95,7 @@ def _lines(wanted: int, at: datetime) -> list[Line]:
         Line(customer=customer, phone_number=f"09{i:08d}", product_type=ProductType.MOVIL)
         for i, customer in enumerate(customers)
     )
-    wallets = create(Wallet(line=line, balance_usd=BALANCE, balance_limit_usd=Decimal(30)) for line in lines)
+    wallets = create(Wallet(line=line, balance_usd=BALANCE, balance_limit_usd=SPEND_LIMIT) for line in lines)
     create(
         WalletEntry(
             wallet=wallet,
@@ -116,6 +117,8 @@ def _periods(line: Line, plan: Plan, past: int, at: datetime) -> Iterator[Subscr
     for sequence in range(1, past + 2):
         yield Subscription(
             line=line,
+            customer=line.customer,
+            spend_limit=SPEND_LIMIT,
             sequence=sequence,
             plan=plan,
             plan_name=plan.name,

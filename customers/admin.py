@@ -34,6 +34,8 @@ from telcox.common.office.admin import (
 )
 from telcox.common.office.forms import IdentityField, PhoneNumberField
 
+# Fields of a new line only. A step changes the holder, and nothing changes the number.
+GIVEN_ONCE = ("customer", "phone_number")
 # Fields of a line that the sale of its current period fixed.
 SOLD_FOR = ("product_type", "prepaid")
 
@@ -54,6 +56,9 @@ class LineForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "phone_number" in self.fields:
             self.fields["phone_number"].kept = self.instance.phone_number  # type: ignore[attr-defined]
+        for name in GIVEN_ONCE if self.instance.pk else ():
+            if name in self.fields:
+                self.fields[name].disabled = True
         if getattr(self.instance, "running", False):
             for name in SOLD_FOR:
                 if name in self.fields:
@@ -78,7 +83,7 @@ def save_edited(line: Line, form: forms.BaseForm) -> None:
         line.save(update_fields=edited)
 
 
-LINE_EDITED = ("customer", "phone_number", *SOLD_FOR, "auto_renew")
+LINE_EDITED = (*SOLD_FOR, "auto_renew")
 
 
 class CustomerForm(forms.ModelForm):

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import balance_of, bills_shown, format_usd, wallet_movement
 from billing.models import Discount
+from billing.sales.holders import change_holder
 from billing.sales.services import (
+    Sale,
     cancel_end,
     cancel_plan_change,
     change_plan,
@@ -23,6 +25,7 @@ from billing.sales.services import (
     terminate_line,
 )
 from customers.admin import (
+    GIVEN_ONCE,
     ActsOnLine,
     LineEventInline,
     LineForm,
@@ -31,7 +34,7 @@ from customers.admin import (
     save_edited,
     with_running,
 )
-from customers.models import Line, LineStatus, PlanChange, SoldPack, Subscription, Suspension
+from customers.models import HolderChange, Line, LineStatus, PlanChange, SoldPack, Subscription, Suspension
 from customers.services import resume_line
 from telcox.common.office.admin import (
     CappedPaginator,
@@ -52,6 +55,14 @@ class PlanChangeInline(ReadOnlyInline):
     model = PlanChange
     related = ("line", "plan")
     fields = ("asked_at", "plan", "at_period_end", "done_at", "is_pending")
+    readonly_fields = fields
+
+
+class HolderChangeInline(ReadOnlyInline):
+    model = HolderChange
+    fk_name = "line"
+    related = ("line", "previous", "customer")
+    fields = ("at", "previous", "customer", "why", "by")
     readonly_fields = fields
 
 
@@ -119,7 +130,13 @@ class LineAdmin(OfficeAdmin):
         "used",
         "balance",
     )
-    inlines = (SubscriptionInline, PlanChangeInline, SuspensionInline, LineEventInline)
+    inlines = (
+        SubscriptionInline,
+        PlanChangeInline,
+        SuspensionInline,
+        HolderChangeInline,
+        LineEventInline,
+    )
     steps = (
         Step(
             name="resume",
@@ -183,6 +200,10 @@ class LineAdmin(OfficeAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The holder of a line that exists is changed by a step, and its number is never changed."""
+        return (*super().get_readonly_fields(request, obj), *(GIVEN_ONCE if obj else ()))
+
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
@@ -209,6 +230,7 @@ class LineAdmin(OfficeAdmin):
                 _("Change plan"),
                 form_for(PlanChange, **of_line),
             ),
+            (active, "customers.add_holderchange", _("Change holder"), form_for(HolderChange, **of_line)),
             (active and runs, "customers.add_soldpack", _("Buy a pack"), form_for(SoldPack, **of_line)),
             (active, "customers.add_suspension", _("Suspend"), form_for(Suspension, **of_line)),
             (
@@ -244,6 +266,58 @@ class LineAdmin(OfficeAdmin):
     def balance(self, line: Line) -> str:
         balance = balance_of(line)
         return "—" if balance is None else format_usd(balance)
+
+
+# --- Changes of holder ---
+
+
+class HolderChangeForm(LineStepForm):
+    with_balance = forms.BooleanField(
+        label=_("The balance goes to the new holder"),
+        required=False,
+        help_text=_("What is on the line's wallet. Otherwise pay it out to the present holder first."),
+    )
+
+
+@admin.register(HolderChange)
+class HolderChangeAdmin(TriedOut, ActsOnLine):
+    """Changes of a line's holder (*cambio de titular*)."""
+
+    form = HolderChangeForm
+    asks = ("line", "customer", "why", "with_balance")
+    fields = ("line", "previous", "customer", "at", "by", "why", "balance")
+    autocomplete_fields = ("line", "customer")
+    list_display = ("at", "line", "previous", "customer", "by", "why")
+    list_filter = ("at",)
+    list_select_related = ("line", "previous", "customer")
+    search_fields = (
+        "line__phone_number",
+        "previous__full_name",
+        "previous__dni",
+        "customer__full_name",
+        "customer__dni",
+    )
+    search_help_text = _("Phone number, name or DNI")
+    paginator = CappedPaginator
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        self._change(given, at, by)
+        return HolderChange.objects.filter(line=given["line"]).latest("pk")
+
+    def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
+        before = balance_of(given["line"])
+        sale = self._change(given, at, by)
+        return {"bills": bills_shown(sale.bills), "charged": wallet_movement(given["line"], before)}
+
+    def _change(self, given: dict[str, Any], at: datetime, by: str) -> Sale:
+        return change_holder(
+            line=given["line"],
+            customer=given["customer"],
+            why=given["why"],
+            with_balance=given["with_balance"],
+            at=at,
+            by=by,
+        )
 
 
 # --- Plan changes ---

@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Field, Model
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
 from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
+from billing.sales.services import agree_spend_limit
 from billing.wallets import adjust_wallet, refund_wallet
 from telcox.common.office.admin import (
     CappedPaginator,
@@ -44,6 +46,14 @@ class WalletAdmin(OfficeAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("line", "balance_usd") if obj else ("balance_usd",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save a new wallet; of one that is there, save only the limit, because entries change its balance
+        meanwhile."""
+        if not change:
+            obj.save()
+        if "balance_limit_usd" in form.changed_data:
+            agree_spend_limit(line=obj.line, limit=obj.balance_limit_usd, at=timezone.now())
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
         links = []

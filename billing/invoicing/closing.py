@@ -20,7 +20,7 @@ from billing.models import BillingRun, Invoice, ParkedBill
 from billing.rating.facts import PricedPeriod
 from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from billing.sales.renewal import take_steps_due
-from customers.models import Line, Subscription
+from customers.models import Customer, Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import due_until
 from telcox.common.database.batches import ALL, Share, in_chunks
@@ -111,12 +111,17 @@ def _charged(bills: Sequence[PricedPeriod], *, at: datetime) -> list[Document]:
     bills."""
     earlier = note_late_use(bills)
     settle_prepaid(bills, at=at)
-    lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in bills})
-    documents = []
-    for bill in bills:
-        line = lines[bill.period.line_id]
-        documents.append(draft_of(bill, line=line, customer=line.customer, earlier=earlier))
-    return documents
+    lines = Line.objects.in_bulk({bill.period.line_id for bill in bills})
+    holders = Customer.objects.in_bulk({bill.period.customer_id for bill in bills})
+    return [
+        draft_of(
+            bill,
+            line=lines[bill.period.line_id],
+            customer=holders[bill.period.customer_id],
+            earlier=earlier,
+        )
+        for bill in bills
+    ]
 
 
 def _issue(documents: Sequence[Document], *, at: datetime, by: str) -> list[Invoice]:

@@ -130,7 +130,7 @@ def draft_invoice(*, subscription: Subscription, at: datetime, discount: Decimal
         facts = replace(bill.facts, changes=changes)
         bill = PricedPeriod(subscription, facts, facts.rate())
     line, earlier = subscription.line, note_late_use([bill])
-    draft = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
+    draft = draft_of(bill, line=line, customer=subscription.customer, earlier=earlier)
     save_draft(draft)
     Subscription.objects.filter(pk=subscription.pk).update(unbilled=None)
     return draft.invoice

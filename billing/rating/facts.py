@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
-from billing.models import TaxRate, Wallet
+from billing.models import TaxRate
 from billing.models.prices import same_tax
 from billing.rating.late_use import late_use
 from billing.rating.rules import Rated, RatingInputs
@@ -116,7 +116,6 @@ def facts_of(
     packs = _packs(periods, tax_rates)
     carried_out = _carried_out(periods)
     lost = _lost_days(periods, at)
-    spend_limits = _spend_limits(periods)
     return [
         RatingInputs(
             terms=terms_of(period, period.plan_name),
@@ -129,7 +128,8 @@ def facts_of(
                 carried_in=carried_in(period),
                 carried_out=carried_out.get(period.pk, NOTHING),
                 discounts=tuple(_discount(each) for each in period.discounts),
-                spend_limit=spend_limits.get(period.line_id),
+                # A limit of 0 stands for none.
+                spend_limit=period.spend_limit or None,
                 prepaid=period.prepaid,
                 late=tuple(late.get(period.pk, ())),
             ),
@@ -215,12 +215,6 @@ def _within(period: Subscription, lost: Sequence[tuple[date, date]]) -> tuple[tu
     return tuple((first, min(resumed, end)) for first, resumed in lost if first < end)
 
 
-def _spend_limits(periods: Sequence[Subscription]) -> dict[int, Decimal]:
-    """Return the spending limits by line, where one was agreed. A limit of 0 stands for none."""
-    rows = _agreed_limits(lines={period.line_id for period in periods if not period.prepaid})
-    return {row["line"]: row["balance_limit_usd"] for row in rows}
-
-
 def _discount(sold: dict[str, str]) -> Discount:
     return Discount(name=sold["name"], percent=Decimal(sold["percent"]), amount=Decimal(sold["amount"]))
 
@@ -238,9 +232,3 @@ def _sold_packs(periods: Any) -> QuerySet[SoldPack, Any]:
 def _taken_by_operator(lines: Any) -> QuerySet[Suspension, Any]:
     suspended = Suspension.objects.filter(line__in=lines, reason=SuspensionReason.OPERATOR)
     return suspended.order_by("start_at").values("line", "start_at", "end_at")
-
-
-@PreparedQuery
-def _agreed_limits(lines: Any) -> QuerySet[Wallet, Any]:
-    agreed = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0).order_by()
-    return agreed.values("line", "balance_limit_usd")

@@ -31,6 +31,7 @@ class _Behind(NamedTuple):
 
     pk: int
     line_id: int
+    customer_id: int
     sequence: int
     month: str
     rated_from: Any
@@ -75,10 +76,10 @@ def _behind(lines: Collection[int], at: datetime) -> list[_Behind]:
     keys = [row["pk"] for row in _with_more_use(lines=lines, since=_since(at), until=at)]
     if not keys:
         return []
-    # Usage by the number's previous holder is not charged to the present one.
-    found = billed_periods().filter(pk__in=keys, customer=F("subscription__line__customer"))
+    found = billed_periods().filter(pk__in=keys)
     rows = found.order_by("subscription__line", "subscription__sequence").values_list(
-        "subscription", "subscription__line", "subscription__sequence", "period", "rated_from"
+        *("subscription", "subscription__line", "subscription__customer", "subscription__sequence"),
+        *("period", "rated_from"),
     )
     return [_Behind(*row) for row in rows]
 
@@ -105,12 +106,15 @@ def billed_periods() -> QuerySet[Invoice]:
 def _with_bearers(found: Sequence[_Behind]) -> Iterable[tuple[int | None, _Behind]]:
     if not found:
         return
-    unbilled: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    # By line and holder: usage by the number's previous holder is not charged to the present one.
+    unbilled: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     waiting = Subscription.objects.to_bill().filter(line__in={each.line_id for each in found})
-    for pk, line_id, sequence in waiting.order_by("sequence").values_list("pk", "line", "sequence"):
-        unbilled[line_id].append((sequence, pk))
+    rows = waiting.order_by("sequence").values_list("pk", "line", "customer", "sequence")
+    for pk, line_id, customer_id, sequence in rows:
+        unbilled[line_id, customer_id].append((sequence, pk))
     for each in found:
-        after = (pk for sequence, pk in unbilled[each.line_id] if sequence > each.sequence)
+        theirs = unbilled[each.line_id, each.customer_id]
+        after = (pk for sequence, pk in theirs if sequence > each.sequence)
         yield next(after, None), each
 
 

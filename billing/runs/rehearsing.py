@@ -22,7 +22,7 @@ from billing.rating.facts import PricedPeriod
 from billing.runs.figures import AMOUNTS
 from billing.runs.running import periods_of
 from billing.sales.renewal import take_steps_due
-from customers.models import Line, Subscription
+from customers.models import Customer, Line, Subscription
 from telcox.common.calendar import due_until
 from telcox.common.database.batches import in_chunks
 from telcox.common.database.dry_run import commit_unless_dry_run
@@ -233,14 +233,17 @@ def _sample(rehearsal: Rehearsal, bills: Sequence[PricedPeriod], chosen: random.
             place = chosen.randrange(rehearsal.invoices)
         if place < SAMPLES:
             places[place] = bill
-    lines = Line.objects.select_related("customer").in_bulk({bill.period.line_id for bill in places.values()})
+    lines = Line.objects.in_bulk({bill.period.line_id for bill in places.values()})
+    holders = Customer.objects.in_bulk({bill.period.customer_id for bill in places.values()})
     for place, bill in sorted(places.items(), key=lambda item: item[0]):
-        rehearsal.samples[place : place + 1] = [_shown(bill, lines[bill.period.line_id])]
+        rehearsal.samples[place : place + 1] = [
+            _shown(bill, lines[bill.period.line_id], holders[bill.period.customer_id])
+        ]
 
 
-def _shown(bill: PricedPeriod, line: Line) -> Sample:
+def _shown(bill: PricedPeriod, line: Line, customer: Customer) -> Sample:
     earlier = late_periods(bill.period, bill.facts)
-    invoice, lines = draft_of(bill, line=line, customer=line.customer, earlier=earlier)
+    invoice, lines = draft_of(bill, line=line, customer=customer, earlier=earlier)
     return Sample(
         subscription=bill.period.pk,
         phone_number=line.phone_number,

@@ -10,7 +10,7 @@ from billing.rating import Changes, Discount, Pack, RatingInputs, Span, Used
 from billing.rating.facts import TaxRates, terms_of
 from billing.sales.periods import DiscountsGiven
 from customers.cycles import full_period
-from customers.models import Line, Plan
+from customers.models import Plan
 from telcox.common.calendar import local_date
 from telcox.common.errors import DomainError
 
@@ -37,7 +37,7 @@ def example_of(
         if days > span.days:
             raise DomainError(_("The period has only %d days") % span.days, reason="period_shorter")
         span = Span(end - timedelta(days=days), end, begin, end)
-    sold = DiscountsGiven(()).of(Line(), plan.pk, at)
+    sold = DiscountsGiven(()).of(None, plan.pk, at)
     return RatingInputs(
         terms=terms_of(plan, plan.name),
         used=used,

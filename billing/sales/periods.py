@@ -1,13 +1,15 @@
 """Creating periods, and cutting them short."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
 from msgspec.structs import replace
 
-from billing.models import Discount
+from billing.models import Discount, Wallet
 from billing.rating import Allowance, RatingInputs, included_allowance
 from billing.rating.facts import NOTHING, span_of, terms_of
 from customers.cycles import full_period
@@ -16,6 +18,7 @@ from telcox.common.calendar import at_wall_clock, local_date, skipped_time, wall
 from telcox.common.database.bulk import bulk_insert
 from telcox.common.database.prepared import PreparedQuery
 
+ZERO = Decimal(0)
 # The total allowance of a period, as it is stored on the subscription.
 LIMITS = ("limit_bytes", "minutes_limit", "sms_limit")
 
@@ -26,9 +29,9 @@ class DiscountsGiven:
     def __init__(self, customer_ids: Iterable[int]) -> None:
         self._discounts = [Discount(**row) for row in _discounts(customers=set(customer_ids))]
 
-    def of(self, line: Line, plan_id: int, at: datetime) -> list[dict[str, str]]:
-        """Return the discounts that apply to this line and plan on the day of `at`, as a subscription stores
-        them."""
+    def of(self, customer_id: int | None, plan_id: int, at: datetime) -> list[dict[str, str]]:
+        """Return the discounts that apply to this customer (None: those of all customers) and plan on the day
+        of `at`, as a subscription stores them."""
         if not self._discounts:
             return []
         day = local_date(at)
@@ -36,10 +39,22 @@ class DiscountsGiven:
             {"name": each.name, "percent": str(each.percent), "amount": str(each.amount)}
             for each in self._discounts
             if each.plan_id in (None, plan_id)
-            and each.customer_id in (None, line.customer_id)
+            and each.customer_id in (None, customer_id)
             and each.valid_from <= day
             and (each.valid_until is None or day <= each.valid_until)
         ]
+
+
+def spend_limits(lines: Iterable[int]) -> defaultdict[int, Decimal]:
+    """Return the spending limits of these lines in dollars, as they are agreed now; 0: none."""
+    agreed = {row["line"]: row["balance_limit_usd"] for row in _agreed_limits(lines=set(lines))}
+    return defaultdict(Decimal, agreed)
+
+
+@PreparedQuery
+def _agreed_limits(lines: Any) -> QuerySet[Wallet, Any]:
+    agreed = Wallet.objects.filter(line__in=lines, balance_limit_usd__gt=0).order_by()
+    return agreed.values("line", "balance_limit_usd")
 
 
 @PreparedQuery
@@ -54,14 +69,17 @@ def new_period(
     offered: Plan | PlanRevision,
     start_at: datetime,
     discounts: list[dict[str, str]],
+    spend_limit: Decimal = ZERO,
     after: Subscription | None = None,
 ) -> Subscription:
-    """Return an unsaved period of `line` that begins at `start_at`, sold as `offered`."""
+    """Return an unsaved period of `line` and of its present holder that begins at `start_at`, sold as
+    `offered`. `spend_limit` is what was agreed, in dollars; 0: nothing."""
     cycle_start_at, cycle_end_at = full_period(
         validity_days=offered.validity_days, at=start_at, meant=_meant_start(start_at, after)
     )
     period = Subscription(
         line=line,
+        customer_id=line.customer_id,
         plan_id=plan_id,
         plan_name=offered.name,
         prepaid=line.prepaid,
@@ -71,6 +89,7 @@ def new_period(
         cycle_start_at=cycle_start_at,
         cycle_end_at=cycle_end_at,
         discounts=discounts,
+        spend_limit=ZERO if line.prepaid else spend_limit,
         renewed_from=after,
         **{field: getattr(offered, field) for field in TERMS},
     )

@@ -13,7 +13,14 @@ from billing.models import Wallet
 from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
 from billing.sales.ending import end_due, end_line
-from billing.sales.periods import DiscountsGiven, append_periods, carry_over, new_period, supersede
+from billing.sales.periods import (
+    DiscountsGiven,
+    append_periods,
+    carry_over,
+    new_period,
+    spend_limits,
+    supersede,
+)
 from billing.sales.prepaid import settle_prepaid
 from billing.sales.shortage import not_renewed, short_meanwhile, still_short
 from billing.wallets import TopUp, top_up
@@ -212,6 +219,7 @@ def _next_periods(
     }
     offered = OfferedTerms(set(plans.values()))
     discounts = DiscountsGiven(period.line.customer_id for period in due)
+    limits = spend_limits(period.line_id for period in due if not period.line.prepaid)
     periods = []
     for period in due:
         plan_id = plans[period.line_id]
@@ -222,7 +230,8 @@ def _next_periods(
                 plan_id=plan_id,
                 offered=offered.of(plan_id, start_at),
                 start_at=start_at,
-                discounts=discounts.of(period.line, plan_id, start_at),
+                discounts=discounts.of(period.line.customer_id, plan_id, start_at),
+                spend_limit=limits[period.line_id],
                 after=period,
             )
         )

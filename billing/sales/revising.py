@@ -63,8 +63,8 @@ def revise_terms(
     [before] = facts_of([period], at=at)
     _set_terms(period, terms or {})
     if discounts_as_entered:
-        given = DiscountsGiven([line.customer_id])
-        period.discounts = given.of(line, period.plan_id, period.start_at)
+        given = DiscountsGiven([period.customer_id])
+        period.discounts = given.of(period.customer_id, period.plan_id, period.start_at)
     _set_pack_prices(period, pack_prices or {})
     [after] = facts_of([period], at=at)
     if sold_terms(before) == sold_terms(after):

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from billing.models import Wallet
 from billing.rating import Allowance
 from billing.rating.facts import NOTHING, PricedPeriod, facts_of, price_periods
 from billing.sales.ending import (
@@ -28,6 +29,7 @@ from billing.sales.periods import (
     carry_over,
     grow_limits,
     new_period,
+    spend_limits,
     supersede,
 )
 from billing.sales.prepaid import ZERO
@@ -37,6 +39,7 @@ from customers.lifecycle import complete_step, lock_for, lock_line, require_allo
 from customers.models import Line, LineStep, Pack, Plan, PlanChange, SoldPack, Subscription
 from telcox.common.calendar import local_date, whole_second
 from telcox.common.errors import DomainError
+from usage import broadcast
 from usage.models import RejectedUsage
 from usage.replacing import after_now, close_periods, hand_over
 from usage.services import redrive_usage
@@ -71,7 +74,7 @@ def activate_subscription(*, line: Line, plan: Plan, at: datetime, by: str = "")
     if previous and not previous.is_expired(at):
         raise DomainError(_("The line's current period has not ended"), reason="period_running")
     start_at = max(whole_second(at), previous.expiration_at) if previous else whole_second(at)
-    period = _begin(line, plan, start_at, after=previous)
+    period = begin_period(line, plan, start_at, after=previous)
     period.renewed_from = None
     ended = [previous] if previous else []
     supersede(ended)
@@ -111,7 +114,7 @@ def change_plan(*, line: Line, plan: Plan, at: datetime, by: str = "") -> Sale:
     meanwhile = close_periods([(period, after_now(at))])
     facts = cut_now(period, at)
     with_packs, carried = facts.carried_over(cut=True), facts.carried_over(cut=False)
-    following = _begin(line, plan, at, after=period, carried=carried)
+    following = begin_period(line, plan, at, after=period, carried=carried)
     left_of_packs = with_packs - carried
     grow_limits(following, left_of_packs)
     append_periods([following])
@@ -142,7 +145,7 @@ def schedule_plan_change(*, line: Line, plan: Plan, at: datetime, by: str = "") 
     complete_step(line=line, step=LineStep.SCHEDULE_CHANGE, at=at, by=by, detail=plan.name)
     [facts] = facts_of([period], at=at)
     carried = facts.carried_over(cut=False)
-    following = _begin(line, plan, period.expiration_at, after=period, carried=carried)
+    following = begin_period(line, plan, period.expiration_at, after=period, carried=carried)
     return Sale(price_periods([period, following], at=at), change=change)
 
 
@@ -201,7 +204,7 @@ def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
     What was due before is done first, as if the day's run had come in time. Raise DomainError if the line is
     terminated already, or its period began at this very moment or was billed.
     """
-    line = _as_after_the_run(lock_for(line=line, step=LineStep.TERMINATE), at)
+    line = as_after_the_run(lock_for(line=line, step=LineStep.TERMINATE), at)
     period = last_period(line)
     if line.ends_with_period and period and period.is_expired(at):
         suspended_at = line.suspensions.filter(is_open=True).values_list("start_at", flat=True).first()
@@ -214,7 +217,7 @@ def terminate_line(*, line: Line, at: datetime, by: str = "") -> Line:
 @transaction.atomic
 def schedule_end(*, line: Line, at: datetime, by: str = "") -> Line:
     """Schedule the line's end with its current period. Raise DomainError if it has none."""
-    line = _as_after_the_run(lock_for(line=line, step=LineStep.SCHEDULE_END), at)
+    line = as_after_the_run(lock_for(line=line, step=LineStep.SCHEDULE_END), at)
     running_period(line, at)
     line.ends_with_period = True
     complete_step(line=line, step=LineStep.SCHEDULE_END, at=at, by=by)
@@ -230,6 +233,17 @@ def cancel_end(*, line: Line, at: datetime, by: str = "") -> Line:
     line.ends_with_period = False
     complete_step(line=line, step=LineStep.CANCEL_END, at=at, by=by)
     return line
+
+
+@transaction.atomic
+def agree_spend_limit(*, line: Line, limit: Decimal, at: datetime) -> None:
+    """Set the line's spending limit in dollars (0: none), for its running period and the next ones. Periods
+    that have ended keep the limit that they had."""
+    line = lock_line(line)
+    running = Subscription.objects.current().to_bill().filter(line=line, prepaid=False, expiration_at__gt=at)
+    running.update(spend_limit=limit)
+    Wallet.objects.filter(line=line).update(balance_limit_usd=limit)
+    transaction.on_commit(lambda: broadcast.publish({line.phone_number}))
 
 
 def _require_sold(offer: Plan | Pack, line: Line, at: datetime) -> None:
@@ -284,15 +298,17 @@ def _reference_used() -> DomainError:
     )
 
 
-def _begin(
+def begin_period(
     line: Line, plan: Plan, at: datetime, *, after: Subscription | None, carried: Allowance = NOTHING
 ) -> Subscription:
+    """Return an unsaved period of the plan, on its present terms, that begins at `at`."""
     period = new_period(
         line=line,
         plan_id=plan.pk,
         offered=OfferedTerms([plan.pk]).of(plan.pk, at),
         start_at=at,
-        discounts=DiscountsGiven([line.customer_id]).of(line, plan.pk, at),
+        discounts=DiscountsGiven([line.customer_id]).of(line.customer_id, plan.pk, at),
+        spend_limit=spend_limits([line.pk])[line.pk],
         after=after,
     )
     carry_over(period, carried)
@@ -327,7 +343,7 @@ def _add_to_limits(period: Subscription, more: Allowance) -> None:
     period.refresh_from_db(fields=[*LIMITS, "changes"])
 
 
-def _as_after_the_run(line: Line, at: datetime) -> Line:
+def as_after_the_run(line: Line, at: datetime) -> Line:
     """Return the line, which is locked, after the next period of a post-paid line has begun, if that is due.
     A prepaid line does not pay for a period that ends at once."""
     return lock_line(line) if not line.prepaid and renew_line(line=line, at=at) else line

@@ -37,7 +37,7 @@ def still_short(line_ids: Collection[int], at: datetime) -> set[int]:
     for row in lapsed:
         line = Line(pk=row["line"], customer_id=row["line__customer"], prepaid=True)
         plan_id = plans[line.pk]
-        given = discounts.of(line, plan_id, at)
+        given = discounts.of(line.customer_id, plan_id, at)
         kind = kinds[line.pk] = plan_id, str(given)
         if kind not in periods:
             periods[kind] = new_period(

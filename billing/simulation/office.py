@@ -10,6 +10,7 @@ from django.conf import settings
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Discount, Invoice, InvoiceSeries, Payment, PaymentMethod
+from billing.sales.holders import change_holder
 from billing.sales.renewal import renew_line
 from billing.sales.services import (
     activate_subscription,
@@ -61,6 +62,7 @@ class Office:
             self._terminate: 1,
             self._schedule_end: 1,
             self._sell: 4,
+            self._change_holder: 3,
             self._pay: 6,
             self._reverse: 2,
             self._credit: 2,
@@ -143,6 +145,17 @@ class Office:
         waiting = Line.objects.filter(plan_changes__is_pending=True).order_by("pk")
         lines = list(waiting[:20])
         cancel_plan_change(line=self._random.choice(lines) if lines else self._line(self._known()), at=at)
+
+    def _change_holder(self, at: datetime) -> None:
+        """Give a line to another customer, usually with what is on its wallet."""
+        change_holder(
+            line=self._line(self._known()),
+            customer=self._random.choice(self._world.customers),
+            why="Cesión",
+            at=at,
+            by=self._by(),
+            with_balance=self._random.random() < 0.8,
+        )
 
     def _buy_pack(self, at: datetime) -> None:
         """Buy a pack; now and then repeat the last purchase, or use its reference for another one."""

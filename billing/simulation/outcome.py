@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Model, QuerySet, Sum
 
 from billing.models import BankTransfer, Invoice, InvoiceLine, Payment, TransferPart, WalletEntry
-from customers.models import Line, LineEvent, PlanChange, SoldPack, Subscription, Suspension
+from customers.models import HolderChange, Line, LineEvent, PlanChange, SoldPack, Subscription, Suspension
 from usage.models import UsageCounter, UsageDay
 
 _AT_ONCE = 2_000
@@ -33,8 +33,11 @@ def _outcome() -> Iterator[QuerySet[Any, Any]]:
     yield _rows(Line, "phone_number", of=("customer__dni",))
     yield _rows(LineEvent, number, "pk", of=(number, "subscription__sequence"))
     yield _rows(Suspension, number, "start_at", "pk", of=(number,))
+    yield _rows(HolderChange, number, "pk", of=(number, "previous__dni", "customer__dni"))
     yield _rows(PlanChange, number, "pk", of=(number, "plan__code"))
-    yield _rows(Subscription, number, "sequence", of=(number, "plan__code", "renewed_from__sequence"))
+    yield _rows(
+        Subscription, number, "sequence", of=(number, "customer__dni", "plan__code", "renewed_from__sequence")
+    )
     period = ("subscription__line__phone_number", "subscription__sequence")
     yield _rows(SoldPack, *period, "pk", of=(*period, "pack__code"))
     yield _rows(UsageCounter, *period, of=period)

@@ -121,6 +121,7 @@ def _period(line: Line, plan: Plan, number: int, month: str, *, last: bool) -> S
     end = (begin + timedelta(days=31)).replace(day=1)
     return Subscription(
         line=line,
+        customer=line.customer,
         sequence=number,
         plan=plan,
         plan_name=plan.name,

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Discount
+from billing.models import Discount, Wallet
 from billing.sales.services import activate_subscription, buy_pack
 from billing.tests.lines import (
     changed_by,
@@ -20,6 +20,8 @@ from billing.tests.lines import (
     running_prepaid_line,
 )
 from customers.models import (
+    Customer,
+    HolderChange,
     Line,
     LineEvent,
     LineStatus,
@@ -329,3 +331,62 @@ def test_forms_open_for_a_line_with_its_version_and_for_none(
     assert form["seen"].value() == f"{line.pk}-{line.version}"
     for odd in ("", "?line=x", "?line=0", "?line=" + "9" * 30, "?line=%00"):
         assert not shop.get(new(model) + odd).context["adminform"].form["seen"].value()
+
+
+# --- Another holder ---
+
+
+def test_the_holder_and_the_number_are_not_edited(shop: Client, line: Line) -> None:
+    other = Customer.objects.exclude(pk=line.customer_id)[0]
+    given = {**as_shown(shop, url(line)), "customer": other.pk, "phone_number": "0977777778"}
+    assert shop.post(url(line), given).status_code == 302
+    customer = line.customer
+    formset = shop.get(url(customer)).context["inline_admin_formsets"][0].formset
+    index = next(i for i, form in enumerate(formset.forms) if form.instance == line)
+    of_customer = {**as_shown(shop, url(customer)), f"lines-{index}-phone_number": "0977777778"}
+    assert shop.post(url(customer), of_customer).status_code == 302
+    stored = Line.objects.get(pk=line.pk)
+    assert (stored.customer, stored.phone_number) == (customer, line.phone_number)
+
+
+def test_the_holder_is_changed_on_a_form_with_a_preview(shop: Client, line: Line) -> None:
+    other = Customer.objects.exclude(pk=line.customer_id)[0]
+    form = links(shop, line)["Change holder"]
+    given = {**as_shown(shop, form), "customer": other.pk, "why": "Cesión"}
+    shown = shop.post(preview_of_new(HolderChange), given).content.decode()
+    assert shown.count("Móvil") >= 2
+    assert now(line).customer != other
+    refused = shop.post(new(HolderChange), {**given, "why": ""})
+    assert refused.context["adminform"].form.errors["why"]
+    told_of_it = told(shop.post(form, given, follow=True))
+    assert len(told_of_it) == 1
+    assert now(line).customer == other
+    assert "Cesión" in shop.get(url(line)).content.decode()
+
+
+def test_money_on_the_wallet_is_asked_about(shop: Client, line: Line) -> None:
+    fund(line, "12.50")
+    other = Customer.objects.exclude(pk=line.customer_id)[0]
+    form = links(shop, line)["Change holder"]
+    given = {**as_shown(shop, form), "customer": other.pk, "why": "Cesión"}
+    [refused] = told(shop.post(form, given, follow=True))
+    assert "12.50 dollars of the present holder" in refused
+    assert now(line).customer != other
+    shop.post(form, {**given, "with_balance": "on"})
+    assert HolderChange.objects.get().balance == Decimal("12.50")
+
+
+def test_who_only_looks_changes_no_holder(line: Line) -> None:
+    billing = somebody_of("Facturación")
+    assert "Change holder" not in links(billing, line)
+    assert billing.post(new(HolderChange), {"line": line.pk}).status_code == 403
+
+
+def test_a_limit_that_is_agreed_counts_for_the_running_period(line: Line) -> None:
+    boss = superuser()
+    fund(line, "1.00")
+    wallet = Wallet.objects.get(line=line)
+    boss.post(url(wallet), {**as_shown(boss, url(wallet)), "balance_limit_usd": "7,50"})
+    wallet.refresh_from_db()
+    assert wallet.balance_limit_usd == Decimal("7.50")
+    assert Subscription.objects.get(line=line).spend_limit == Decimal("7.50")

@@ -16,10 +16,11 @@ from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, Wallet
 from billing.rating.late_use import late_use
+from billing.sales.holders import change_holder
 from billing.sales.renewal import renew_due_lines
-from billing.sales.services import activate_subscription, change_plan, terminate_line
+from billing.sales.services import activate_subscription, agree_spend_limit, change_plan, terminate_line
 from billing.settling.crediting import credit_invoice
-from billing.tests.builders import moment, refusal
+from billing.tests.builders import fresh, moment, refusal
 from billing.tests.lines import fund, new_line
 from billing.tests.orders import Clock, as_shown, charged
 from billing.verification import Fault, find_faults
@@ -148,7 +149,8 @@ def test_what_costs_nothing_is_no_line_and_is_looked_at_once(sold: Line) -> None
 
 
 def test_the_spend_limit_that_the_period_was_billed_with_holds(sold: Line) -> None:
-    Wallet.objects.create(line=sold, balance_limit_usd=D("4.00"))
+    Wallet.objects.create(line=sold)
+    agree_spend_limit(line=sold, limit=D("4.00"), at=NOVEMBER)
     use(sold, 33, of=NOVEMBER, at=NOVEMBER)
     run_day(at=FIRST)
     use(sold, 9, of=NOVEMBER, at=DECEMBER)
@@ -196,10 +198,14 @@ def test_a_line_that_ended_has_no_next_bill(sold: Line) -> None:
 
 def test_who_has_the_line_now_pays_nothing_for_who_had_it(sold: Line) -> None:
     run_day(at=FIRST)
-    Line.objects.filter(pk=sold.pk).update(customer=Customer.objects.exclude(pk=sold.customer_id).first())
+    other = Customer.objects.exclude(pk=sold.customer_id)[0]
+    change_holder(line=fresh(sold), customer=other, why="x", at=DECEMBER)
     use(sold, 40, of=NOVEMBER, at=DECEMBER)
     run_day(at=SECOND)
-    assert lines_of(sold, 2) == []
+    # The last period of who had it has it, and the first one of who has it now has not.
+    assert [amount for *_, amount in lines_of(sold, 2)] == [D("10.00")]
+    assert lines_of(sold, 3) == []
+    assert found_wrong() == []
 
 
 def test_of_several_periods_billed_together_the_first_has_it(sold: Line) -> None:

@@ -11,6 +11,7 @@ from billing.models import Discount, Wallet, WalletEntry
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.services import (
     activate_subscription,
+    agree_spend_limit,
     buy_pack,
     cancel_end,
     change_plan,
@@ -64,9 +65,10 @@ class TestPacks:
         assert draft_invoice(subscription=periods(sold)[0], at=moment("2026-12-02")).subtotal == D("34.00")
 
     def test_it_does_not_pass_the_spending_limit(self, sold: Line, make_pack: MakePack) -> None:
-        Wallet.objects.create(line=sold, balance_limit_usd=7)
+        Wallet.objects.create(line=sold)
         pack = make_pack("extra")
         at = moment("2026-11-02")
+        agree_spend_limit(line=sold, limit=D(7), at=at)
         buy_pack(line=sold, pack=pack, reference="p-1", at=at)
         assert refusal(lambda: buy_pack(line=sold, pack=pack, reference="p-2", at=at)) == "spend_limit"
         Subscription.objects.update(overage_beyond_spend_limit=True)

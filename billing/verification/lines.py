@@ -9,7 +9,7 @@ from billing.verification.faults import Fault
 from billing.verification.late import late_faults
 from billing.verification.periods import PeriodFacts, period_faults
 from customers.lifecycle import TRANSITIONS
-from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
+from customers.models import HolderChange, Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
 from telcox.common.database.consistent_read import consistent_read
 
 # Lines read together, with all their periods and history.
@@ -36,6 +36,7 @@ def _check(lines: Sequence[Line]) -> Iterator[Fault]:
     history = LineEvent.objects.filter(**of_these).order_by("line_id", "pk")
     for line_id, step in history.values_list("line_id", "step"):
         steps[line_id].append(step)
+    changes = _by_line(HolderChange.objects.filter(**of_these).order_by("line_id", "at", "pk"))
     facts = PeriodFacts([period for line in lines for period in periods[line.pk]])
     yield from facts.unratable
     yield from late_faults(lines)
@@ -48,6 +49,7 @@ def _check(lines: Sequence[Line]) -> Iterator[Fault]:
         ):
             yield Fault(of, what)
         yield from period_faults(line, periods[line.pk], facts)
+        yield from _holder_faults(line, periods[line.pk], changes[line.pk])
 
 
 def _by_line(rows: Any) -> defaultdict[int, list[Any]]:
@@ -55,6 +57,21 @@ def _by_line(rows: Any) -> defaultdict[int, list[Any]]:
     for row in rows:
         found[row.line_id].append(row)
     return found
+
+
+def _holder_faults(
+    line: Line, periods: Sequence[Subscription], changes: Sequence[HolderChange]
+) -> Iterator[Fault]:
+    """Yield faults of who holds the line, and who held it in each period: the first holder until the first
+    change, and so on."""
+    of = f"line {line.phone_number}"
+    holders = [*(change.previous_id for change in changes), line.customer_id]
+    if [change.customer_id for change in changes] != holders[1:]:
+        yield Fault(of, "its holder is not who it was given to last, or a change of holder is missing")
+    for period in periods:
+        holder = next((each.previous_id for each in changes if each.at > period.start_at), line.customer_id)
+        if period.customer_id != holder:
+            yield Fault(f"period {line.phone_number}/{period.sequence}", "another customer held the line")
 
 
 def _state_faults(line: Line, suspensions: Sequence[Suspension]) -> Iterator[str]:

@@ -162,11 +162,14 @@ def _cycle_faults(period: Subscription, following: Subscription | None, line: Li
     ended = line.status == LineStatus.TERMINATED and line.terminated_at == period.expiration_at
     changed = (
         following is not None
-        and following.renewed_from_id == period.pk
+        and (following.renewed_from_id == period.pk or following.customer_id != period.customer_id)
         and following.start_at == period.expiration_at
     )
     if not (changed if following else ended):
-        yield f"it ends {period.expiration_at}, before its full period, without a plan change or termination"
+        yield (
+            f"it ends {period.expiration_at}, before its full period, without a change of plan or holder, "
+            "or a termination"
+        )
 
 
 def _allowance_faults(

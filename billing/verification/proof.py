@@ -59,7 +59,7 @@ _READ = (
     "customer__full_name",
     "subscription__sequence",
     "subscription__line__phone_number",
-    "subscription__line__customer",
+    "subscription__customer",
     "subscription__usage_counter__version",
     "corrects__number",
     "corrects__status",
@@ -214,20 +214,22 @@ def _sum_faults(evidence: Evidence) -> Iterator[str]:
 
 
 def _link_faults(evidence: Evidence) -> Iterator[str]:
-    """Yield faults of the links to other rows, which are not sealed. The customer's names, a line's number
-    and its holder may change, but not all at once."""
+    """Yield faults of the links to other rows, which are not sealed. The customer's names and a line's number
+    may change, but not all at once. A period's holder has the invoice in force of it."""
     invoice, customer, period = evidence.invoice, evidence.invoice.customer, evidence.invoice.subscription
     names = {invoice.customer_dni, invoice.customer_name}
     if (
         customer
         and not names & {customer.dni, customer.full_name}
-        and not (period and period.line.customer_id == customer.pk)
+        and not (period and period.customer_id == customer.pk)
     ):
         yield "it belongs to another customer"
+    elif customer and period and invoice.in_force and period.customer_id != customer.pk:
+        yield "it belongs to another customer than its period"
     if (
         period
         and period.line.phone_number != invoice.phone_number
-        and (customer is None or period.line.customer_id != customer.pk)
+        and (customer is None or period.customer_id != customer.pk)
     ):
         yield "its period belongs to another line"
     if period and not customer:

@@ -2,6 +2,7 @@
 
 from customers.models.catalogue import PRICES, TERMS, Allowances, Pack, Plan, PlanRevision, Terms
 from customers.models.history import (
+    HolderChange,
     LineEvent,
     LineStep,
     PlanChange,
@@ -17,6 +18,7 @@ __all__ = [
     "TERMS",
     "Allowances",
     "Customer",
+    "HolderChange",
     "IdentityKind",
     "Language",
     "Line",

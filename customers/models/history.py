@@ -9,10 +9,10 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.catalogue import Plan
-from customers.models.people import Line
+from customers.models.people import Customer, Line
 from customers.models.subscriptions import Subscription
 from telcox.common.calendar import local_date
-from telcox.common.database.constraints import IN_THE_LIST, Rule
+from telcox.common.database.constraints import IN_THE_LIST, Rule, at_least_zero
 
 
 class LineStep(models.TextChoices):
@@ -31,6 +31,7 @@ class LineStep(models.TextChoices):
     TERMINATE = "TERMINATE", _("Terminated")
     SCHEDULE_END = "SCHEDULE_END", _("End scheduled")
     CANCEL_END = "CANCEL_END", _("Scheduled end cancelled")
+    CHANGE_HOLDER = "CHANGE_HOLDER", _("Holder changed")
 
 
 class LineEvent(models.Model):
@@ -160,6 +161,45 @@ class PlanChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line} → {self.plan}"
+
+
+class HolderChange(models.Model):
+    """Change of a line's holder (*cambio de titular*): on the 12th, ana gave Jesús's line to Carla, with the
+    reason. What happened before it is Jesús's: periods, documents, usage. It is never changed.
+
+    `balance` is what was on the wallet, in dollars, and went to the new holder with it.
+    """
+
+    line = models.ForeignKey(
+        Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="holder_changes"
+    )
+    previous = models.ForeignKey(
+        Customer, verbose_name=_("previous holder"), on_delete=models.PROTECT, related_name="+"
+    )
+    customer = models.ForeignKey(
+        Customer, verbose_name=_("new holder"), on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=150, blank=True)
+    why = models.CharField(_("why"), max_length=200)
+    balance = models.DecimalField(_("balance handed over"), max_digits=12, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name = _("change of holder")
+        verbose_name_plural = _("changes of holder")
+        ordering = ("-id",)
+        constraints = [
+            Rule(
+                condition=~Q(previous=F("customer")),
+                name="holder_change_to_another",
+                sentence=_("The new holder must be another customer."),
+                field="customer",
+            ),
+            *at_least_zero("holder_change", "balance"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line} ({local_date(self.at):%d/%m/%Y})"
 
 
 class TermsRevision(models.Model):

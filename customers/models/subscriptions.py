@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.catalogue import Allowances, Pack, Plan, Terms, terms_are_sound
-from customers.models.people import Line, LineStatus
+from customers.models.people import Customer, Line, LineStatus
 from telcox.common.database.constraints import Rule, at_least_zero
 from telcox.common.fields import KeyField
 
@@ -45,15 +45,20 @@ class Subscription(Terms):
     """One validity period of a plan on a line, from `start_at` up to and not including `expiration_at`.
 
     A line's periods are numbered from 1 without gaps (`sequence`); the last one is the current one
-    (`is_last`). The terms are a copy of the plan's when the period was sold. The period is a part, usually
-    the whole, of a full period of the plan (`cycle_start_at` to `cycle_end_at`). A part, such as the first
-    month of a line that started on the 24th, or the rest after a plan change, has its share of price and
-    allowances (proration). The limits (`limit_bytes`, `minutes_limit`, `sms_limit`) are that share, what was
-    carried in from the period before (rollover), and packs.
+    (`is_last`), and each has one holder (`customer`). The terms are a copy of the plan's when the period was
+    sold. The period is a part, usually the whole, of a full period of the plan (`cycle_start_at` to
+    `cycle_end_at`). A part, such as the first month of a line that started on the 24th, or the rest after a
+    plan change, has its share of price and allowances (proration). The limits (`limit_bytes`,
+    `minutes_limit`, `sms_limit`) are that share, what was carried in from the period before (rollover), and
+    packs.
     """
 
     line = models.ForeignKey(
         Line, verbose_name=_("line"), on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    # Who holds the line in this period. The line's own customer is who holds it now.
+    customer = models.ForeignKey(
+        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="subscriptions"
     )
     sequence = models.PositiveIntegerField(_("period no."))
     plan = models.ForeignKey(
@@ -73,6 +78,14 @@ class Subscription(Terms):
     carried_in_sms = models.PositiveIntegerField(_("SMS carried over"), default=0)
     # Copy of the billing.Discounts at the time of sale: [{"name": …, "percent": "10", "amount": "0"}].
     discounts = models.JSONField(_("discounts"), default=list, blank=True)
+    # Copy of the wallet's limit as of the end of the period, or as it is now.
+    spend_limit = models.DecimalField(
+        _("spending limit"),
+        max_digits=12,
+        decimal_places=2,
+        default=0,
+        help_text=_("In dollars, for packs and overage together; 0: none"),
+    )
     # Number of times that the limits grew since the sale; part of a snapshot's version.
     changes = models.PositiveIntegerField(_("changes"), default=0, editable=False)
     renewed_from = models.OneToOneField(
@@ -106,6 +119,7 @@ class Subscription(Terms):
                 name="subscription_within_its_full_period",
                 sentence=_("A period must lie within its full period."),
             ),
+            *at_least_zero("subscription", "spend_limit"),
             *terms_are_sound("subscription"),
         ]
         indexes = [

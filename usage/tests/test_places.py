@@ -46,7 +46,8 @@ def test_what_happened_after_a_plan_ran_out_and_before_the_next_belongs_to_the_l
     first = Subscription.objects.get(line__phone_number=JESUS)
     gap = first.expiration_at + timedelta(days=5)
     Subscription.objects.create(
-        line=first.line, plan=first.plan, plan_name="", price=0, sequence=2, is_last=None,
+        line=first.line, customer=first.customer, plan=first.plan, plan_name="", price=0, sequence=2,
+        is_last=None,
         start_at=gap + timedelta(days=5), expiration_at=gap + timedelta(days=35),
         cycle_start_at=gap + timedelta(days=5), cycle_end_at=gap + timedelta(days=35),
     )  # fmt: skip
