@@ -36,7 +36,7 @@ _HEADING_WITHIN = 40
 # First cells of rows that begin or end a file. A letter is only a mark in a row that has too few cells for a
 # record, and so is a comment: a number in the first column may begin with #.
 _MARKS = frozenset(
-    (
+    [
         "HEADER",
         "HDR",
         "HEAD",
@@ -48,17 +48,22 @@ _MARKS = frozenset(
         "EOF",
         "EOT",
         "END",
+        "FIN",
         "TOTAL",
+        "TOTALS",
+        "TOTALES",
         "SUMMARY",
-    )
+        "RESUMEN",
+    ]
 )
 _LETTERS = frozenset("HTFZ")
-# A row below the heading that has the columns' types, as Cisco CUCM writes it.
+# A row below the heading that has the columns' types, as Cisco CUCM writes it, or that underlines the
+# heading, as Microsoft's sqlcmd does.
 _SQL_TYPE = re.compile(
-    r"(?:TINY|SMALL|BIG)?INT(?:EGER)?|N?(?:VAR)?CHAR|TEXT|UNIQUEIDENTIFIER|DATETIME|TIMESTAMP|DATE|TIME|FLOAT"
-    r"|DOUBLE|DECIMAL|NUMERIC|BOOLEAN|BIT"
+    r"(?:(?:TINY|SMALL|MEDIUM|BIG)?INT(?:EGER)?|N?(?:VAR)?CHAR2?|STRING|TEXT|UUID|UNIQUEIDENTIFIER|DATETIME2?"
+    r"|TIMESTAMP|DATE|TIME|FLOAT|REAL|DOUBLE|LONG|DECIMAL|NUMBER|NUMERIC|BOOL(?:EAN)?|BIT)(?: UNSIGNED)?|-+"
 )
-_IN_BRACKETS = re.compile(r"\s*\(\s*\d+(?:\s*,\s*\d+)?\s*\)")
+_IN_BRACKETS = re.compile(r"\s*\(\s*(?:\d+|MAX)(?:\s*,\s*\d+)?\s*\)", re.IGNORECASE)
 # DOS ends a text with Control-Z, and a disk that was full or cut off from power fills files with zeros.
 _FILLING = "\x1a\x00"
 # In place of bytes that are not text.
@@ -237,12 +242,11 @@ class DetailFile:
         """Return whether a row is not a record: a comment, the columns' types or names, or the mark at the
         beginning or the end of a file."""
         cells, first = row.cells, row.cells[0].strip()
-        if len(cells) != len(self.heading) and (
-            first.upper() in _MARKS
-            or (
-                (first.upper() in _LETTERS or first.startswith("#")) and sum(map(bool, cells)) < len(REQUIRED)
-            )
-        ):
+        is_full, filled = len(cells) == len(self.heading), sum(bool(cell.strip()) for cell in cells)
+        mark = first.rstrip(":").upper()
+        if mark in _MARKS and (not is_full or filled < len(REQUIRED)):
+            return True
+        if (mark in _LETTERS or first.startswith("#")) and not is_full and filled < len(REQUIRED):
             return True
         if number == 1 and all(map(_is_sql_type, filter(None, (cell.strip() for cell in cells)))):
             return True
@@ -301,7 +305,8 @@ class DetailFile:
             if quantity == 0:
                 return None
             occurred_at = self._moment(_required(fields, "occurred_at"))
-            phone_number = _required(fields, "phone_number")
+            # An apostrophe keeps a spreadsheet from taking +593… for a formula (OWASP, CSV injection).
+            phone_number = _required(fields, "phone_number").removeprefix("'")
             source = fields.get("source") or self.source
             event_id = fields.get("event_id") or self.made_id(number)
             if (

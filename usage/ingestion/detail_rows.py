@@ -7,6 +7,7 @@ Each line is decoded and split by itself. A quoted cell may go on in the next li
 import csv
 import gzip
 import io
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ ROW_LINES_MAX = 50
 
 UNCLOSED = "A quotation mark is not closed, or is not at the end of its cell"
 TOO_LONG = f"The line is longer than {LINE_MAX} characters"
+
+# How spreadsheets are told that a number is text: ="0969786985".
+_TEXT_OF_EXCEL = re.compile(r'\s*="([^"]*)"\s*')
 
 _GZIP = b"\x1f\x8b"
 _LINE_ENDS = ("\n", "\r")
@@ -136,4 +140,4 @@ class DetailRows:
             [cells] = csv.reader(lines, delimiter=self.delimiter, strict=True)
         except (csv.Error, ValueError):
             return None
-        return cells
+        return [found[1] if (found := _TEXT_OF_EXCEL.fullmatch(cell)) else cell for cell in cells]
