@@ -115,15 +115,15 @@ class Records:
 class DetailFile:
     """A file of detail records: its heading, its identity, and its records.
 
-    A file is identified by its heading, if it has one, and its first record, and a record without event id
-    by its file and its row number. So a file is the same one under any name, compressed or not, and with more
-    records appended, and another file of the same name is another file. `identity` is known once a record was
-    read.
+    A file is identified by its heading, if it has one, and its first record that is not invalid, and a record
+    without event id by its file and its row number. So a file is the same one under any name, compressed or
+    not, and with more records appended, and another file of the same name is another file. `identity` is
+    known once a record was read, and final if `is_identified`.
     """
 
     def __init__(self, text: TextIO, layout: RecordLayout) -> None:
         """Read the heading. Raise NotADetailRecord."""
-        self.layout, self.identity = layout, ""
+        self.layout, self.identity, self.is_identified = layout, "", False
         self._rows = DetailRows(text)
         self.heading = self._read_heading()
         self._rows.width = len(self.heading)
@@ -147,6 +147,14 @@ class DetailFile:
     def made_id(self, row: int) -> str:
         """Return the event id of a record that has none."""
         return f"{self.identity}-{row}"
+
+    def identity_by(self, cells: Sequence[str]) -> str:
+        """Return the identity of the file if this is its first record. It is made of content alone: a record
+        gives the same one whatever options the file is imported with, in any encoding, and with other blanks,
+        quotation marks or delimiters."""
+        heading = [] if self.layout.heading else self.heading
+        text = "\x1e".join("\x1f".join(cell.strip() for cell in row) for row in (heading, cells))
+        return sha256(text.encode(errors="replace")).hexdigest()[:24]
 
     def batches(self, at_once: int) -> Iterator[Records]:
         """Yield the records in batches, so that memory does not grow with the file."""
@@ -219,15 +227,16 @@ class DetailFile:
             if self._is_no_record(number, row):
                 batch.others += 1
                 return
-            if not self.identity:
-                # Of content alone: whatever the caller asks for, it is the same file.
-                self.identity = _digest([] if self.layout.heading else self.heading, row.cells)
+            if not self.is_identified:
+                self.identity = self.identity_by(row.cells)
             if not self._is_wanted(row):
+                self.is_identified = True
                 batch.others += 1
                 return
             if not row.is_utf8:
                 batch.not_utf8.append(number)
             reported = self._reported(number, row)
+            self.is_identified |= not isinstance(reported, Malformed)
             if reported is None:
                 batch.unused += 1
                 return
@@ -267,7 +276,7 @@ class DetailFile:
         """Return the report of a record that is written in the usual way, fast. Return None if there is
         anything to look at."""
         cells = row.cells
-        if row.fault or not row.is_utf8 or len(cells) != self._rows.width or not self.identity:
+        if row.fault or not row.is_utf8 or len(cells) != self._rows.width or not self.is_identified:
             return None
         if self._plain_at is None:
             return None
@@ -362,9 +371,3 @@ def _required(fields: Mapping[str, str], name: str) -> str:
 
 def _is_sql_type(text: str) -> bool:
     return _SQL_TYPE.fullmatch(_IN_BRACKETS.sub("", text).upper()) is not None
-
-
-def _digest(heading: Sequence[str], cells: Sequence[str]) -> str:
-    """Return a name for a file: the same with other blanks, quotation marks or delimiters."""
-    text = "\x1e".join("\x1f".join(cell.strip() for cell in row) for row in (heading, cells))
-    return sha256(text.encode(errors="replace")).hexdigest()[:24]
