@@ -68,7 +68,7 @@ class DetailRows:
                 self._skip_line()
                 yield Row([line], TOO_LONG, is_utf8)
             elif '"' in line:
-                cells = self._split([line]) if line.count('"') % 2 == 0 else None
+                cells = self._split([line], line) if line.count('"') % 2 == 0 else None
                 yield Row(cells, "", is_utf8) if cells else self._quoted(line, is_utf8)
             elif bare := line.strip():
                 yield Row(line.rstrip("\r\n").split(delimiter) if bare else [], "", is_utf8)
@@ -124,7 +124,7 @@ class DetailRows:
             if self._may_be_a_row(text) and (not closes or self._may_be_a_row(line)):
                 break
             if closes:
-                cells = self._split(io.StringIO(joined, newline=""))
+                cells = self._split(io.StringIO(joined, newline=""), joined)
                 if cells and len(cells) == self.width:
                     return Row(cells, "", is_utf8)
                 break
@@ -134,10 +134,12 @@ class DetailRows:
     def _may_be_a_row(self, line: str) -> bool:
         return line.count(self.delimiter) + 1 >= self.width
 
-    def _split(self, lines: Iterable[str]) -> list[str] | None:
-        """Return the cells of a row whose quotation marks are all closed."""
+    def _split(self, lines: Iterable[str], text: str) -> list[str] | None:
+        """Return the cells of a row, a text of these lines, whose quotation marks are all closed."""
         try:
             [cells] = csv.reader(lines, delimiter=self.delimiter, strict=True)
         except (csv.Error, ValueError):
             return None
+        if '="' not in text:
+            return cells
         return [found[1] if (found := _TEXT_OF_EXCEL.fullmatch(cell)) else cell for cell in cells]

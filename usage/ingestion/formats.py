@@ -85,8 +85,8 @@ class _Form:
         in the items; `moments` decodes them."""
         if text.count(b'"') != self._quotes(items, text):
             return False
-        # A moment may hide in escaped characters.
-        if _FINER_THAN_MICROSECONDS.search(text) or _ESCAPED_ASCII in text:
+        # A moment may hide in escaped characters. One byte is found faster than five.
+        if _FINER_THAN_MICROSECONDS.search(text) or (b"\\" in text and _ESCAPED_ASCII in text):
             field = self._moment_field
             for item, said in zip(items, moments(), strict=True):
                 if (moment := getattr(said, field)) is not None:
