@@ -60,6 +60,8 @@ _DIGITS = {
     "%f": r"\d{1,6}",
 }
 _DIRECTIVE = re.compile(r"(%.)", re.DOTALL)
+# Spanish programs write `p. m.`, with a blank that does not break.
+_HALF_OF_DAY = re.compile(r"\b([AP])\.?\s?M\b\.?", re.IGNORECASE)
 _UTC = re.compile(r"\b(?:UTC|GMT|Z)\b")
 
 _EXPECTED = (
@@ -114,6 +116,8 @@ def moment_by_format(text: str, form: str, zone: ZoneInfo | None = None) -> date
     or GMT: `strptime` forgets the name of the zone. Raise InvalidReport.
     """
     text, digits = _FINER_THAN_MICROSECONDS.sub(r"\1", text), _all_digits(form)
+    if "%p" in form:
+        text = _HALF_OF_DAY.sub(r"\1M", text)
     if "%Z" in form:
         text, form = _UTC.sub("+0000", text), form.replace("%Z", "%z")
     try:

@@ -157,6 +157,10 @@ def test_a_local_time_at_which_the_clocks_change_is_refused(text: str) -> None:
         # Cisco IOS. `strptime` reads the name of the zone and forgets it.
         ("15:00:00.123 UTC Tue Nov 24 2026", "%H:%M:%S.%f %Z %a %b %d %Y", at(10, microsecond=123_000)),
         ("2026-11-24 15:00:00 GMT", "%Y-%m-%d %H:%M:%S %Z", at(10)),
+        ("24/11/2026 10:00:00 p. m.", "%d/%m/%Y %I:%M:%S %p", at(22)),
+        ("24/11/2026 10:00:00 a.\u00a0m.", "%d/%m/%Y %I:%M:%S %p", at(10)),
+        ("24/11/2026 10:00 P.M.", "%d/%m/%Y %I:%M %p", at(22)),
+        ("24/11/2026 12:00am", "%d/%m/%Y %I:%M%p", at(0)),
         ("24/11/2026 18:59:60", "%d/%m/%Y %H:%M:%S", at(18, 59, 59, 999_999)),
         ("24/11/2026 18:59:60.5", "%d/%m/%Y %H:%M:%S.%f", at(18, 59, 59, 999_999)),
         ("20261124235960+0000", "%Y%m%d%H%M%S%z", at(18, 59, 59, 999_999)),
@@ -185,6 +189,8 @@ def test_another_form_is_read_as_the_caller_names_it(text: str, form: str, momen
         ("2026-11-24 10:00:00 ", "%Y-%m-%d %H:%M:%S %Z"),
         ("24/11/2026 12:59:60", "%d/%m/%Y %H:%M:%S"),
         ("24/11/2026 18:59:61", "%d/%m/%Y %H:%M:%S"),
+        ("24/11/2026 10:00:00 m.", "%d/%m/%Y %I:%M:%S %p"),
+        ("24/11/2026 22:00:00 p. m.", "%d/%m/%Y %I:%M:%S %p"),
         ("0000-11-24 10:00:00", "%Y-%m-%d %H:%M:%S"),
     ],
 )
