@@ -16,7 +16,7 @@ from usage.verification import find_differences
 
 pytestmark = pytest.mark.django_db
 
-BAD = {"quantity": "two"}
+BAD: dict[str, Any] = {"quantity": "two"}
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_so_is_a_file_that_was_counted_with_all_records_and_then_with_less(tmp_p
 
 
 def test_usage_that_waits_for_a_redrive_makes_a_file_known(tmp_path: Path) -> None:
-    nobody = {"phone_number": "0999999999"}
+    nobody: dict[str, Any] = {"phone_number": "0999999999"}
     Import(write(tmp_path / "a.csv", record(1, **BAD), record(2, **nobody), record(3)))
     done = Import(write(tmp_path / "a.csv", record(1), record(2, **nobody), record(3)))
     assert (done.counted, done.known) == (1, 1)
