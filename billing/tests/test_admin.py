@@ -202,7 +202,8 @@ def test_an_issued_invoice_cannot_be_changed_or_deleted(boss: Client, draft: Inv
 def test_issuing_many_tells_which_were_refused(boss: Client, draft: Invoice) -> None:
     issued = Invoice.objects.issued().first()
     chosen = {"_selected_action": [draft.pk, issued.pk], "action": "issue"}
-    response = boss.post(rows(Invoice), {**chosen, "confirmed": "2"})
+    page = boss.post(rows(Invoice), chosen)
+    response = boss.post(rows(Invoice), {**chosen, "confirmed": dict(page.context["kept"])["confirmed"]})
     assert told(response) == [
         f"{issued}: An invoice that is “Paid” cannot become “Issued”",
         "Issue: 1 done.",

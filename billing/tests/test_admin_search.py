@@ -61,6 +61,7 @@ SPELLINGS = [
     "001-001-1",
     "Factura 001-001-000000001",
     "\u200e001-001-000000001",
+    "000000001",
     "1",
 ]
 
@@ -71,7 +72,7 @@ def test_an_invoice_is_found_by_its_printed_number(boss: Client, invoice: Invoic
     assert invoice in found(boss, Invoice, text)
 
 
-@pytest.mark.parametrize("text", SPELLINGS[:-1])
+@pytest.mark.parametrize("text", SPELLINGS[:-2])
 def test_in_a_picker_too_and_nothing_else_is(boss: Client, invoice: Invoice, text: str) -> None:
     assert picked(boss, Payment, "invoice", text) == ["001-001-000000001"]
 
@@ -108,6 +109,7 @@ NUMBERS = [
     "096 978 6985",
     "096-978-6985",
     "+593 96 978 6985",
+    "+ 593 96 978 6985",
     "00593969786985",
     "969786985",
     "978-6985",

@@ -212,6 +212,15 @@ class TestCopying:
         name = "\u200eMaría\u200b del\u00ad Carmen\ufeff Ñ\u2060andú"
         assert "María del Carmen Ñandú" in pages(printed(customer_name=name))[0]
 
+    @pytest.mark.parametrize(("language", "minus"), [("es", "-1.234,50"), ("en", "-1,234.50")])
+    def test_amounts_are_copied_as_numbers(self, printed: Printed, language: str, minus: str) -> None:
+        """With the hyphen of a keyboard: a spreadsheet takes U+2212 and an amount after it for a text."""
+        line = {"unit_price": "5000", "amount": "5000"}
+        sums = {"subtotal": "5000", "discount": "1234.50", "tax": "564.83", "total": "4330.33"}
+        [text] = pages(printed(line, language=language, **sums))
+        assert minus in text
+        assert not re.search(r"[\u2010-\u2015\u2212\u00a0\u202f]\s*[0-9]", text)
+
     def test_letters_that_are_set_as_one_are_copied_as_two(self, printed: Printed) -> None:
         name = "Raffi Fiallos Steffi"
         assert name in pages(printed(customer_name=name))[0]

@@ -83,7 +83,7 @@ _trunk = _IN_USE.plan.trunk
 
 # A number as people write it, with blanks, dots, dashes and brackets: (02) 234-5678, +593 (0)96 978 6985.
 # `tel:` is RFC 3966's. Two marks may follow each other, as in `) `.
-_WRITTEN = re.compile(r"(?:tel:)?([+(]{0,2}[0-9](?:[ .()-]{0,3}[0-9])*)", re.IGNORECASE)
+_WRITTEN = re.compile(r"(?:tel:)?([+(]{0,2} ?[0-9](?:[ .()-]{0,3}[0-9])*)", re.IGNORECASE)
 _MARKS = re.compile(r"[ .()-]")
 # Digits that no shape of the plan fits: 5 to 15, which is E.164's limit.
 _DIGITS = re.compile(r"[0-9]{5,15}")

@@ -6,7 +6,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.models import Invoice, ParkedBill, ParkReason
 from customers.models import Line, Subscription
 from telcox.common.office.admin import OfficeAdmin, Step
@@ -101,6 +101,24 @@ class TestMany:
         given = chosen("issue", drafts[:1], select_across="1", confirmed="2")
         assert boss.post(listed, given).context["count"] == 3
         assert Invoice.objects.drafts().count() == 3
+
+    def test_if_they_are_others_than_were_seen_it_asks_again(
+        self, boss: Client, drafts: list[Invoice]
+    ) -> None:
+        """As many as before, but one that the clerk has not seen is among them."""
+        listed = f"{rows(Invoice)}?status__exact=DRAFT"
+        unseen = drafts[2].subscription
+        assert unseen
+        discard_draft(invoice=drafts[2])
+        page = boss.post(listed, chosen("issue", drafts[:1], select_across="1"))
+        assert page.context["count"] == 2
+        discard_draft(invoice=drafts[1])
+        draft = draft_invoice(subscription=Subscription.objects.get(pk=unseen.pk), at=NOW)
+        again = boss.post(listed, sent_again(page))
+        assert list(again.context["rows"]) == [drafts[0], draft]
+        assert Invoice.objects.drafts().count() == 2
+        boss.post(listed, sent_again(again))
+        assert not Invoice.objects.drafts().exists()
 
     @pytest.mark.parametrize("action", ["approve", "bill"])
     def test_billing_what_was_quarantined_asks(self, boss: Client, seeded: None, action: str) -> None:

@@ -262,6 +262,7 @@ ODD = [
     "?p=x",
     "?o=99.-7.x",
     "?id__exact=99999999999999999999999999",
+    "?id__in=99999999999999999999999999",
     "?nothing__such=1",
     "?status__exact=%00",
     "?all=",
@@ -275,10 +276,24 @@ ODD_KEYS = ["0", "x", "%00", "9" * 30, "-1", "1%2F2", "%f0%9f%98%80"]
 def test_no_query_and_no_key_makes_a_page_fail(staff: Client, model: type[Model]) -> None:
     staff.raise_request_exception = False
     start = address(model, "changelist")
-    answers = {query: staff.get(start + query).status_code for query in ODD}
+    filters = [name for name in admin.site._registry[model].list_filter if isinstance(name, str)]
+    odd = [*ODD, *(f"?{name}{lookup}={'9' * 26}" for name in filters for lookup in ("", "__exact", "__gte"))]
+    answers = {query: staff.get(start + query).status_code for query in odd}
     assert set(answers.values()) <= {200, 302, 400}, answers
     answers = {key: staff.get(f"{start}{key}/change/").status_code for key in ODD_KEYS}
     assert set(answers.values()) <= {302, 400, 404}, answers
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_no_selection_makes_an_action_fail(staff: Client, model: type[Model]) -> None:
+    """Of what is no row, or of none, by a form that was not sent by a page."""
+    staff.raise_request_exception = False
+    office = admin.site._registry[model]
+    for action in [step.name for step in getattr(office, "steps", ())] + ["delete_selected", "nope"]:
+        for key in ("x", "%00", "9" * 30, "-1", "²", "0"):
+            sent = {"action": action, "_selected_action": [key], "index": "0"}
+            answer = staff.post(address(model, "changelist"), sent)
+            assert answer.status_code in (200, 302, 400, 403), (action, key)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)

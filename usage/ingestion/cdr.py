@@ -36,7 +36,7 @@ _HEADING_WITHIN = 40
 # First cells of rows that begin or end a file. A letter is only a mark in a row that has too few cells for a
 # record, and so is a comment: a number in the first column may begin with #.
 _MARKS = frozenset(
-    (
+    [
         "HEADER",
         "HDR",
         "HEAD",
@@ -48,17 +48,22 @@ _MARKS = frozenset(
         "EOF",
         "EOT",
         "END",
+        "FIN",
         "TOTAL",
+        "TOTALS",
+        "TOTALES",
         "SUMMARY",
-    )
+        "RESUMEN",
+    ]
 )
 _LETTERS = frozenset("HTFZ")
-# A row below the heading that has the columns' types, as Cisco CUCM writes it.
+# A row below the heading that has the columns' types, as Cisco CUCM writes it, or that underlines the
+# heading, as Microsoft's sqlcmd does.
 _SQL_TYPE = re.compile(
-    r"(?:TINY|SMALL|BIG)?INT(?:EGER)?|N?(?:VAR)?CHAR|TEXT|UNIQUEIDENTIFIER|DATETIME|TIMESTAMP|DATE|TIME|FLOAT"
-    r"|DOUBLE|DECIMAL|NUMERIC|BOOLEAN|BIT"
+    r"(?:(?:TINY|SMALL|MEDIUM|BIG)?INT(?:EGER)?|N?(?:VAR)?CHAR2?|STRING|TEXT|UUID|UNIQUEIDENTIFIER|DATETIME2?"
+    r"|TIMESTAMP|DATE|TIME|FLOAT|REAL|DOUBLE|LONG|DECIMAL|NUMBER|NUMERIC|BOOL(?:EAN)?|BIT)(?: UNSIGNED)?|-+"
 )
-_IN_BRACKETS = re.compile(r"\s*\(\s*\d+(?:\s*,\s*\d+)?\s*\)")
+_IN_BRACKETS = re.compile(r"\s*\(\s*(?:\d+|MAX)(?:\s*,\s*\d+)?\s*\)", re.IGNORECASE)
 # DOS ends a text with Control-Z, and a disk that was full or cut off from power fills files with zeros.
 _FILLING = "\x1a\x00"
 # In place of bytes that are not text.
@@ -110,15 +115,15 @@ class Records:
 class DetailFile:
     """A file of detail records: its heading, its identity, and its records.
 
-    A file is identified by its heading, if it has one, and its first record, and a record without event id
-    by its file and its row number. So a file is the same one under any name, compressed or not, and with more
-    records appended, and another file of the same name is another file. `identity` is known once a record was
-    read.
+    A file is identified by its heading, if it has one, and its first record that is not invalid, and a record
+    without event id by its file and its row number. So a file is the same one under any name, compressed or
+    not, and with more records appended, and another file of the same name is another file. `identity` is
+    known once a record was read, and final if `is_identified`.
     """
 
     def __init__(self, text: TextIO, layout: RecordLayout) -> None:
         """Read the heading. Raise NotADetailRecord."""
-        self.layout, self.identity = layout, ""
+        self.layout, self.identity, self.is_identified = layout, "", False
         self._rows = DetailRows(text)
         self.heading = self._read_heading()
         self._rows.width = len(self.heading)
@@ -142,6 +147,14 @@ class DetailFile:
     def made_id(self, row: int) -> str:
         """Return the event id of a record that has none."""
         return f"{self.identity}-{row}"
+
+    def identity_by(self, cells: Sequence[str]) -> str:
+        """Return the identity of the file if this is its first record. It is made of content alone: a record
+        gives the same one whatever options the file is imported with, in any encoding, and with other blanks,
+        quotation marks or delimiters."""
+        heading = [] if self.layout.heading else self.heading
+        text = "\x1e".join("\x1f".join(cell.strip() for cell in row) for row in (heading, cells))
+        return sha256(text.encode(errors="replace")).hexdigest()[:24]
 
     def batches(self, at_once: int) -> Iterator[Records]:
         """Yield the records in batches, so that memory does not grow with the file."""
@@ -214,15 +227,16 @@ class DetailFile:
             if self._is_no_record(number, row):
                 batch.others += 1
                 return
-            if not self.identity:
-                # Of content alone: whatever the caller asks for, it is the same file.
-                self.identity = _digest([] if self.layout.heading else self.heading, row.cells)
+            if not self.is_identified:
+                self.identity = self.identity_by(row.cells)
             if not self._is_wanted(row):
+                self.is_identified = True
                 batch.others += 1
                 return
             if not row.is_utf8:
                 batch.not_utf8.append(number)
             reported = self._reported(number, row)
+            self.is_identified |= not isinstance(reported, Malformed)
             if reported is None:
                 batch.unused += 1
                 return
@@ -237,12 +251,11 @@ class DetailFile:
         """Return whether a row is not a record: a comment, the columns' types or names, or the mark at the
         beginning or the end of a file."""
         cells, first = row.cells, row.cells[0].strip()
-        if len(cells) != len(self.heading) and (
-            first.upper() in _MARKS
-            or (
-                (first.upper() in _LETTERS or first.startswith("#")) and sum(map(bool, cells)) < len(REQUIRED)
-            )
-        ):
+        is_full, filled = len(cells) == len(self.heading), sum(bool(cell.strip()) for cell in cells)
+        mark = first.rstrip(":").upper()
+        if mark in _MARKS and (not is_full or filled < len(REQUIRED)):
+            return True
+        if (mark in _LETTERS or first.startswith("#")) and not is_full and filled < len(REQUIRED):
             return True
         if number == 1 and all(map(_is_sql_type, filter(None, (cell.strip() for cell in cells)))):
             return True
@@ -263,7 +276,7 @@ class DetailFile:
         """Return the report of a record that is written in the usual way, fast. Return None if there is
         anything to look at."""
         cells = row.cells
-        if row.fault or not row.is_utf8 or len(cells) != self._rows.width or not self.identity:
+        if row.fault or not row.is_utf8 or len(cells) != self._rows.width or not self.is_identified:
             return None
         if self._plain_at is None:
             return None
@@ -301,7 +314,8 @@ class DetailFile:
             if quantity == 0:
                 return None
             occurred_at = self._moment(_required(fields, "occurred_at"))
-            phone_number = _required(fields, "phone_number")
+            # An apostrophe keeps a spreadsheet from taking +593… for a formula (OWASP, CSV injection).
+            phone_number = _required(fields, "phone_number").removeprefix("'")
             source = fields.get("source") or self.source
             event_id = fields.get("event_id") or self.made_id(number)
             if (
@@ -357,9 +371,3 @@ def _required(fields: Mapping[str, str], name: str) -> str:
 
 def _is_sql_type(text: str) -> bool:
     return _SQL_TYPE.fullmatch(_IN_BRACKETS.sub("", text).upper()) is not None
-
-
-def _digest(heading: Sequence[str], cells: Sequence[str]) -> str:
-    """Return a name for a file: the same with other blanks, quotation marks or delimiters."""
-    text = "\x1e".join("\x1f".join(cell.strip() for cell in row) for row in (heading, cells))
-    return sha256(text.encode(errors="replace")).hexdigest()[:24]

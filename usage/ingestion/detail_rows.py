@@ -7,6 +7,7 @@ Each line is decoded and split by itself. A quoted cell may go on in the next li
 import csv
 import gzip
 import io
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ ROW_LINES_MAX = 50
 
 UNCLOSED = "A quotation mark is not closed, or is not at the end of its cell"
 TOO_LONG = f"The line is longer than {LINE_MAX} characters"
+
+# How spreadsheets are told that a number is text: ="0969786985".
+_TEXT_OF_EXCEL = re.compile(r'\s*="([^"]*)"\s*')
 
 _GZIP = b"\x1f\x8b"
 _LINE_ENDS = ("\n", "\r")
@@ -64,7 +68,7 @@ class DetailRows:
                 self._skip_line()
                 yield Row([line], TOO_LONG, is_utf8)
             elif '"' in line:
-                cells = self._split([line]) if line.count('"') % 2 == 0 else None
+                cells = self._split([line], line) if line.count('"') % 2 == 0 else None
                 yield Row(cells, "", is_utf8) if cells else self._quoted(line, is_utf8)
             elif bare := line.strip():
                 yield Row(line.rstrip("\r\n").split(delimiter) if bare else [], "", is_utf8)
@@ -120,7 +124,7 @@ class DetailRows:
             if self._may_be_a_row(text) and (not closes or self._may_be_a_row(line)):
                 break
             if closes:
-                cells = self._split(io.StringIO(joined, newline=""))
+                cells = self._split(io.StringIO(joined, newline=""), joined)
                 if cells and len(cells) == self.width:
                     return Row(cells, "", is_utf8)
                 break
@@ -130,10 +134,12 @@ class DetailRows:
     def _may_be_a_row(self, line: str) -> bool:
         return line.count(self.delimiter) + 1 >= self.width
 
-    def _split(self, lines: Iterable[str]) -> list[str] | None:
-        """Return the cells of a row whose quotation marks are all closed."""
+    def _split(self, lines: Iterable[str], text: str) -> list[str] | None:
+        """Return the cells of a row, a text of these lines, whose quotation marks are all closed."""
         try:
             [cells] = csv.reader(lines, delimiter=self.delimiter, strict=True)
         except (csv.Error, ValueError):
             return None
-        return cells
+        if '="' not in text:
+            return cells
+        return [found[1] if (found := _TEXT_OF_EXCEL.fullmatch(cell)) else cell for cell in cells]

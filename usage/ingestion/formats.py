@@ -16,7 +16,7 @@ with the text, and an item that may have been changed is decoded again, slowly a
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,8 @@ class _Form:
         in the items; `moments` decodes them."""
         if text.count(b'"') != self._quotes(items, text):
             return False
-        if _FINER_THAN_MICROSECONDS.search(text):
+        # A moment may hide in escaped characters. One byte is found faster than five.
+        if _FINER_THAN_MICROSECONDS.search(text) or (b"\\" in text and _ESCAPED_ASCII in text):
             field = self._moment_field
             for item, said in zip(items, moments(), strict=True):
                 if (moment := getattr(said, field)) is not None:
@@ -149,6 +150,9 @@ def _exact_report(fields: Any) -> Any:
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 _FINER_THAN_MICROSECONDS = re.compile(rb"\.(?<=:[0-9][0-9]\.)[0-9]{7}")
+_ESCAPED_ASCII = b"\\u00"
+# The beginning of UTF-16 and of gzip.
+_NO_LINES = (BOM_UTF16_LE, BOM_UTF16_BE, b"\x1f\x8b")
 _JSON_BLANKS = b" \t\r"
 
 _ANY = msgspec.json.Decoder()
@@ -165,6 +169,9 @@ def read_json(body: bytes) -> list[Reported]:
 
 
 def read_ndjson(body: bytes) -> list[Reported]:
+    if body.startswith(_NO_LINES):
+        # Else each piece between two bytes 0A would be an invalid report, in an answer that says 200.
+        raise InvalidInput("Expected UTF-8, and gzip only with Content-Encoding", loc=("body",))
     # Files that were joined have a byte order mark in the middle.
     lines = [line.removeprefix(BOM_UTF8) for line in body.split(b"\n")]
     lines = [line for line in lines if line.strip(_JSON_BLANKS)]

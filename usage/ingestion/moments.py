@@ -9,9 +9,13 @@ begin with the year 2026 or with the year 20: such texts are refused, and the ca
 """
 
 import re
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from telcox.common.characters import plain_characters
 from usage.ingestion.reports import InvalidReport
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +46,23 @@ _BASIC = re.compile(
 # more each.
 _SINCE_1970 = re.compile(r"([1-9]\d{9}(?:\d{3}|\d{6}|\d{9})?)(?:\.(\d+))?", re.ASCII)
 _FINER_THAN_MICROSECONDS = re.compile(r"([.,]\d{6})\d+", re.ASCII)
+# Directives of `strptime` for numbers, with all of their digits.
+_DIGITS = {
+    "%Y": r"\d{4}",
+    "%y": r"\d\d",
+    "%j": r"\d{3}",
+    "%m": "(?:0[1-9]|1[0-2])",
+    "%d": r"(?:0[1-9]|[12]\d|3[01])",
+    "%H": r"(?:[01]\d|2[0-3])",
+    "%I": "(?:0[1-9]|1[0-2])",
+    "%M": r"[0-5]\d",
+    "%S": r"(?:[0-5]\d|60)",
+    "%f": r"\d{1,6}",
+}
+_DIRECTIVE = re.compile(r"(%.)", re.DOTALL)
+# Spanish programs write `p. m.`, with a blank that does not break.
+_HALF_OF_DAY = re.compile(r"\b([AP])\.?\s?M\b\.?", re.IGNORECASE)
+_UTC = re.compile(r"\b(?:UTC|GMT|Z)\b")
 
 _EXPECTED = (
     "Expected a time with one reading, such as 2026-11-24T10:00:00-05:00 (another form: --format)"
@@ -76,6 +97,7 @@ def moment_of(text: str, zone: ZoneInfo | None = None) -> datetime:
             pass  # a leap second, perhaps
         else:
             return moment if moment.tzinfo else _localized(moment, zone)
+    text = plain_characters(text)
     if found := _EXTENDED.fullmatch(text):
         year, _, month, day, hour, minute, second, fraction, offset = found.groups()
     elif found := _BASIC.fullmatch(text):
@@ -89,15 +111,63 @@ def moment_of(text: str, zone: ZoneInfo | None = None) -> datetime:
 
 
 def moment_by_format(text: str, form: str, zone: ZoneInfo | None = None) -> datetime:
-    """Return the moment of a text in the form of `strptime`. Raise InvalidReport."""
+    """Return the moment of a text in the form of `strptime`, which would guess in two cases. Numbers with
+    nothing between them have all of their digits: `%H%M%S` does not take `0304` for 03:00:04. And `%Z` is UTC
+    or GMT: `strptime` forgets the name of the zone. Raise InvalidReport.
+    """
+    text, digits = _FINER_THAN_MICROSECONDS.sub(r"\1", text), _all_digits(form)
+    if "%p" in form:
+        text = _HALF_OF_DAY.sub(r"\1M", text)
+    if "%Z" in form:
+        text, form = _UTC.sub("+0000", text), form.replace("%Z", "%z")
     try:
-        moment = datetime.strptime(_FINER_THAN_MICROSECONDS.sub(r"\1", text), form)
+        if digits is not None and not digits.fullmatch(text):
+            raise ValueError("a number without all of its digits")
+        try:
+            moment = datetime.strptime(text, form)
+        except ValueError:
+            return _leap_second(text, form, zone)
     except ValueError as error:
         raise InvalidReport("Expected a time in the form of --format - at `$.occurred_at`") from error
     return moment if moment.tzinfo else _localized(moment, zone)
 
 
-def _moment(parts: tuple[str, ...] | list[str], fraction: str | None, zone: tzinfo | None) -> datetime:
+@lru_cache
+def _all_digits(form: str) -> re.Pattern[str] | None:
+    """Return what matches texts in which the numbers of the form that touch each other have all of their
+    digits; None if no numbers touch each other."""
+    parts = [part for part in _DIRECTIVE.split(form) if part]
+    numbers = [part in _DIGITS for part in parts]
+    touching = [
+        is_number and True in (*numbers[max(at - 1, 0) : at], *numbers[at + 1 : at + 2])
+        for at, is_number in enumerate(numbers)
+    ]
+    if True not in touching:
+        return None
+    return re.compile(
+        "".join(
+            _DIGITS[part]
+            if touches
+            else ".+?"
+            if _DIRECTIVE.fullmatch(part)
+            else re.sub(r"(?:\\\s)+", r"\\s+", re.escape(part))
+            for part, touches in zip(parts, touching, strict=True)
+        ),
+        re.ASCII,
+    )
+
+
+def _leap_second(text: str, form: str, zone: tzinfo | None) -> datetime:
+    """Return the moment of a leap second, which only `time` can read. Raise ValueError."""
+    read = time.strptime(text, form)
+    if read.tm_sec != 60:
+        raise ValueError("not a time")
+    if read.tm_gmtoff is not None:
+        zone = timezone(timedelta(seconds=read.tm_gmtoff))
+    return _moment(read[:6], None, zone)
+
+
+def _moment(parts: Sequence[str | int], fraction: str | None, zone: tzinfo | None) -> datetime:
     year, month, day, hour, minute, second = map(int, parts)
     microsecond = int(fraction[:6].ljust(6, "0")) if fraction else 0
     leaps = second == 60

@@ -23,16 +23,14 @@ class Rejects:
 
     def __init__(self, folder: Path, name: str, records: DetailFile) -> None:
         self._folder, self._name, self._records = folder, name, records
+        self.path: Path | None = None
         self._file: Any = None
         self._writer: Any = None
 
-    @property
-    def path(self) -> Path:
-        return self._folder / f"{self._name}.{self._records.identity[:8]}{SUFFIX}"
-
     def add(self, row: int, rejection: Rejection, cells: Sequence[str]) -> None:
         """Write a record. Raise OSError."""
-        if self._file is None:
+        if self.path is None:
+            self.path = self._folder / f"{self._name}.{self._records.identity[:8]}{SUFFIX}"
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             self._file = open(descriptor, "w", encoding="utf-8", errors="replace", newline="")  # noqa: SIM115
             self._writer = csv.writer(self._file, delimiter=self._records.delimiter)

@@ -124,4 +124,6 @@ def _time_format(form: str) -> str:
         raise ArgumentTypeError(f"not a form of strptime: {form}") from error
     if read.date() != some.date():
         raise ArgumentTypeError(f"a form without year, month or day: {form}")
+    if read.hour == some.hour - 12:
+        raise ArgumentTypeError(f"a form of 12 hours (%I) without %p: {form}")
     return form

@@ -326,6 +326,7 @@ def test_a_tab_by_any_name(tmp_path: Path, delimiter: str) -> None:
         ["--format", "%Q"],
         ["--format", "%H:%M"],
         ["--format", "%d/%m %H:%M"],
+        ["--format", "%d/%m/%Y %I:%M:%S"],
         ["--category", "VIDEO"],
         ["--category", "1="],
         ["--only", "type"],

@@ -158,6 +158,12 @@ def test_a_byte_order_mark_in_the_middle_of_joined_files() -> None:
         ("\x1a", 0),
         ("\x00" * 512, 0),
         (",,,,,,,,,,", 0),
+        # A row of totals, with as many cells as a record.
+        ("TOTAL,,,60,,,", 1),
+        ("Total:,,,60,,,1 record", 1),
+        ("TOTALES,,,60,,,", 1),
+        ("EOF,,,,,,", 1),
+        ("Fin,2", 1),
     ],
 )
 def test_rows_that_are_not_records_are_not_faults(row: str, others: int) -> None:
@@ -169,7 +175,12 @@ def test_rows_that_are_not_records_are_not_faults(row: str, others: int) -> None
 
 def test_what_may_be_a_record_is_a_fault() -> None:
     """Never taken for a trailer: a record in which something is missing."""
-    for row in ("T,0969786985,SMS,1,2026-11-23T06:00:00Z", "#31#,0969786985,SMS,7,2026", "Trail,3"):
+    for row in (
+        "T,0969786985,SMS,1,2026-11-23T06:00:00Z",
+        "#31#,0969786985,SMS,7,2026",
+        "Trail,3",
+        "Total,0969786985,SMS,,2026-11-23T06:00:00Z,e-2,x",
+    ):
         [batch] = file_of(lines(record(1), row).encode()).batches(10)
         assert isinstance(batch.reported[1], Malformed)
         assert batch.others == 0
@@ -181,6 +192,50 @@ def test_a_row_of_types_below_the_heading() -> None:
     )
     assert read(lines(types, record(1))) == [1]
     assert read(lines(record(1), types)) == [1, None]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "VARCHAR2(20),CHAR,NUMBER(10),TIMESTAMP(6),DATE,VARCHAR2(64),NVARCHAR(MAX)",
+        "bigint(20) unsigned,string,mediumint,datetime2(7),bool,uuid,real",
+        "----------,------------,--------,--------,--------------------,----,-",
+    ],
+)
+def test_a_row_of_other_makers_below_the_heading(row: str) -> None:
+    [batch] = file_of(lines(row, record(1)).encode()).batches(10)
+    assert (len(batch.reported), batch.others) == (1, 1)
+    assert read(lines(record(1), row)) == [1, None]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '="0969786985"',
+        '"=""0969786985"""',
+        ' ="0969786985" ',
+        "'0969786985",
+        "'+593969786985",
+        '"\'0969786985"',
+    ],
+)
+def test_a_number_that_a_spreadsheet_is_to_take_for_text(written: str) -> None:
+    for kept in (record(1), record(1, note='"x"')):
+        [batch] = file_of(lines(kept.replace("0969786985", written)).encode()).batches(10)
+        [report] = batch.reported
+        assert isinstance(report, UsageReport)
+        assert report.phone_number == "0969786985"
+
+
+def test_a_key_is_the_same_one_whether_a_spreadsheet_marked_it_as_text() -> None:
+    content = lines(record(17), record(17).replace("e-17", '="e-17"'), record(17).replace("e-17", "=17"))
+    [batch] = file_of(content.encode()).batches(10)
+    assert [getattr(report, "event_id", None) for report in batch.reported] == ["e-17", "e-17", "=17"]
+
+
+@pytest.mark.parametrize("written", ["=0969786985", '="09697"86985"', "9.69787E+08", "''0969786985", '=""'])
+def test_a_number_that_a_spreadsheet_has_changed_is_refused(written: str) -> None:
+    assert read(lines(record(1).replace("0969786985", written), record(2))) == [None, 2]
 
 
 def test_a_heading_below_a_title_with_any_delimiter() -> None:

@@ -1,14 +1,17 @@
 """Batches as they usually are never take the slow way; those that may have been changed always do."""
 
+import gzip
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
 import pytest
 
+from telcox.common.errors import InvalidInput
 from usage.ingestion import formats
-from usage.ingestion.formats import read_cloud_events, read_json, read_ndjson
+from usage.ingestion.formats import read_cloud_event, read_cloud_events, read_json, read_ndjson
 from usage.ingestion.reports import UsageReport
-from usage.tests.test_formats import CLOUD, PLAIN, encoded
+from usage.tests.test_formats import AT, CLOUD, PLAIN, encoded
 
 pytestmark = pytest.mark.once
 
@@ -78,9 +81,40 @@ def test_usual_events_are_decoded_at_once() -> None:
         encoded({**PLAIN, "occurred_at": "2026-11-24T23:59:60Z"}),
         encoded({**PLAIN, "event_id": None}),
         encoded({**PLAIN, "event_id": 'a "quoted" id'}),
+        encoded({**PLAIN, "occurred_at": "2026-11-24T23:59:60Z"}).replace(b":59:", b"\\u003a59:"),
     ],
 )
 def test_what_may_have_been_changed_is_looked_at(changed: bytes) -> None:
     for read, text in ((read_json, b"[%s,%s]" % (changed, encoded(PLAIN))), (read_ndjson, changed)):
         with pytest.raises(SlowWay):
             read(text)
+
+
+@pytest.mark.parametrize("letter", ["0", "2", ":", ".", "9", "-", "T"])
+def test_a_moment_is_cut_also_if_it_is_written_with_escapes(
+    monkeypatch: pytest.MonkeyPatch, letter: str
+) -> None:
+    """A string of JSON may escape any character, as some encoders do with all but letters."""
+    monkeypatch.undo()
+    escaped = "2026-12-01T10:00:00.9999999-05:00".replace(letter, f"\\u{ord(letter):04x}")
+    plain, event = (
+        encoded({**fields, name: "then"}).replace(b"then", escaped.encode())
+        for fields, name in ((PLAIN, "occurred_at"), (CLOUD, "time"))
+    )
+    for reported in (
+        *read_json(plain),
+        *read_json(b"[%s,%s]" % (encoded(PLAIN), plain))[1:],
+        *read_ndjson(plain),
+        *read_cloud_event(event),
+        *read_cloud_events(b"[%s]" % event),
+    ):
+        assert isinstance(reported, UsageReport)
+        assert reported.occurred_at == AT + timedelta(microseconds=999_999)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gzip"])
+def test_lines_of_another_encoding_are_refused_whole(encoding: str) -> None:
+    """They have no lines: an answer with some invalid reports would tell the sender to go on."""
+    lines = encoded(PLAIN) + b"\n" + encoded(PLAIN)
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        read_ndjson(gzip.compress(lines) if encoding == "gzip" else lines.decode().encode(encoding))

@@ -162,7 +162,7 @@ def test_a_binary_cloud_event_without_its_headers_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", b"[", b"[1,", b"{", b"nope", b"\xff\xfe", b'"\\ud800"', b"5", b"null", b"[" * 100_000,
+    [b"", b" ", b"[", b"[1,", b"{", b"nope", b"\xff", b'"\\ud800"', b"5", b"null", b"[" * 100_000,
 b'{"a":' * 50_000], )  # fmt: skip
 def test_what_is_no_json_or_no_report_is_refused_whole(body: bytes) -> None:
     for read in (read_json, read_cloud_event, read_cloud_events):

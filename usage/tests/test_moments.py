@@ -39,6 +39,11 @@ def at(hour: int, minute: int = 0, second: int = 0, microsecond: int = 0) -> dat
         ("2026/11/24 10:00:00", at(10)),
         ("2026.11.24 10:00:00", at(10)),
         ("2026/11/24 9:05", at(9, 5)),
+        # With characters that look like those of a keyboard, as JDK 20 and word processors write them.
+        ("2026-11-24\u00a010:00:00", at(10)),
+        ("2026-11-24\u202f10:00:00", at(10)),
+        ("2026-11-24T10:00:00\u221205:00", at(10)),
+        ("\u200e2026-11-24 10:00", at(10)),
         # Without separators, as mediation systems write it: never 03:04:00.
         ("20261124003045-0500", at(0, 30, 45)),
         ("20261124153045-0500", at(15, 30, 45)),
@@ -144,12 +149,71 @@ def test_a_local_time_at_which_the_clocks_change_is_refused(text: str) -> None:
         ("24-Nov-2026 10:00:00.1234567", "%d-%b-%Y %H:%M:%S.%f", at(10, microsecond=123_456)),
         ("2026-11-24", "%Y-%m-%d", at(0)),
         ("2026-11-24 16:00:00 +0100", "%Y-%m-%d %H:%M:%S %z", at(10)),
+        ("1/2/2026 3:04", "%d/%m/%Y %H:%M", datetime(2026, 2, 1, 8, 4, tzinfo=UTC)),
+        ("20261124100000-0500", "%Y%m%d%H%M%S%z", at(10)),
+        ("20261124100000123", "%Y%m%d%H%M%S%f", at(10, microsecond=123_000)),
+        ("26328   100000", "%y%j %H%M%S", at(10)),
+        ("24Nov2026 1000", "%d%b%Y %H%M", at(10)),
+        # Cisco IOS. `strptime` reads the name of the zone and forgets it.
+        ("15:00:00.123 UTC Tue Nov 24 2026", "%H:%M:%S.%f %Z %a %b %d %Y", at(10, microsecond=123_000)),
+        ("2026-11-24 15:00:00 GMT", "%Y-%m-%d %H:%M:%S %Z", at(10)),
+        ("24/11/2026 10:00:00 p. m.", "%d/%m/%Y %I:%M:%S %p", at(22)),
+        ("24/11/2026 10:00:00 a.\u00a0m.", "%d/%m/%Y %I:%M:%S %p", at(10)),
+        ("24/11/2026 10:00 P.M.", "%d/%m/%Y %I:%M %p", at(22)),
+        ("24/11/2026 12:00am", "%d/%m/%Y %I:%M%p", at(0)),
+        ("24/11/2026 18:59:60", "%d/%m/%Y %H:%M:%S", at(18, 59, 59, 999_999)),
+        ("24/11/2026 18:59:60.5", "%d/%m/%Y %H:%M:%S.%f", at(18, 59, 59, 999_999)),
+        ("20261124235960+0000", "%Y%m%d%H%M%S%z", at(18, 59, 59, 999_999)),
     ],
 )
 def test_another_form_is_read_as_the_caller_names_it(text: str, form: str, moment: datetime) -> None:
     assert moment_by_format(text, form, GUAYAQUIL) == moment
     with pytest.raises(InvalidReport):
         moment_by_format("2026-11-24T10:00:00", form, GUAYAQUIL)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        # Never 03:00:04, 03:04:05 or 10:03: a digit is missing, and it is unknown which.
+        ("202611240304", "%Y%m%d%H%M%S"),
+        ("2026112403045", "%Y%m%d%H%M%S"),
+        ("2026112430405", "%Y%m%d%H%M%S"),
+        ("261124 103", "%y%m%d %H%M"),
+        ("1/2/2026 103", "%d/%m/%Y %H%M"),
+        ("2632 100000", "%y%j %H%M%S"),
+        ("20261124003075123", "%Y%m%d%H%M%S%f"),
+        ("20261324100000", "%Y%m%d%H%M%S"),
+        # The clocks of other zones are not known by a name.
+        ("10:00:00 EST Tue Nov 24 2026", "%H:%M:%S %Z %a %b %d %Y"),
+        ("2026-11-24 10:00:00 ", "%Y-%m-%d %H:%M:%S %Z"),
+        ("24/11/2026 12:59:60", "%d/%m/%Y %H:%M:%S"),
+        ("24/11/2026 18:59:61", "%d/%m/%Y %H:%M:%S"),
+        ("24/11/2026 10:00:00 m.", "%d/%m/%Y %I:%M:%S %p"),
+        ("24/11/2026 22:00:00 p. m.", "%d/%m/%Y %I:%M:%S %p"),
+        ("0000-11-24 10:00:00", "%Y-%m-%d %H:%M:%S"),
+    ],
+)
+def test_a_text_in_the_form_of_the_caller_is_not_guessed_either(text: str, form: str) -> None:
+    with pytest.raises(InvalidReport, match=r"--format|exist"):
+        moment_by_format(text, form, GUAYAQUIL)
+
+
+@given(
+    st.datetimes(min_value=datetime(2001, 9, 11), max_value=datetime(2060, 1, 1)),
+    st.integers(0, 20),
+    st.data(),
+)
+def test_a_compact_text_without_one_of_its_digits_is_refused(
+    local: datetime, length: int, data: st.DataObject
+) -> None:
+    form = data.draw(st.sampled_from(["%Y%m%d%H%M%S", "%y%m%d%H%M", "%d%m%Y%H%M%S", "%Y%j%H%M"]))
+    text = f"{local:{form}}"
+    moment = moment_by_format(text, form, GUAYAQUIL)
+    assert f"{moment:{form}}" == text
+    at = length % len(text)
+    with pytest.raises(InvalidReport):
+        moment_by_format(text[:at] + text[at + 1 :], form, GUAYAQUIL)
 
 
 @given(
