@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from billing.models import InvoiceLine, Payment, WalletEntry
 from billing.settling.crediting import entry_of_note
-from billing.settling.paying import entry_of
+from billing.wallets.setting_off import entry_of
 from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
