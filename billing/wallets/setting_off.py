@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from billing.invoicing.steps import update_status
 from billing.models import BY_SET_OFF, EntryKind, Invoice, Payment, PaymentMethod
 from billing.models.invoices import OPEN
-from billing.models.owed import beside_credit, lines_set_off, payable_by_credit, with_owed
+from billing.models.owed import beside_credit, lines_set_off, payable_by_credit
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets.posting import Posted, Posting, lock_credit, post_entries
 from customers.models import Line
@@ -23,7 +23,6 @@ from telcox.common.calendar import local_date, midnight
 from telcox.common.database.batches import ALL, Share, in_chunks, in_pieces
 from telcox.common.database.locking import lock_keys, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
-from telcox.common.money import cents
 
 ZERO = Decimal(0)
 # Lines whose credit is set off in one transaction: each takes some statements of its own.
@@ -105,16 +104,22 @@ def lock_payable(line_ids: Collection[int], *, besides: Iterable[int] = ()) -> d
 
 def pay_from_credit(invoices: Mapping[int, Invoice], *, at: datetime, by: str = "") -> list[Payment]:
     """Pay these invoices, which `lock_payable` has locked, from the wallets of their lines, as far as the
-    money goes, those due first before the others. Return the payments."""
-    rows = payable_by_credit().filter(~_put_back_today(at), pk__in=invoices).order_by("due_on", "pk")
-    lines = dict(rows.values_list("pk", "subscription__line"))
+    money goes, those due first before the others. Return the payments.
+
+    What is owed on an invoice that is passed over today is left on the wallet for it.
+    """
+    rows = payable_by_credit().filter(pk__in=invoices).annotate(put_back=_put_back_today(at))
+    found = list(rows.order_by("due_on", "pk").values_list("pk", "subscription__line", "put_back"))
+    lines = {pk: line_id for pk, line_id, _put_back in found}
     credit = lock_credit(set(lines.values())) if lines else {}
     payments = []
-    for pk, line_id in lines.items():
+    for pk, line_id, put_back in found:
         invoice = invoices[pk]
         if invoice.status not in OPEN or not (amount := min(credit.get(line_id, ZERO), invoice.outstanding)):
             continue
         credit[line_id] -= amount
+        if put_back:
+            continue
         payment = new_set_off(invoice, amount, at, by)
         payment.reference = _reference_of(payment)
         payment.save(force_insert=True)
@@ -156,9 +161,10 @@ def credit_for_new(invoices: Sequence[Invoice], paid: Mapping[int, Decimal]) -> 
     credit = lock_credit(holders) if holders else {}
     if not credit:
         return []
-    older = with_owed(payable_by_credit().filter(subscription__line__in=credit)).order_by()
-    for line_id, owed in older.values_list("subscription__line", "owed"):
-        credit[line_id] -= cents(owed)
+    older = payable_by_credit().filter(subscription__line__in=credit).select_related("subscription")
+    for invoice in older.prefetch_related("payments", "corrections"):
+        assert invoice.subscription is not None
+        credit[invoice.subscription.line_id] -= invoice.outstanding
     payments = []
     for line_id in credit:
         for invoice in of_line[line_id]:
