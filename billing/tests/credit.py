@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from billing.daily import run_day
-from billing.models import Invoice, Payment, PaymentMethod, WalletEntry
+from billing.models import Invoice, Payment, PaymentMethod, Wallet, WalletEntry
 from billing.settling.paying import receive_payment
 from billing.tests.builders import fresh, moment, sold
 from billing.wallets import top_up
@@ -59,3 +59,18 @@ def entries(line: Line) -> list[tuple[str, Decimal]]:
     """The kinds and amounts of the wallet's entries, in their order."""
     found = WalletEntry.objects.filter(wallet__line=line).order_by("position")
     return list(found.values_list("kind", "amount"))
+
+
+def put_beside(line: Line, amount: str) -> None:
+    """Put money on the wallet beside open invoices, as it was before set-off was."""
+    wallet, _made = Wallet.objects.get_or_create(line=line)
+    WalletEntry.objects.create(
+        wallet=wallet,
+        position=wallet.entries.count() + 1,
+        kind="TOP_UP",
+        amount=D(amount),
+        balance_after=wallet.balance_usd + D(amount),
+        reference=f"old {line.pk}",
+        at=moment("2026-12-02"),
+    )
+    Wallet.objects.filter(pk=wallet.pk).update(balance_usd=wallet.balance_usd + D(amount))

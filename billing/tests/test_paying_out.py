@@ -66,7 +66,7 @@ class TestWhatCanBePaidOut:
         assert 0 < left < 20
         entry, repeated = paid_out(line, str(left))
         assert (entry.kind, entry.amount, entry.balance_after, repeated) == ("PAY_OUT", -left, 0, False)
-        assert (entry.description, entry.by) == ("Devolución de saldo, EFECTIVO", "ana")
+        assert (entry.description, entry.by) == ("Retiro de saldo, EFECTIVO", "ana")
         assert balance(line) == 0
 
     def test_a_post_paid_line_s_credit_in_part(self, line: Line) -> None:

@@ -11,7 +11,7 @@ from billing.sales.services import terminate_line
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import reverse_payment
 from billing.tests.builders import MakePlan, balance, fresh, moment, refusal, sold
-from billing.tests.credit import MONTH, billed, entries, invoices, paid_in, pay, set_offs
+from billing.tests.credit import MONTH, billed, entries, invoices, paid_in, pay, put_beside, set_offs
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet, refund_wallet, set_off_credit
 from customers.models import Customer, Line
@@ -318,18 +318,3 @@ class TestDunning:
 def dunned(line: Line) -> list[Notice]:
     """Reminders of the line's invoices and notices of its suspension."""
     return list(Notice.objects.filter(invoice__subscription__line=line).exclude(kind="DOCUMENT"))
-
-
-def put_beside(line: Line, amount: str) -> None:
-    """Put money on the wallet beside open invoices, as it was before set-off was."""
-    wallet, _made = Wallet.objects.get_or_create(line=line)
-    WalletEntry.objects.create(
-        wallet=wallet,
-        position=wallet.entries.count() + 1,
-        kind="TOP_UP",
-        amount=D(amount),
-        balance_after=wallet.balance_usd + D(amount),
-        reference=f"old {line.pk}",
-        at=moment("2026-12-02"),
-    )
-    Wallet.objects.filter(pk=wallet.pk).update(balance_usd=wallet.balance_usd + D(amount))

@@ -43,7 +43,7 @@ def pay_out(
     money, or the reference names another movement.
     """
     require_money(method)
-    description = description or f"Devolución de saldo, {PaymentMethod(method).value}"
+    description = description or f"Retiro de saldo, {PaymentMethod(method).value}"
     posting = Posting(line.pk, EntryKind.PAY_OUT, amount, reference, description)
     return retry_lost_locks(partial(_pay_out, posting, method, at, by))
 
