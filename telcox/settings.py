@@ -338,7 +338,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceStatus": "billing.models.InvoiceStatus",
         "DataCategory": "usage.vocabulary.DATA_CATEGORIES",
         "UsageCategory": "usage.ingestion.reports.CATEGORY_NAMES",
-        "PaymentMethod": "billing.models.PaymentMethod",
+        "PaymentMethod": "billing.models.MONEY_METHODS",
         "WalletEntryKind": "billing.models.EntryKind",
     },
 }

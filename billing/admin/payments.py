@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, Q
+from django.db.models import Field, Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
 from billing.admin.numbers import documents_named
-from billing.models import Payment, Reversal
+from billing.models import MONEY_METHODS, Payment, Reversal
 from billing.settling.paying import receive_payment, reverse_payment
 from telcox.common.office.admin import CappedPaginator, MadeByService, form_for, link_to
 
@@ -61,6 +61,11 @@ class PaymentAdmin(MoneyAdmin):
     list_display = ("paid_at", "invoice", "amount", "to_wallet", "payment_method", "reference", "by")
     list_filter = ("payment_method", "paid_at")
     list_select_related = ("invoice__series",)
+
+    def formfield_for_choice_field(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "payment_method":
+            kwargs["choices"] = [(method.value, method.label) for method in MONEY_METHODS]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"paid_at": timezone.now(), **super().get_changeform_initial_data(request)}

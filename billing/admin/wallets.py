@@ -1,9 +1,12 @@
 """Admin pages of wallets and their entries."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,10 +14,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.bills import format_usd
-from billing.models import EntryKind, PaymentMethod, Wallet, WalletEntry
+from billing.models import MONEY_METHODS, EntryKind, PaymentMethod, PayOut, Wallet, WalletEntry
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import agree_spend_limit
-from billing.wallets import adjust_wallet, refund_wallet
+from billing.wallets import adjust_wallet, pay_out, refund_wallet
 from telcox.common.office.admin import (
     CappedPaginator,
     MadeByService,
@@ -23,6 +26,7 @@ from telcox.common.office.admin import (
     form_for,
     list_page_of,
 )
+from telcox.common.office.previews import Invalid, TriedOut
 
 
 class WalletEntryInline(ReadOnlyInline):
@@ -62,6 +66,8 @@ class WalletAdmin(OfficeAdmin):
                 (_("Top up"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.TOP_UP)),
                 (_("Adjust"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.ADJUSTMENT)),
             ]
+        if request.user.has_perm("billing.add_payout"):
+            links.append((_("Pay out"), form_for(PayOut, wallet=obj.pk, amount=obj.balance_usd)))
         if request.user.has_perm("billing.view_walletentry"):
             links.append((_("All entries"), list_page_of(WalletEntry, wallet__id__exact=obj.pk)))
         return links
@@ -69,7 +75,8 @@ class WalletAdmin(OfficeAdmin):
 
 @admin.register(WalletEntry)
 class WalletEntryAdmin(MadeByService):
-    """Wallet entries. Staff make top-ups, refunds and adjustments; only the system makes charges."""
+    """Wallet entries. Staff make top-ups, refunds and adjustments; only the system makes charges and
+    set-offs. Pay-outs have a page of their own."""
 
     asks = ("wallet", "kind", "amount", "reference", "description")
     kinds = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.ADJUSTMENT)
@@ -104,7 +111,7 @@ class WalletEntryAdmin(MadeByService):
             "kind": obj.get_kind_display(),
             "amount": format_usd(obj.amount),
             "line": obj.wallet.line,
-            "balance": format_usd(obj.balance_after),
+            "balance": format_usd(Wallet.objects.get(pk=obj.wallet_id).balance_usd),
         }
         self.message_user(
             request,
@@ -125,3 +132,73 @@ class WalletEntryAdmin(MadeByService):
                 return refund_wallet(line=line, amount=amount, **named)
             case _:
                 return adjust_wallet(line=line, amount=amount, **named)
+
+
+class PayOutForm(forms.ModelForm):
+    payment_method = forms.ChoiceField(
+        label=_("Paid by"), choices=[(method.value, method.label) for method in MONEY_METHODS]
+    )
+    left = forms.BooleanField(
+        label=_("The money was handed over or transferred"),
+        help_text=_("A pay-out cannot be undone: only another entry corrects it."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if not given.get("left"):
+            self.add_error("left", ValidationError(_("Confirm that the money was paid out."), code="unasked"))
+        return given
+
+    def validate_unique(self) -> None:
+        """Do not check the reference: the service does. A form sent twice pays out once, and is not an
+        error."""
+
+
+@admin.register(PayOut)
+class PayOutAdmin(TriedOut):
+    """Pay-outs of wallets. The form is opened from the wallet's page (`?wallet=`), proposes all of the
+    balance, and asks whether the money was paid."""
+
+    form = PayOutForm
+    preview_title = _("What would be paid out")
+    asks = ("wallet", "amount", "payment_method", "reference", "left")
+    fields = ("wallet", "position", "at", "amount", "balance_after", "reference", "description", "by")
+    autocomplete_fields = ("wallet",)
+    list_display = ("at", "wallet", "amount", "balance_after", "reference", "description", "by")
+    list_filter = ("at",)
+    list_select_related = ("wallet__line",)
+    search_fields = WalletEntryAdmin.search_fields
+    search_help_text = WalletEntryAdmin.search_help_text
+    paginator = CappedPaginator
+    ordering = ("-id",)
+
+    def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
+        return pay_out(
+            line=given["wallet"].line,
+            amount=given["amount"],
+            method=given["payment_method"],
+            reference=given["reference"],
+            at=at,
+            by=by,
+        ).entry
+
+    def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Try the form as if it were confirmed."""
+        form = self.get_form(request)({**request.POST.dict(), "left": "on"})
+        if not form.is_valid():
+            raise Invalid(form)
+        return self.try_out(form.cleaned_data, timezone.now(), request.user.get_username())
+
+    def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
+        self.make(given, at, by)
+        return {"note": self._told(given["wallet"], given["amount"])}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.message_user(request, self._told(obj.wallet, -obj.amount))
+
+    def _told(self, wallet: Wallet, amount: Decimal) -> str:
+        balance = Wallet.objects.get(pk=wallet.pk).balance_usd
+        told = {"amount": format_usd(amount), "line": wallet.line, "balance": format_usd(balance)}
+        text = gettext("%(amount)s are paid out of the wallet of %(line)s. Balance after that: %(balance)s.")
+        return text % told

@@ -23,6 +23,10 @@ class MayTakeBackInvoices(MayDo):
     permission = "billing.add_creditnote"
 
 
+class MayPayOut(MayDo):
+    permission = "billing.add_payout"
+
+
 class MayViewInvoices(BasePermission):
     """Any client while the API is open, otherwise staff with the permission to view invoices."""
 

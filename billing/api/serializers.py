@@ -2,8 +2,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.api.orders import OrderInput
 from billing.invoicing.listing import PAGE, Bill
-from billing.models import Invoice, PaymentMethod, WalletEntry
+from billing.models import MONEY_METHODS, Invoice, PaymentMethod, WalletEntry
 from billing.models.wallets import VISIBLE
 from telcox.common.database.keyset import Place
 from telcox.common.web.fields import MoneyField, StrictChoiceField, StrictMoneyField, StrictStringField
@@ -72,7 +73,22 @@ class TopUpInput(InputSerializer):
             "spaces."
         ),
     )
-    payment_method = StrictChoiceField(choices=PaymentMethod.values, default=PaymentMethod.TARJETA.value)
+    payment_method = StrictChoiceField(
+        choices=[method.value for method in MONEY_METHODS], default=PaymentMethod.TARJETA.value
+    )
+
+
+class PayOutInput(OrderInput):
+    """Money to pay out of a line's wallet, in dollars. Unknown members are refused."""
+
+    amount = StrictMoneyField()
+    reference = StrictStringField(
+        max_length=64,
+        trim_whitespace=False,
+        validators=[VISIBLE],
+        help_text="Idempotency key of the pay-out: sent again, it is paid once. Visible characters only.",
+    )
+    payment_method = StrictChoiceField(choices=[method.value for method in MONEY_METHODS])
 
 
 class WalletEntryOutput(serializers.ModelSerializer[WalletEntry]):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from rest_framework import serializers
 
 from billing.api.orders import OrderInput
-from billing.models import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentMethod
+from billing.models import MONEY_METHODS, Invoice, InvoiceLine, InvoiceStatus, Payment
 from billing.models.wallets import VISIBLE
 from telcox.common.web.fields import (
     MomentField,
@@ -23,7 +23,7 @@ class PaymentInput(OrderInput):
     """Money received for an invoice. Unknown members are refused."""
 
     amount = StrictMoneyField(help_text="In dollars. What is more than is owed goes to the line's wallet.")
-    payment_method = StrictChoiceField(choices=PaymentMethod.values)
+    payment_method = StrictChoiceField(choices=[method.value for method in MONEY_METHODS])
     reference = StrictStringField(
         max_length=64,
         trim_whitespace=False,

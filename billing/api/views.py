@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api.documents import DocumentOutput, UsageBehindOutput
-from billing.api.permissions import ADD_MONEY, MayTopUp
+from billing.api.permissions import ADD_MONEY, MayPayOut, MayTopUp
 from billing.api.serializers import (
     BillsQuery,
     InvoiceListOutput,
+    PayOutInput,
     TopUpInput,
     WalletEntryOutput,
     WalletOutput,
@@ -25,8 +26,10 @@ from billing.invoicing.listing import bills_of_number, page_of_bills
 from billing.printing import to_print
 from billing.printing.answers import pdf_answer
 from billing.sales.renewal import top_up_and_renew
-from billing.wallets import wallet_statement
+from billing.wallets import pay_out, wallet_statement
 from customers.api.lines import LineViewSet
+from telcox.common.database.dry_run import commit_unless_dry_run
+from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import NotFound
 from telcox.common.web.openapi import PHONE_NUMBER, problem_responses
 from telcox.common.web.permissions import sees_everything
@@ -130,7 +133,7 @@ def _own(request: Request) -> Any:
 
 
 class WalletViewSet(LineViewSet):
-    """A line's wallet: balance, entries and top-ups."""
+    """A line's wallet: balance, entries, top-ups and pay-outs."""
 
     @extend_schema(
         operation_id="get_wallet",
@@ -184,3 +187,48 @@ class WalletViewSet(LineViewSet):
             WalletEntryOutput(entry).data,
             status=status.HTTP_200_OK if repeated else status.HTTP_201_CREATED,
         )
+
+    @extend_schema(
+        operation_id="pay_out",
+        summary="Pay out a line's wallet",
+        description=(
+            "Takes money that was paid to the line's holder from the wallet of a terminated line, or from a "
+            "post-paid line's credit. Refused while something is due on the line. 200 means that nothing "
+            "was taken: a dry run, or a `reference` that was paid out before."
+        ),
+        tags=["office"],
+        parameters=[PHONE_NUMBER],
+        request=PayOutInput,
+        responses={
+            200: WalletEntryOutput,
+            201: WalletEntryOutput,
+            **problem_responses(404, 409, 413, 415, 422),
+        },
+    )
+    @action(
+        detail=True, methods=["post"], url_path="pay-outs", permission_classes=[MayPayOut], reads_line=True
+    )
+    def pay_out(self, request: Request, phone_number: str) -> Response:
+        """Take money that was paid to the line's holder from the wallet, once for each reference.
+
+        200 means that nothing was taken: a dry run, or a reference that was paid out before.
+        """
+        body = PayOutInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = dict(body.validated_data)
+        dry_run = given.pop("dry_run")
+
+        def pay() -> tuple[Any, bool]:
+            entry, repeated = pay_out(
+                line=self.line,
+                amount=given["amount"],
+                method=given["payment_method"],
+                reference=given["reference"],
+                at=timezone.now(),
+                by=request.user.get_username(),
+            )
+            return WalletEntryOutput(entry).data, repeated
+
+        answer, repeated = retry_lost_locks(lambda: commit_unless_dry_run(pay, dry_run=dry_run))
+        nothing_happened = dry_run or repeated
+        return Response(answer, status.HTTP_200_OK if nothing_happened else status.HTTP_201_CREATED)

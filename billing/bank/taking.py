@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.transfers import pay_invoices
@@ -24,6 +24,7 @@ from billing.models import (
     reference_key,
 )
 from billing.models.invoices import OPEN
+from billing.wallets.setting_off import payable_keys
 from customers.models import Customer, Line
 from telcox.common.database.locking import lock_rows
 from telcox.common.errors import DomainError
@@ -184,10 +185,7 @@ def _invoices_for(transfer: Transfer, clues: Clues) -> Sequence[tuple[Invoice, D
     """Return the transfer's invoices with the amount for each, or why there is none. Lock the candidates, so
     that what is owed on them does not change."""
     documents = _documents(clues)
-    # Without joins, because joined rows would be locked, too.
-    named = (
-        {each.pk: each for each in lock_rows(Invoice.objects.bills().filter(documents))} if documents else {}
-    )
+    named = _locked(Invoice.objects.bills().filter(documents)) if documents else {}
     there: dict[int, Invoice] = {}
     doubtful: set[int] = set()
     if not named:
@@ -235,7 +233,17 @@ def _open_of(phone_numbers: Iterable[str], customers: Iterable[int]) -> dict[int
     if not (numbers or keys):
         return {}
     theirs = Q(phone_number__in=numbers) | Q(customer__in=keys)
-    return {each.pk: each for each in lock_rows(Invoice.objects.bills().filter(theirs, status__in=OPEN))}
+    return _locked(Invoice.objects.bills().filter(theirs, status__in=OPEN))
+
+
+def _locked(wanted: QuerySet[Invoice]) -> dict[int, Invoice]:
+    """Lock these invoices, together with those that money left over would pay. Return them by key."""
+    keys = list(wanted.values_list("pk", flat=True))
+    lines = set(wanted.order_by().values_list("subscription__line", flat=True)) - {None}
+    # By their keys, because joined rows would be locked, too.
+    locked = lock_rows(Invoice.objects.filter(pk__in={*keys, *payable_keys(lines)}))
+    found = set(wanted.filter(pk__in=keys).values_list("pk", flat=True))  # as they are now
+    return {invoice.pk: invoice for invoice in locked if invoice.pk in found}
 
 
 def _owed(invoices: Iterable[Invoice]) -> list[Owed]:

@@ -22,10 +22,11 @@ from billing.models import (
 )
 from billing.sales.renewal import renew_topped_up
 from billing.settling.paying import receive_payment
-from billing.wallets import Posting, post_entries
+from billing.wallets import Posting
+from billing.wallets.setting_off import lock_payable, pay_from_credit, post_credit
 from customers.models import Line, LineStatus
 from telcox.common.calendar import midnight
-from telcox.common.database.locking import lock_keys, lock_row, lock_rows
+from telcox.common.database.locking import lock_keys, lock_row
 from telcox.common.errors import DomainError
 
 
@@ -68,7 +69,8 @@ def assign_in_parts(
 
 @transaction.atomic
 def top_up_from_transfer(*, transfer: BankTransfer, line: Line, at: datetime, by: str) -> WalletEntry:
-    """Put a waiting transfer on a line's wallet. If the line is prepaid and its next period is due, begin it.
+    """Put a waiting transfer on a line's wallet. If the line is prepaid and its next period is due, begin it;
+    if it is post-paid, set the money off against what is due.
 
     Raise DomainError if the transfer is settled already, in part as well, the line is terminated, or the
     wallet refuses the entry.
@@ -88,7 +90,7 @@ def top_up_from_transfer(*, transfer: BankTransfer, line: Line, at: datetime, by
         _unused(WalletEntry, transfer),
         f"Recarga, {PaymentMethod.TRANSFERENCIA.value}",
     )
-    entry = post_entries(postings=[posting], at=at, by=by)[0].taken()
+    entry = post_credit(posting, at=at, by=by).taken()
     transfer.entry, transfer.problem = entry, ""
     transfer.save(update_fields=["entry", "problem"])
     transaction.on_commit(lambda: renew_topped_up(line=line, at=at))
@@ -118,8 +120,9 @@ def close_transfer(
 def pay_invoices(
     *, transfer: BankTransfer, parts: Sequence[tuple[Invoice, Decimal]], at: datetime, by: str
 ) -> list[Payment]:
-    """Record payments of a locked or new transfer, and link them. Raise DomainError if one is refused."""
-    _lock_all([invoice.pk for invoice, _amount in parts])
+    """Record payments of a locked or new transfer, and link them. What is left goes to the lines' wallets,
+    and is set off against their other open invoices. Raise DomainError if a payment is refused."""
+    payable = _lock_all([invoice for invoice, _amount in parts])
     earlier = transfer.live_payments()
     payments = [
         receive_payment(
@@ -139,21 +142,22 @@ def pay_invoices(
         for payment in [*earlier, *payments]:
             if payment.pk not in linked:
                 TransferPart.objects.create(transfer=transfer, payment=payment)
+    if any(payment.to_wallet for payment in payments):
+        pay_from_credit(payable, at=at, by=by)
     transfer.payment, transfer.problem = payments[0], ""
     transfer.save(update_fields=["payment", "problem"])
     return payments
 
 
-def _lock_all(keys: Sequence[int]) -> None:
-    """Lock the invoices and, if there are several, their lines and wallets: each payment takes those of its
-    own, which would not be in the order of their keys."""
-    lock_rows(Invoice.objects.filter(pk__in=keys))
-    if len(keys) > 1:
-        invoices = Invoice.objects.filter(pk__in=keys, subscription__isnull=False)
-        lines = set(invoices.values_list("subscription__line", flat=True))
-        # Without joins, because joined rows would be locked, too.
-        lock_keys(Line.objects.filter(pk__in=lines))
+def _lock_all(invoices: Sequence[Invoice]) -> dict[int, Invoice]:
+    """Lock the invoices with the others that their lines' credit would pay, and the lines; if there are
+    several, their wallets as well: each payment takes those of its own, which would not be in the order of
+    their keys. Return the invoices by key."""
+    lines = {invoice.subscription.line_id for invoice in invoices if invoice.subscription}
+    payable = lock_payable(lines, besides=[invoice.pk for invoice in invoices])
+    if len(invoices) > 1:
         lock_keys(Wallet.objects.filter(line__in=lines))
+    return payable
 
 
 def _lock_waiting(transfer: BankTransfer) -> BankTransfer:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any, NamedTuple
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from billing.models import BillingChunk, Invoice, InvoiceKind, Payment
+from billing.models import BillingChunk, Invoice, InvoiceKind, Payment, PaymentMethod
 from billing.models.owed import with_owed
 from telcox.common.calendar import midnight
 from telcox.common.money import cents
@@ -87,7 +87,9 @@ class Sums(NamedTuple):
 class Totals(NamedTuple):
     """Totals of a selection's exports. `run` has the sums that billing runs recorded of the same documents,
     or None if none did. What it lacks was billed by the day's run, by hand or from quarantine.
-    `run_of_others` has what the run of this month billed of other months' documents, which are not here."""
+    `amount` is what payments paid of invoices, and `set_off` the part of it that came from credit on wallets:
+    that money came in before, and is no cash now. `run_of_others` has what the run of this month billed of
+    other months' documents, which are not here."""
 
     invoices: Sums
     credit_notes: Sums
@@ -97,6 +99,7 @@ class Totals(NamedTuple):
     payments: int
     amount: Decimal
     to_wallet: Decimal
+    set_off: Decimal
     run: Sums | None
     run_of_others: Sums
 
@@ -117,7 +120,10 @@ def totals_of(selection: Selection) -> Totals:
     paid = _dollars(selection.payments_of_documents().aggregate(sum=Sum("amount"))["sum"])
     credited = _dollars(selection.corrections_of_documents().aggregate(sum=Sum("total"))["sum"])
     received = selection.payments().aggregate(
-        count=Count("pk"), amount=Sum("amount"), to_wallet=Sum("to_wallet")
+        count=Count("pk"),
+        amount=Sum("amount"),
+        to_wallet=Sum("to_wallet"),
+        set_off=Sum("amount", filter=Q(payment_method=PaymentMethod.SALDO_A_FAVOR)),
     )
     run, run_of_others = _billed_by_runs(selection.period)
     return Totals(
@@ -129,6 +135,7 @@ def totals_of(selection: Selection) -> Totals:
         payments=received["count"],
         amount=_dollars(received["amount"]),
         to_wallet=_dollars(received["to_wallet"]),
+        set_off=_dollars(received["set_off"]),
         run=run,
         run_of_others=run_of_others,
     )

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.invoicing.drafting import Document, draft_of
 from billing.invoicing.issuing import issue_documents
 from billing.invoicing.late_use import note_late_use
 from billing.invoicing.parking import assess_bills, doubt_from_error, park_bills, split_out_failures
-from billing.models import BillingRun, Invoice, ParkedBill
+from billing.models import BillingRun, Invoice, ParkedBill, Wallet
 from billing.rating.facts import PricedPeriod
 from billing.sales.prepaid import paid_by_wallet, settle_prepaid
 from billing.sales.renewal import take_steps_due
@@ -24,7 +24,7 @@ from customers.models import Customer, Line, Subscription
 from customers.models.subscriptions import SubscriptionQuerySet
 from telcox.common.calendar import due_until
 from telcox.common.database.batches import ALL, Share, in_chunks
-from telcox.common.database.locking import lock_rows
+from telcox.common.database.locking import lock_keys, lock_rows
 from telcox.common.database.retrying import retry_lost_locks
 
 ZERO = Decimal(0)
@@ -73,11 +73,22 @@ def bill_periods(
     take_steps_due(keys, at=due_until(at))
     periods = _locked(keys)
     bills, doubts = assess_bills(periods, at=due_until(at))
+    _lock_wallets(bills)
     documents, failed = split_out_failures(partial(_charged, at=at), bills)
     doubts += [doubt_from_error(bill.period, problem) for bill, problem in failed]
     park_bills(doubts, at=at, run=run)
     invoices = _issue(documents, at=at, by=by)
     return BillingResult(len(invoices), len(doubts), *_sums(invoices), _by_month(invoices))
+
+
+def _lock_wallets(bills: Sequence[PricedPeriod]) -> None:
+    """Lock the wallets that settle prepaid periods together with those whose credit may pay post-paid ones:
+    locked one kind after the other, they would not be in the order of their keys."""
+    prepaid = {bill.period.line_id for bill in bills if bill.period.prepaid}
+    others = {bill.period.line_id for bill in bills} - prepaid
+    if prepaid and others:
+        with_credit = Q(line__in=others, balance_usd__gt=0)
+        lock_keys(Wallet.objects.filter(Q(line__in=prepaid) | with_credit))
 
 
 def _sums(invoices: Sequence[Invoice]) -> tuple[Decimal, Decimal, Decimal, Decimal]:

@@ -3,6 +3,7 @@
 `issue_documents` is the one way to issue, for one document and for hundreds.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,6 +33,7 @@ from billing.models import (
 from billing.rating.facts import PricedPeriod, require_same_tax
 from billing.rating.kept import kept_inputs
 from billing.sales.prepaid import PaidInAdvance, paid_by_wallet, settle_prepaid
+from billing.wallets.setting_off import credit_for_new, save_new_set_offs
 from customers.models import Plan
 from telcox.common.calendar import local_date
 from telcox.common.database.bulk import bulk_insert
@@ -51,7 +53,8 @@ def issue_documents(
     why: str = "",
 ) -> None:
     """Issue drafts, invoices or credit notes: number and seal them in the series with this prefix, record
-    what wallets paid for them, save them with their first steps, and queue them for e-mail. `series` may have
+    what wallets paid for them in advance, set off credit of their lines, save them with their first steps,
+    and queue them for e-mail. `series` may have
     several prefixes, separated by commas: each is used when the one before it has given its last number.
 
     A draft may be unsaved, with its lines, or saved with them. `payments` is what wallets paid in advance, by
@@ -64,12 +67,14 @@ def issue_documents(
     invoices = [document.invoice for document in documents]
     # _number_and_seal locks the series: no other process can issue after it, so it comes last.
     by_wallet = _wallet_payments(invoices, payments, at)
-    _set_standing(documents, by_wallet, at)
+    set_offs = credit_for_new(invoices, {id(payment.invoice): payment.amount for payment in by_wallet})
+    _set_standing(documents, [*by_wallet, *set_offs], at)
     _number_and_seal(documents, series)
     _save(documents)
     bulk_insert(_first_steps(invoices, at, by, why))
     bulk_insert(_mail_to_customers(invoices, at))
     Payment.objects.bulk_create(by_wallet)
+    save_new_set_offs(set_offs, at=at, by=by)
 
 
 def _wallet_payments(
@@ -98,14 +103,16 @@ def _set_standing(documents: Sequence[Document], payments: Sequence[Payment], at
     """Set what a document gets by being issued, except for its number and seal. An invoice with nothing to
     pay is paid at once; a credit note is never paid."""
     days_of_plans = dict(Plan.objects.filter(due_days__isnull=False).values_list("pk", "due_days"))
-    day, paid = local_date(at), {id(payment.invoice): payment.amount for payment in payments}
+    day, paid = local_date(at), defaultdict[int, Decimal](Decimal)
+    for payment in payments:
+        paid[id(payment.invoice)] += payment.amount
     for invoice, lines in documents:
         invoice.issued_at = at
         invoice.due_on = day + timedelta(days=_due_days(invoice, days_of_plans))
         invoice.line_count = len(lines)
         invoice.status = InvoiceStatus.ISSUED
         if not invoice.corrects_id:
-            amount = paid.get(id(invoice), ZERO)
+            amount = paid[id(invoice)]
             invoice.status = standing_of(total=invoice.total, credited=ZERO, paid=amount, void=False)
 
 

@@ -42,16 +42,22 @@ def late_periods(period: Subscription, facts: RatingInputs) -> Earlier:
 
 
 def lock_with_earlier(invoice: Invoice) -> Invoice:
-    """Lock an invoice that may go out of force, and those of earlier periods whose late use it charges:
-    `release_late_use` changes them when lines, wallets and a series are locked already. Return the invoice.
-
-    What it charges is frozen with it, so the caller may have read it at any time.
-    """
-    keys = {invoice.pk, *_charged_late_by(invoice).values_list("pk", flat=True)}
+    """Lock an invoice that may go out of force, with the `earlier_invoices`, and return it."""
+    keys = {invoice.pk, *earlier_invoices(invoice)}
     locked = {row.pk: row for row in lock_rows(Invoice.objects.filter(pk__in=keys))}
     if invoice.pk not in locked:
         raise Invoice.DoesNotExist
     return locked[invoice.pk]
+
+
+def earlier_invoices(invoice: Invoice) -> list[int]:
+    """Return the keys of the invoices of earlier periods whose late use this one charges: lock them with it
+    if it may go out of force. `release_late_use` changes them when lines, wallets and a series are locked
+    already.
+
+    What it charges is frozen with it, so the caller may have read it at any time.
+    """
+    return list(_charged_late_by(invoice).values_list("pk", flat=True))
 
 
 def release_late_use(invoice: Invoice) -> None:

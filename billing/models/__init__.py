@@ -11,7 +11,9 @@ from billing.models.invoices import (
     standing_of,
 )
 from billing.models.payments import (
+    BY_SET_OFF,
     BY_WALLET,
+    MONEY_METHODS,
     BankProblem,
     BankTransfer,
     Closing,
@@ -24,10 +26,12 @@ from billing.models.prices import Discount, TaxRate
 from billing.models.references import MoneyReference, reference_key
 from billing.models.runs import BillingChunk, BillingRun, ParkedBill, ParkReason, RunState
 from billing.models.series import InvoiceSeries, Issuer, written_number
-from billing.models.wallets import EntryKind, Wallet, WalletEntry
+from billing.models.wallets import EntryKind, PayOut, Wallet, WalletEntry
 
 __all__ = [
+    "BY_SET_OFF",
     "BY_WALLET",
+    "MONEY_METHODS",
     "BankProblem",
     "BankTransfer",
     "BillingChunk",
@@ -50,6 +54,7 @@ __all__ = [
     "NoticeState",
     "ParkReason",
     "ParkedBill",
+    "PayOut",
     "Payment",
     "PaymentMethod",
     "Reversal",

@@ -15,8 +15,10 @@ from telcox.common.database.constraints import IN_THE_LIST, Rule
 from telcox.common.database.frozen import Frozen, FrozenQuerySet
 from telcox.common.fields import KeyField
 
-# Prefix of the references of payments made by a wallet. References from outside contain no spaces.
+# Prefixes of the references of payments made by a wallet, in advance and by set-off. References from outside
+# contain no spaces.
 BY_WALLET = "wallet "
+BY_SET_OFF = "set-off "
 
 
 class PaymentMethod(models.TextChoices):
@@ -24,6 +26,12 @@ class PaymentMethod(models.TextChoices):
     TARJETA = "TARJETA", _("Card")
     EFECTIVO = "EFECTIVO", _("Cash")
     MONEDEROS_DIGITALES = "MONEDEROS DIGITALES", _("Digital wallet")
+    # Set-off: the money came earlier, and was on the line's wallet.
+    SALDO_A_FAVOR = "SALDO A FAVOR", _("Credit balance")
+
+
+# How money comes in from outside, or goes out.
+MONEY_METHODS = tuple(method for method in PaymentMethod if method != PaymentMethod.SALDO_A_FAVOR)
 
 
 class PaymentManager(models.Manager.from_queryset(FrozenQuerySet)):  # type: ignore[misc]
@@ -103,6 +111,12 @@ class Payment(Frozen):
         """Return whether the line's wallet made the payment, in advance (billing/invoicing/issuing.py), and
         not a customer."""
         return self.reference.startswith(BY_WALLET)
+
+    @property
+    def is_set_off(self) -> bool:
+        """Return whether credit on the line's wallet made the payment (billing/wallets/setting_off.py), or
+        this is the reversal of such a payment."""
+        return self.payment_method == PaymentMethod.SALDO_A_FAVOR
 
 
 class ReversalManager(PaymentManager):

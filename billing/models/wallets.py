@@ -61,6 +61,12 @@ class EntryKind(models.TextChoices):
     CHARGE = "CHARGE", _("Charge")
     REFUND = "REFUND", _("Refund")
     ADJUSTMENT = "ADJUSTMENT", _("Adjustment")
+    SET_OFF = "SET_OFF", _("Set-off")
+    PAY_OUT = "PAY_OUT", _("Pay-out")
+
+
+# Kinds that take money from the wallet. An adjustment does either.
+TAKING = (EntryKind.CHARGE, EntryKind.SET_OFF, EntryKind.PAY_OUT)
 
 
 class WalletEntryQuerySet(FrozenQuerySet):
@@ -147,15 +153,22 @@ class WalletEntry(Frozen):
                 sentence=IN_THE_LIST,
                 field="kind",
             ),
-            models.CheckConstraint(
+            Rule(
                 condition=Q(kind__in=(EntryKind.TOP_UP, EntryKind.REFUND), amount__gt=0)
-                | Q(kind=EntryKind.CHARGE, amount__lt=0)
+                | Q(kind__in=TAKING, amount__lt=0)
                 | (Q(kind=EntryKind.ADJUSTMENT) & ~Q(amount=0)),
                 name="wallet_entry_amount_is_of_its_kind",
-                violation_error_message=_(
-                    "A top-up or a refund must be positive, a charge must be negative, and an adjustment "
-                    "must not be zero."
+                sentence=_(
+                    "A top-up or a refund must be positive; a charge, a set-off or a pay-out must be "
+                    "negative; and an adjustment must not be zero."
                 ),
+                field="amount",
+            ),
+            Rule(
+                condition=~Q(kind=EntryKind.SET_OFF) | Q(payment__isnull=False),
+                name="wallet_entry_set_off_names_payment",
+                sentence=_("A set-off names the payment of the invoice that it made."),
+                field="payment",
             ),
             Rule(
                 condition=Q(payment=None) | Q(credit_note=None),
@@ -176,3 +189,19 @@ class WalletEntry(Frozen):
         "billing.wallet",
         "customers.subscription",
     ]
+
+
+class PayOutManager(WalletEntryManager):
+    def get_queryset(self) -> WalletEntryQuerySet:
+        return super().get_queryset().filter(kind=EntryKind.PAY_OUT)
+
+
+class PayOut(WalletEntry):
+    """Pay-outs, as a model of their own, so that making them has its own permission."""
+
+    objects: ClassVar[PayOutManager] = PayOutManager()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("pay-out")
+        verbose_name_plural = _("pay-outs")

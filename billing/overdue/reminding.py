@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from billing.models import Channel, Invoice, Notice, NoticeKind
+from billing.models.owed import beside_credit
 from billing.overdue.ladder import Rung
 from telcox.common.calendar import local_date
 from telcox.common.database.batches import ALL, Share, in_chunks
@@ -25,7 +26,7 @@ STILL_SAID_DAYS = 92
 
 def reminders_due(on: date) -> list[tuple[Rung, QuerySet[Invoice]]]:
     """Return for each rung the invoices that have reached it by the day `on`, but no higher one, and have no
-    reminder of this rung or of a higher one."""
+    reminder of this rung or of a higher one. Invoices beside credit are set off first."""
     rungs = settings.REMINDER_LADDER
     return [(rung, _due(rung, higher, on)) for rung, higher in zip_longest(rungs, rungs[1:])]
 
@@ -35,7 +36,12 @@ def _due(rung: Rung, higher: Rung | None, on: date) -> QuerySet[Invoice]:
     # Without a limit, each day would search all old debts.
     until = higher.days if higher else rung.days + STILL_SAID_DAYS
     reached = {"due_on__lte": on - timedelta(rung.days), "due_on__gt": on - timedelta(until)}
-    return Invoice.objects.overdue(on).filter(~Exists(said), **reached)
+    return Invoice.objects.overdue(on).filter(~Exists(said), ~is_beside_credit(), **reached)
+
+
+def is_beside_credit() -> Exists:
+    """Return the condition that the line of an invoice has credit, which pays it first."""
+    return Exists(beside_credit().filter(pk=OuterRef("pk")))
 
 
 def make_reminders(*, at: datetime, share: Share = ALL) -> Iterator[int]:
@@ -74,13 +80,18 @@ def remind_by_hand(*, invoice: Invoice, channel: Channel, at: datetime) -> Notic
     """Make a reminder by hand, in addition to the ladder's. It counts for the rungs that were reached by
     then.
 
-    Raise DomainError if the invoice is not overdue, or the customer was reminded of it today by the same
-    channel.
+    Raise DomainError if the invoice is not overdue, the line's wallet has credit that is to pay it, or the
+    customer was reminded of it today by the same channel.
     """
     invoice = lock_row(Invoice, invoice.pk)
     today = local_date(at)
     if not Invoice.objects.overdue(today).filter(pk=invoice.pk).exists():
         raise DomainError(_("The invoice is not overdue"), reason="not_overdue")
+    if beside_credit().filter(pk=invoice.pk).exists():
+        raise DomainError(
+            _("The line's wallet has credit, which the next day's run sets off against the invoice"),
+            reason="beside_credit",
+        )
     notice, made = Notice.objects.get_or_create(
         invoice=invoice,
         kind=NoticeKind.REMINDER,

@@ -20,7 +20,7 @@ from billing.models import (
     NoticeState,
 )
 from billing.models.invoices import OPEN
-from billing.overdue.reminding import days_overdue, lock_invoices
+from billing.overdue.reminding import days_overdue, is_beside_credit, lock_invoices
 from customers.lifecycle import lock_line
 from customers.models import Line, LineStatus, Suspension, SuspensionReason
 from customers.services import resume_line, suspend_line
@@ -49,7 +49,8 @@ def invoices_to_suspend_for(on: date) -> QuerySet[Invoice]:
     are in service or already suspended for non-payment.
 
     An invoice suspends its line once: a line that staff resume by hand is not suspended again the day after.
-    It does so again only if it was paid since, and the payment was reversed.
+    It does so again only if it was paid since, and the payment was reversed. Invoices beside credit are set
+    off first.
     """
     if not settings.SUSPEND_AFTER_DAYS:
         return Invoice.objects.none()
@@ -62,6 +63,7 @@ def invoices_to_suspend_for(on: date) -> QuerySet[Invoice]:
     )
     return _owed_by_holders().filter(
         ~Exists(noted),
+        ~is_beside_credit(),
         Q(subscription__line__status=LineStatus.ACTIVE) | Exists(suspended),
         due_on__lte=_reached_by(on),
         subscription__line__prepaid=False,

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 
 from billing.invoicing.drafting import Document, save_draft
 from billing.invoicing.issuing import issue_documents
-from billing.invoicing.late_use import lock_with_earlier, release_late_use
+from billing.invoicing.late_use import earlier_invoices, release_late_use
 from billing.invoicing.steps import update_status
 from billing.models import EntryKind, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus
 from billing.overdue.suspending import resume_if_paid_up
 from billing.settling.paying import post_to_wallet_of
-from customers.lifecycle import lock_line
+from billing.wallets.setting_off import lock_payable, pay_from_credit
 from customers.models import Subscription
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.money import amount_refusal, cents
@@ -91,29 +91,31 @@ def credit_invoice(
     """Credit an issued invoice and return the credit note: all that is left of it; or `amounts`, by the
     position of its lines, in dollars before discount and tax, which are credited in proportion.
 
-    Refund what was paid to the line's wallet. An invoice that is credited completely is void; with
-    `bill_again`, its period is billed again, and so is the late usage that it charged.
+    Refund what was paid to the line's wallet, and set it off against the line's other open invoices. An
+    invoice that is credited completely is void; with `bill_again`, its period is billed again, and so is the
+    late usage that it charged.
 
     Raise Unprocessable if a line or an amount is invalid; DomainError if the document is a draft, a credit
     note or void, if less is left of a line, if a part is to be billed again, or if there is no wallet for
     what was paid.
     """
-    invoice = lock_with_earlier(invoice)
+    # The line is locked before its wallet, because it may be resumed afterwards.
+    lines = [invoice.subscription.line_id] if invoice.subscription else []
+    locked = lock_payable(lines, besides=[invoice.pk, *earlier_invoices(invoice)])
+    invoice = locked.pop(invoice.pk)
     _require_creditable(invoice)
-    if invoice.subscription:
-        lock_line(invoice.subscription.line)  # before its wallet, because the line may be resumed afterwards
     left = remaining_lines(invoice)
-    lines = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
-    if not lines:
+    credits = _lines_of_all(left) if amounts is None else _lines_of(left, amounts)
+    if not credits:
         raise Unprocessable(_("There is nothing left to credit"), reason="nothing_to_credit")
     note = Invoice(
         kind=InvoiceKind.CREDIT_NOTE,
         corrects=invoice,
         in_force=None,
         **{field: getattr(invoice, field) for field in _MIRRORED},
-        subtotal=sum(line.amount for line in lines),
-        discount=sum(line.discount for line in lines),
-        tax=sum(line.tax for line in lines),
+        subtotal=sum(line.amount for line in credits),
+        discount=sum(line.discount for line in credits),
+        tax=sum(line.tax for line in credits),
     )
     note.total = note.subtotal - note.discount + note.tax
     if bill_again:
@@ -121,7 +123,7 @@ def credit_invoice(
     paid_of_it, nth = note.total - invoice.outstanding, invoice.corrections.count() + 1
     # Saved as a draft first, so that the wallet's entry can refer to it: wallets are locked before the
     # series.
-    save_draft(Document(note, lines))
+    save_draft(Document(note, credits))
     if paid_of_it > 0:
         post_to_wallet_of(
             invoice,
@@ -133,8 +135,9 @@ def credit_invoice(
             at=at,
             by=by,
         )
+        pay_from_credit(locked, at=at, by=by)
     issue_documents(
-        [Document(note, lines)], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at, by=by, why=why
+        [Document(note, credits)], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at, by=by, why=why
     )
     update_status(invoice, at=at, by=by, why=f"{note.full_number}: {why}"[:200])
     if invoice.status == InvoiceStatus.VOID:

@@ -11,7 +11,8 @@ from billing.invoicing.steps import update_status
 from billing.models import BankProblem, BankTransfer, EntryKind, Invoice, Payment, PaymentMethod
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets import Posting, post_entries
-from billing.wallets.references import lock_waiting_transfer, settle_by_hand
+from billing.wallets.references import lock_waiting_transfer, require_money, settle_by_hand
+from billing.wallets.setting_off import entry_of, lock_payable, pay_from_credit
 from telcox.common.database.locking import lock_row
 from telcox.common.errors import DomainError, Unprocessable
 from telcox.common.money import amount_refusal
@@ -43,18 +44,23 @@ def receive_payment(
     of_transfer: bool = False,
 ) -> Received:
     """Record a payment, in dollars, of an issued invoice, received at `at`, or earlier at `paid_at`. Put what
-    exceeds the amount owed on the wallet of the invoice's line.
+    exceeds the amount owed on the wallet of the invoice's line, and set it off against the line's other open
+    invoices.
 
     `reference` is the idempotency key: the same payment again is `repeated`, unless it was reversed. If a
-    bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that (billing.bank).
-    Raise Unprocessable if the amount is invalid or `paid_at` is more than PAID_AHEAD after `at`; DomainError
-    if the reference names another payment, a reversed one, or another bank transfer or top-up by bank
-    transfer; if nothing is owed, or there is more than is owed and no wallet for the rest.
+    bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that and the set-off
+    (billing.bank). Raise Unprocessable if the amount is invalid, `paid_at` is more than PAID_AHEAD after
+    `at`, or no money comes in by the method; DomainError if the reference names another payment, a reversed
+    one, or another bank transfer or top-up by bank transfer; if nothing is owed, or there is more than is
+    owed and no wallet for the rest.
     """
+    require_money(payment_method)
     transfer = None
     if not of_transfer and not Payment.objects.filter(reference=reference).exists():
         transfer = lock_waiting_transfer(reference=reference, amount=amount, method=payment_method)
-    invoice = lock_row(Invoice, invoice.pk)
+    period = None if of_transfer else invoice.subscription
+    locked = lock_payable([period.line_id] if period else [], besides=[invoice.pk])
+    invoice = locked[invoice.pk]
     if refusal := amount_refusal(amount):
         raise refusal
     if paid_at is not None and paid_at > at + PAID_AHEAD:
@@ -103,6 +109,8 @@ def receive_payment(
             at=at,
             by=by,
         )
+        if not of_transfer:
+            pay_from_credit(locked, at=at, by=by)
     if payment_method == PaymentMethod.TRANSFERENCIA and not of_transfer:
         try:
             with transaction.atomic():
@@ -116,9 +124,10 @@ def receive_payment(
 def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -> Payment:
     """Reverse a payment, because the cheque bounced or the money was handed back. Return the reversal.
 
-    Take from the line's wallet what the payment brought to it, directly or through a later credit note. A
-    bank transfer that it was made of waits again. Raise DomainError if it is a reversal or was reversed
-    already, if the wallet paid it (a credit note gives that back), or if the wallet is short.
+    Take from the line's wallet what the payment brought to it, directly or through a later credit note, and
+    put on it what a set-off took from it. A bank transfer that the payment was made of waits again. Raise
+    DomainError if it is a reversal or was reversed already, if the wallet paid it in advance (a credit note
+    gives that back), or if the wallet does not have the money any more, whatever spending limit was agreed.
     """
     transfer = _lock_transfer_of(payment)
     invoice = lock_row(Invoice, payment.invoice_id)
@@ -143,12 +152,12 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
         why=why,
     )
     reversal.save(force_insert=True)
-    on_wallet = payment.to_wallet + refunded - invoice.refunded
-    if on_wallet:
+    taken = payment.to_wallet + refunded - invoice.refunded - (payment.amount if payment.is_set_off else ZERO)
+    if taken:
         post_to_wallet_of(
             invoice,
-            EntryKind.CHARGE,
-            on_wallet,
+            EntryKind.CHARGE if taken > 0 else EntryKind.REFUND,
+            abs(taken),
             reference=entry_of(reversal.pk),
             payment=reversal,
             description=f"Reverso de un pago de la factura {invoice.full_number}",
@@ -167,11 +176,6 @@ def _lock_transfer_of(payment: Payment) -> BankTransfer | None:
     # Two statements, because MariaDB would read the whole table for one with OR.
     found = transfers.filter(parts__payment=payment).first() or transfers.filter(payment=payment).first()
     return lock_row(BankTransfer, found) if found else None
-
-
-def entry_of(payment_id: int) -> str:
-    """Return the idempotency key of the wallet's entry that a payment makes, if it makes one."""
-    return f"payment {payment_id}"
 
 
 def post_to_wallet_of(

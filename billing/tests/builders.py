@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billing.models import Wallet
 from billing.sales.services import activate_subscription
+from billing.wallets import adjust_wallet
 from customers.models import Line, Pack, Plan, Subscription
 from telcox.common.errors import DomainError
 from usage.services import record_usage
@@ -53,6 +54,14 @@ def use(line: Line, gigabytes: float, at: datetime) -> None:
 
 def balance(line: Line) -> Decimal:
     return Wallet.objects.get(line=line).balance_usd
+
+
+def spend_balances(at: datetime) -> None:
+    """Empty the wallets of post-paid lines: what is on them would pay the invoices that are issued next."""
+    for wallet in Wallet.objects.filter(line__prepaid=False, balance_usd__gt=0).select_related("line"):
+        adjust_wallet(
+            line=wallet.line, amount=-wallet.balance_usd, reference=f"spent-{wallet.line}", at=at, by=""
+        )
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, Issuer, Payment
+from billing.tests.builders import spend_balances
 from customers.models import Customer, Line, Plan, Subscription
 from telcox.testing.builders import NOW
 from telcox.testing.office import new, rows, somebody_of, superuser, take, told, url
@@ -186,6 +187,7 @@ def ways_to_change_or_delete(client: Client, invoice: Invoice) -> list[int]:
 
 
 def test_an_issued_invoice_cannot_be_changed_or_deleted(boss: Client, draft: Invoice) -> None:
+    spend_balances(NOW)
     invoice = issue_invoice(invoice=draft, at=NOW)
 
     def everything() -> list[object]:
@@ -263,6 +265,7 @@ def test_what_staff_did_is_in_the_history(billing_clerk: Client, draft: Invoice)
 def test_a_series_is_written_otherwise_only_until_it_gave_a_number(boss: Client, draft: Invoice) -> None:
     series = InvoiceSeries.objects.get(prefix="001-001")
     boss.post(url(series), {"pattern": "{prefix}/{number:05d}"})
+    spend_balances(NOW)
     issued = issue_invoice(invoice=draft, at=NOW)
     assert issued.full_number == "001-001/00001"
     boss.post(url(series), {"pattern": "{prefix}-{number}"})
@@ -279,6 +282,7 @@ def test_an_issuer_is_added_and_never_changed(boss: Client) -> None:
 
 
 def test_an_invoice_shows_its_history(billing_clerk: Client, draft: Invoice) -> None:
+    spend_balances(NOW)
     invoice = issue_invoice(invoice=draft, at=NOW, by="ana")
     page = billing_clerk.get(url(invoice)).content.decode()
     assert "<p>ana</p>" in page

@@ -17,6 +17,7 @@ from billing.admin.plans import ExampleForm
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import CreditNote, Discount, Invoice, Payment, Reversal, TaxRate, Wallet, WalletEntry
+from billing.tests.builders import spend_balances
 from customers.models import Pack, Plan, Subscription
 from telcox.common.office.forms import TypedNumberMixin, number_text
 from telcox.testing.builders import NOW
@@ -64,6 +65,7 @@ def boss() -> Client:
 def invoice() -> Invoice:
     """Over 25.30."""
     period = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(NOW)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
 
 

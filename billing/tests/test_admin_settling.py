@@ -8,6 +8,7 @@ from django.test import Client
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import CreditNote, Invoice, Payment, Reversal
+from billing.tests.builders import spend_balances
 from customers.models import Subscription
 from telcox.testing.builders import NOW
 from telcox.testing.office import new, preview_of_new, rows, somebody_of, told, url
@@ -24,6 +25,7 @@ def clerk() -> Client:
 def invoice() -> Invoice:
     """Over 25.30."""
     period = Subscription.objects.get(line__phone_number="0969786985")
+    spend_balances(NOW)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
 
 

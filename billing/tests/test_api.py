@@ -15,6 +15,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, PaymentMethod
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
+from billing.tests.builders import spend_balances
 from customers.models import Customer, Line, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,7 @@ Queries = Callable[[int], AbstractContextManager[Any]]
 @pytest.fixture
 def issued(seeded: None, now: datetime) -> Invoice:
     subscription = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(now)
     return issue_invoice(invoice=draft_invoice(subscription=subscription, at=now), at=now)
 
 

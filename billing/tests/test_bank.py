@@ -17,7 +17,7 @@ from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import BankProblem, BankTransfer, Invoice, InvoiceSeries, Payment
 from billing.settling.paying import receive_payment
-from billing.tests.builders import moment, refusal
+from billing.tests.builders import moment, refusal, spend_balances
 from customers.models import Subscription
 from telcox.testing.threads import in_threads
 
@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 def issued(phone_number: str, at: datetime) -> Invoice:
     InvoiceSeries.objects.get_or_create(prefix="001-001")
     subscription = Subscription.objects.get(line__phone_number=phone_number)
+    spend_balances(at)
     return issue_invoice(invoice=draft_invoice(subscription=subscription, at=at), at=at)
 
 

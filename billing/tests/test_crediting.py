@@ -14,7 +14,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
 from billing.settling.crediting import LineAmounts, credit_invoice
 from billing.settling.paying import receive_payment
-from billing.tests.builders import balance, refusal
+from billing.tests.builders import balance, refusal, spend_balances
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import find_faults
 from customers.models import Customer, Line, Plan, Subscription
@@ -34,6 +34,7 @@ def invoice(seeded: None, now: datetime) -> Invoice:
     record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=31 * 2**30, source="t", at=now)
     period = Subscription.objects.get(line__phone_number=JESUS)
     draft = draft_invoice(subscription=period, at=now, discount=D("3.00"))
+    spend_balances(now)
     return issue_invoice(invoice=draft, at=now)
 
 

@@ -20,6 +20,7 @@ from billing.invoicing.drafting import Document, draft_invoice
 from billing.invoicing.issuing import issue_documents, issue_invoice
 from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
 from billing.settling.paying import receive_payment
+from billing.tests.builders import spend_balances
 from customers.models import Customer, Subscription
 from telcox.common.calendar import local_date
 
@@ -41,6 +42,7 @@ def billed(now: datetime, monkeypatch: pytest.MonkeyPatch) -> list[Invoice]:
     two at a time."""
     monkeypatch.setattr("billing.exports.tables.KEYS_AT_ONCE", 2)
     Customer.objects.filter(dni="0929668846").update(full_name="=1+1 Ñandú, “Jesús”")
+    spend_balances(now)
     invoices = [
         issue_invoice(invoice=draft_invoice(subscription=subscription, at=now), at=now)
         for subscription in Subscription.objects.order_by("pk")

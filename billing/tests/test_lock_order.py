@@ -35,10 +35,9 @@ from billing.settling import crediting
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import MakePlan, moment
-from billing.wallets import Posting, adjust_wallet, topping_up
+from billing.wallets import Posting, adjust_wallet, setting_off, topping_up
 from customers.models import Line, Plan, Subscription
 from telcox.common.database import locking, retrying
-from telcox.common.database.locking import lock_row
 from usage.services import record_usage
 from usage.vocabulary import Category
 
@@ -339,19 +338,21 @@ class TestCreditingAnInvoiceWithLateUse:
     ) -> None:
         first, second, seen = invoices(sold, 1), invoices(sold, 2), []
 
-        def lock_line(line: Line) -> Line:
-            seen.append((is_locked(first), is_locked(second), is_locked(Line.objects.filter(pk=line.pk))))
-            return original(line)
+        def lock_keys(rows: Any) -> list[int]:
+            assert rows.model is Line
+            seen.append((is_locked(first), is_locked(second), is_locked(rows.all())))
+            return original(rows)
 
-        original = crediting.lock_line
-        monkeypatch.setattr(crediting, "lock_line", lock_line)
+        original = setting_off.lock_keys
+        monkeypatch.setattr(setting_off, "lock_keys", lock_keys)
         credit_invoice(invoice=second.get(), why="x", at=JANUARY)
         assert seen == [(True, True, False)]
 
     def test_control_locked_when_it_is_changed_it_deadlocks_with_who_reminds_of_both(
         self, sold: Line, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(crediting, "lock_with_earlier", lambda invoice: lock_row(Invoice, invoice.pk))
+        monkeypatch.setattr(crediting, "earlier_invoices", lambda invoice: [])
+        monkeypatch.setattr(setting_off, "payable_keys", lambda lines: [])
         with Other(invoices(sold, 1), invoices(sold, 2)) as other:
 
             def release(invoice: Invoice) -> None:

@@ -19,7 +19,7 @@ from billing.models import Channel, Invoice, InvoiceSeries, Notice, NoticeKind, 
 from billing.notices import Sent, send_again, send_notices
 from billing.notices.carriers import CONSOLE
 from billing.settling.paying import receive_payment
-from billing.tests.builders import refusal
+from billing.tests.builders import refusal, spend_balances
 from customers.models import Customer, Subscription
 from telcox.common.calendar import add_days
 from telcox.testing.office import superuser, take, told
@@ -33,6 +33,7 @@ def issue(at: datetime) -> Invoice:
     InvoiceSeries.objects.get_or_create(prefix="001-001")
     Customer.objects.filter(full_name="Jesus Jacome").update(email=ADDRESS)
     subscription = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(at)
     return issue_invoice(invoice=draft_invoice(subscription=subscription, at=at), at=at)
 
 

@@ -13,6 +13,7 @@ from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, Payment
 from billing.settling.paying import receive_payment
+from billing.tests.builders import spend_balances
 from customers.models import Customer, Subscription
 from telcox.testing.rows import all_rows
 
@@ -33,6 +34,7 @@ each_door = pytest.mark.parametrize(("path", "body", "permission"), DOORS, ids=l
 def invoice(now: datetime) -> Invoice:
     """Over 25.30."""
     period = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(now)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
 
 

@@ -16,7 +16,7 @@ from billing.models.invoices import OPEN
 from billing.models.owed import with_owed
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
-from billing.tests.builders import moment
+from billing.tests.builders import moment, spend_balances
 from customers.models import Customer, Subscription
 
 D = Decimal
@@ -89,6 +89,7 @@ def test_the_query_the_page_the_export_and_its_total_say_the_same(made_up: list[
 @pytest.fixture
 def invoices(now: datetime) -> list[Invoice]:
     InvoiceSeries.objects.get_or_create(prefix="001-002")
+    spend_balances(now)
     return [
         issue_invoice(invoice=draft_invoice(subscription=each, at=now), at=now)
         for each in Subscription.objects.filter(prepaid=False).order_by("pk")

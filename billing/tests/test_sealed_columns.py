@@ -11,6 +11,7 @@ from billing.guards import missing_guards
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceLine, InvoiceSeries
+from billing.tests.builders import spend_balances
 from billing.verification import find_faults
 from customers.models import Customer, IdentityKind, Subscription
 from telcox.testing.guards import tampering
@@ -24,6 +25,7 @@ def invoice(seeded: None, now: datetime) -> Invoice:
     InvoiceSeries.objects.get_or_create(prefix="001-001")
     Customer.objects.update(identity_kind=IdentityKind.CEDULA)
     period = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(now)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
 
 

@@ -9,6 +9,7 @@ from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, InvoiceStatus, TaxRate
 from billing.rating.facts import TaxRates
+from billing.tests.builders import spend_balances
 from customers.models import Customer, Plan, Subscription
 from telcox.common.errors import DomainError
 from telcox.testing.threads import in_threads
@@ -31,6 +32,7 @@ def draft(subscription: Subscription, now: datetime) -> Invoice:
 
 @pytest.fixture
 def issued(draft: Invoice, now: datetime) -> Invoice:
+    spend_balances(now)
     return issue_invoice(invoice=draft, at=now)
 
 

@@ -21,6 +21,7 @@ from billing.models import (
 )
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
+from billing.tests.builders import spend_balances
 from billing.verification.chain import Chain
 from customers.models import Subscription
 from telcox.testing.builders import NOW
@@ -49,6 +50,7 @@ def note(seeded: None) -> Invoice:
     for phone_number in (JESUS, BRUNO):
         record_usage(phone_number=phone_number, category=Category.SOCIAL, quantity=5, source="t", at=NOW)
         period = Subscription.objects.get(line__phone_number=phone_number)
+        spend_balances(NOW)
         issue_invoice(invoice=draft_invoice(subscription=period, at=NOW), at=NOW)
     invoice = Invoice.objects.get(series__prefix="001-001", number=1)
     receive_payment(invoice=invoice, amount=Decimal(1), payment_method="EFECTIVO", reference="r", at=NOW)

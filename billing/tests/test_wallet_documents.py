@@ -17,6 +17,7 @@ from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceSeries, Payment, Wallet, WalletEntry
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
+from billing.tests.builders import spend_balances
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
 from customers.models import Customer, Line, Subscription
@@ -39,6 +40,7 @@ def moved(seeded: None, now: datetime) -> Invoice:
     Customer.objects.update(identity_kind="")  # as on documents from before it was sealed
     record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=31 * 2**30, source="t", at=now)
     period = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(now)
     invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
     paid: dict[str, Any] = {"invoice": invoice, "payment_method": "EFECTIVO", "at": now}
     too_much = receive_payment(amount=D("30.00"), reference="C-1", **paid).payment

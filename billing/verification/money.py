@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from billing.models import InvoiceLine, Payment, WalletEntry
+from billing.models import InvoiceLine, Payment, PaymentMethod, WalletEntry
 from billing.settling.crediting import entry_of_note
-from billing.settling.paying import entry_of
+from billing.wallets.setting_off import entry_of
 from telcox.common.database.bulk import chunks
 
 ZERO = Decimal("0.00")
@@ -19,8 +19,8 @@ _NOTHING: LineSums = (ZERO, ZERO, ZERO)
 @dataclass
 class MoneyMoved:
     """Movements of one document's money: the sums credited of each line, by position; the amount that its
-    payments brought to the wallet (`to_wallet`); and the sum of the wallet's entries for its payments and
-    credit notes (`on_wallet`)."""
+    payments brought to the wallet, less what set-offs took from it (`to_wallet`); and the sum of the wallet's
+    entries for its payments and credit notes (`on_wallet`)."""
 
     to_wallet: Decimal = ZERO
     on_wallet: Decimal = ZERO
@@ -37,10 +37,16 @@ def money_moved(invoices: Sequence[int]) -> defaultdict[int, MoneyMoved]:
     of_payment: dict[int, int] = {}
     payments = Payment.objects.filter(invoice__in=invoices).order_by("pk")
     rows = payments.values_list(
-        "pk", "invoice_id", "amount", "to_wallet", "reverses__amount", "reverses__to_wallet"
+        "pk",
+        "invoice_id",
+        "payment_method",
+        "amount",
+        "to_wallet",
+        "reverses__amount",
+        "reverses__to_wallet",
     )
-    for pk, invoice, amount, to_wallet, *reversed_amounts in rows:
-        moved[invoice].to_wallet += to_wallet
+    for pk, invoice, method, amount, to_wallet, *reversed_amounts in rows:
+        moved[invoice].to_wallet += to_wallet - (amount if method == PaymentMethod.SALDO_A_FAVOR else ZERO)
         if reversed_amounts[0] is not None and [-amount, -to_wallet] != reversed_amounts:
             moved[invoice].wrong_reversals.append(f"reversal of {pk}")
         of_payment[pk] = invoice

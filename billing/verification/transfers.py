@@ -1,11 +1,9 @@
 """Verify that money by bank transfer is counted once, and that what became of a transfer still stands."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
-
-from django.db.models import QuerySet
+from typing import NamedTuple
 
 from billing.models import (
     BankTransfer,
@@ -17,12 +15,9 @@ from billing.models import (
     WalletEntry,
     reference_key,
 )
-from billing.verification.faults import Fault
+from billing.verification.faults import Fault, faults_in_batches
 from telcox.common.database.bulk import chunks
-from telcox.common.database.consistent_read import consistent_read
 
-# Rows read at a time, so that memory is constant.
-ROWS_AT_ONCE = 1_000
 # Top-ups say in their description how they were paid (billing/wallets/topping_up.py).
 BY_TRANSFER = f"Recarga, {PaymentMethod.TRANSFERENCIA.value}"
 
@@ -48,21 +43,9 @@ def transfer_faults() -> Iterator[Fault]:
     """Yield each transfer whose payments, without those that were reversed, do not add up to it; and each
     payment and wallet entry by hand that has the reference of other money by bank transfer: it is counted
     twice."""
-    yield from _in_batches(_SETTLED, _unsettled)
-    yield from _in_batches(_PAYMENTS, _counted_twice)
-    yield from _in_batches(_TOP_UPS, _counted_twice)
-
-
-def _in_batches(rows: QuerySet[Any], faults: Callable[[Sequence[Any]], Iterable[Fault]]) -> Iterator[Fault]:
-    last = 0
-    while True:
-        with consistent_read():
-            chunk = list(rows.filter(pk__gt=last).order_by("pk")[:ROWS_AT_ONCE])
-            found = list(faults(chunk)) if chunk else []
-        yield from found
-        if not chunk:
-            return
-        last = chunk[-1].pk
+    yield from faults_in_batches(_SETTLED, _unsettled)
+    yield from faults_in_batches(_PAYMENTS, _counted_twice)
+    yield from faults_in_batches(_TOP_UPS, _counted_twice)
 
 
 def _unsettled(transfers: Sequence[BankTransfer]) -> Iterator[Fault]:

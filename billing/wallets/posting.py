@@ -1,6 +1,7 @@
 """Posting of entries: the only way to change a wallet's balance, for one entry or many at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, Wallet, WalletEntry
+from billing.models.wallets import TAKING
 from customers.models import Line
 from telcox.common.database.bulk import chunks
 from telcox.common.database.locking import lock_keys, lock_rows
@@ -18,6 +20,8 @@ from telcox.common.database.prepared import PreparedQuery
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, NotFound
 from telcox.common.money import MONEY_MAX, amount_refusal, amount_too_large
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ class Posting:
     @property
     def change(self) -> Decimal:
         """Return the change of the balance, in dollars."""
-        return -self.amount if self.kind == EntryKind.CHARGE else self.amount
+        return -self.amount if self.kind in TAKING else self.amount
+
+    @property
+    def of_money_there(self) -> bool:
+        """Return whether the entry only moves money that the wallet has, whatever spending limit was agreed:
+        what a payment had brought, a set-off, a pay-out."""
+        return self.payment_id is not None or self.kind in (EntryKind.SET_OFF, EntryKind.PAY_OUT)
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,11 @@ def post_entries(*, postings: Sequence[Posting], at: datetime, by: str = "") -> 
     """Write these entries, those of one wallet in the given order, and return the result of each.
 
     A refusal does not affect the other entries. Reasons: `reference_used` if the reference names another
-    movement already; `insufficient_balance` if the wallet would go below its floor; `wallet_inconsistent` if
-    the wallet's balance differs from its last entry; `unknown_line`; or an amount that is invalid or too
-    large. Posting the same again is `repeated`, and changes nothing. The wallets stay locked until the
-    transaction ends: this one, or the caller's.
+    movement already; `insufficient_balance` if the wallet would go below its floor, or below 0 by money that
+    it must have (`Posting.of_money_there`); `wallet_inconsistent` if the wallet's balance differs from its
+    last entry; `unknown_line`; or an amount that is invalid or too large. Posting the same again is
+    `repeated`, and changes nothing. The wallets stay locked until the transaction ends: this one, or the
+    caller's.
     """
     return retry_lost_locks(lambda: _post(postings, at, by))
 
@@ -75,22 +86,19 @@ def foresee_entry(*, posting: Posting, at: datetime) -> Posted:
     return retry_lost_locks(lambda: _foresee(posting, at))
 
 
-def refund_wallet(
-    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
-) -> WalletEntry:
-    """Refund `amount` dollars to the wallet. Raise DomainError if the entry is refused, as in
-    `post_entries`."""
-    posting = Posting(line.pk, EntryKind.REFUND, amount, reference, description)
-    return post_entries(postings=[posting], at=at, by=by)[0].taken()
-
-
-def adjust_wallet(
-    *, line: Line, amount: Decimal, reference: str, at: datetime, by: str = "", description: str = ""
-) -> WalletEntry:
-    """Adjust a balance: add `amount` dollars, or subtract them if it is negative. Raise DomainError if the
-    entry is refused, as in `post_entries`."""
-    posting = Posting(line.pk, EntryKind.ADJUSTMENT, amount, reference, description)
-    return post_entries(postings=[posting], at=at, by=by)[0].taken()
+def lock_credit(line_ids: Collection[int]) -> dict[int, Decimal]:
+    """Lock the wallets of these lines that have money until the transaction ends, and return how much, in
+    dollars, by line. A wallet whose balance differs from its last entry is left out and logged: nothing is
+    paid from it until somebody has looked at it."""
+    rows = Wallet.objects.filter(line__in=line_ids, balance_usd__gt=0).order_by()
+    having = set(rows.values_list("line", flat=True))
+    credit = {}
+    for line_id, account in (_locked_accounts(having) if having else {}).items():
+        if not account.sound:
+            logger.error("wallet of line %d is inconsistent: nothing is set off", line_id)
+        elif account.balance > 0:
+            credit[line_id] = account.balance
+    return credit
 
 
 @dataclass
@@ -270,8 +278,9 @@ def _refusal(posting: Posting, account: _Account) -> DomainError | None:
             ),
             reason="wallet_inconsistent",
         )
-    if posting.change < 0 and account.balance + posting.change < account.floor:
-        available = max(Decimal(0), account.balance - account.floor)
+    floor = Decimal(0) if posting.of_money_there else account.floor
+    if posting.change < 0 and account.balance + posting.change < floor:
+        available = max(Decimal(0), account.balance - floor)
         return DomainError(
             _(
                 "The wallet's balance is too low: %(needed)s dollars are needed and %(available)s are "

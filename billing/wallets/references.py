@@ -5,9 +5,25 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from billing.models import BankTransfer, MoneyReference, Payment, PaymentMethod, WalletEntry
+from billing.models import (
+    MONEY_METHODS,
+    BankTransfer,
+    MoneyReference,
+    Payment,
+    PaymentMethod,
+    WalletEntry,
+)
 from telcox.common.database.locking import lock_row
-from telcox.common.errors import DomainError
+from telcox.common.errors import DomainError, Unprocessable
+
+
+def require_money(method: PaymentMethod | str) -> None:
+    """Raise Unprocessable if no money comes in or goes out by this method: set-off only moves what a wallet
+    has."""
+    if method not in MONEY_METHODS:
+        raise Unprocessable(
+            _("No money moves by this payment method: choose another one"), reason="payment_method"
+        )
 
 
 def lock_waiting_transfer(

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from billing.models import EntryKind, PaymentMethod, WalletEntry
 from billing.wallets.gateway import payment_gateway
-from billing.wallets.posting import Posted, Posting, foresee_entry, post_entries
-from billing.wallets.references import lock_waiting_transfer, reference_used, settle_by_hand
+from billing.wallets.posting import Posted, Posting, foresee_entry
+from billing.wallets.references import lock_waiting_transfer, reference_used, require_money, settle_by_hand
+from billing.wallets.setting_off import post_credit
 from customers.models import Line, LineStatus
 from telcox.common.database.retrying import retry_lost_locks
 from telcox.common.errors import DomainError, Unprocessable
@@ -39,14 +40,16 @@ def top_up(
     description: str = "",
     staff: bool,
 ) -> TopUp:
-    """Top up: collect `amount` dollars through the payment port and put them on the line's wallet.
+    """Top up: collect `amount` dollars through the payment port and put them on the line's wallet. If the
+    line is post-paid and owes something, they are set off against it (billing/wallets/setting_off.py).
 
     `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
     `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
     because the provider may be slow. The entry is checked against the wallet before money is collected. If a
     bank transfer waits under the reference, a top-up by bank transfer that staff record settles it.
 
-    Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD; DomainError if the line is
+    Raise Unprocessable for an amount that is invalid or exceeds TOP_UP_MAX_USD, or for a method by which no
+    money comes in; DomainError if the line is
     terminated, the wallet refuses the entry, as in `post_entries`, or the reference is that of another bank
     transfer; PaymentDeclined, BadGateway or GatewayTimeout as the port does.
     """
@@ -56,6 +59,7 @@ def top_up(
     if foreseen.repeated:
         return TopUp(foreseen.taken(), repeated=True)
     foreseen.taken()
+    require_money(method)
     if amount > settings.TOP_UP_MAX_USD:
         raise Unprocessable(
             _("A top-up must not be more than %(most)s dollars") % {"most": settings.TOP_UP_MAX_USD},
@@ -91,7 +95,7 @@ def _post(posting: Posting, method: PaymentMethod, at: datetime, by: str, staff:
         )
     except DomainError as refusal:
         return Posted(posting, refusal=refusal)
-    posted = post_entries(postings=[posting], at=at, by=by)[0]
+    posted = post_credit(posting, at=at, by=by)
     if posted.entry is None or posted.repeated or method != PaymentMethod.TRANSFERENCIA:
         return posted
     try:

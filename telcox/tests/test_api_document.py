@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.settling.paying import receive_payment
+from billing.tests.builders import spend_balances
 from customers.models import Subscription
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -102,6 +103,7 @@ def calls(seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch) -> dict[
     monkeypatch.setattr("django.utils.timezone.now", lambda: now)
     record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=5 * 2**20, source="t", at=now)
     period = Subscription.objects.get(line__phone_number=JESUS)
+    spend_balances(now)
     invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
     payment, _ = receive_payment(
         invoice=invoice, amount=Decimal("10.00"), payment_method="EFECTIVO", reference="C-1", at=now

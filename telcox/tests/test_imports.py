@@ -43,9 +43,9 @@ FLOORS = [
     "usage.api usage.admin usage.management usage.apps",
     # Billing, by offices: an office knows those it builds on.
     "billing.models",
-    "billing.guards billing.exports",
+    "billing.guards billing.exports billing.overdue billing.invoicing.steps",
     "billing.rating billing.wallets",
-    "billing.bss billing.printing billing.overdue billing.sales",
+    "billing.bss billing.printing billing.sales",
     "billing.invoicing",
     "billing.settling billing.notices billing.runs",
     "billing.bank billing.verification billing.daily",

@@ -15,8 +15,9 @@ from telcox.common.database.batches import Share
 class Command(BaseCommand):
     help = (
         "Do everything that is due: start periods (including missed ones), end lines, bill ended periods, "
-        "send reminders of overdue invoices, suspend lines for non-payment. It can be run twice, late, on "
-        "several machines at once, and can be killed and run again."
+        "set off credit against open invoices, send reminders of overdue invoices, suspend lines for "
+        "non-payment. It can be run twice, late, on several machines at once, and can be killed and run "
+        "again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +35,8 @@ class Command(BaseCommand):
                         bars.update(work, done)
         self.stdout.write(
             f"As of {at.isoformat()}: {run.begun} period(s) started, {run.ended} line(s) ended, "
-            f"{run.invoices} invoice(s) issued totalling {run.total}, {run.reminders} reminder(s) queued, "
+            f"{run.invoices} invoice(s) issued totalling {run.total}, credit set off against "
+            f"{run.set_off} open invoice(s), {run.reminders} reminder(s) queued, "
             f"{run.suspended} line(s) suspended"
         )
         if run.parked:
