@@ -228,7 +228,7 @@ class TestLater:
         given_to(line, other)
         Discount.objects.create(name="Nueva", percent=50, customer=other, valid_from="2026-01-01")
         first, second = periods(fresh(line))
-        revise = {"discounts_as_entered": True, "why": "x", "at": moment("2026-11-20"), "by": "ana"}
+        revise: dict[str, Any] = {"discounts_as_entered": True, "why": "x", "at": moment("2026-11-20"), "by": "ana"}
         assert refusal(lambda: revise_terms(subscription=first, **revise)) == "nothing_revised"
         revise_terms(subscription=second, **revise)
         assert periods(line)[1].discounts[0]["name"] == "Nueva"
