@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model
+from django.db.models import Field, Model, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -118,6 +118,13 @@ class WalletEntryAdmin(MadeByService):
             gettext("%(kind)s of %(amount)s dollars, line %(line)s. Balance of the wallet: %(balance)s.")
             % told,
         )
+        set_off = obj.wallet.entries.filter(kind=EntryKind.SET_OFF, position__gt=obj.position)
+        if taken := set_off.aggregate(sum=Sum("amount"))["sum"]:
+            self.message_user(
+                request,
+                gettext("%(amount)s dollars of it were set off against open invoices.")
+                % {"amount": format_usd(-taken)},
+            )
 
     def make(self, given: dict[str, Any], at: datetime, by: str) -> Model:
         """Post the entry. A top-up is cash that staff have received; it renews a prepaid line that is due."""

@@ -233,17 +233,19 @@ def _open_of(phone_numbers: Iterable[str], customers: Iterable[int]) -> dict[int
     if not (numbers or keys):
         return {}
     theirs = Q(phone_number__in=numbers) | Q(customer__in=keys)
-    return _locked(Invoice.objects.bills().filter(theirs, status__in=OPEN))
+    locked = _locked(Invoice.objects.bills().filter(theirs, status__in=OPEN))
+    return {pk: invoice for pk, invoice in locked.items() if invoice.status in OPEN}
 
 
 def _locked(wanted: QuerySet[Invoice]) -> dict[int, Invoice]:
     """Lock these invoices, together with those that money left over would pay. Return them by key."""
-    keys = list(wanted.values_list("pk", flat=True))
-    lines = set(wanted.order_by().values_list("subscription__line", flat=True)) - {None}
+    lines = dict(wanted.order_by("pk").values_list("pk", "subscription__line"))
+    if not lines:
+        return {}
     # By their keys, because joined rows would be locked, too.
-    locked = lock_rows(Invoice.objects.filter(pk__in={*keys, *payable_keys(lines)}))
-    found = set(wanted.filter(pk__in=keys).values_list("pk", flat=True))  # as they are now
-    return {invoice.pk: invoice for invoice in locked if invoice.pk in found}
+    keys = {*lines, *payable_keys(set(lines.values()) - {None})}
+    locked = {invoice.pk: invoice for invoice in lock_rows(Invoice.objects.filter(pk__in=keys))}
+    return {pk: locked[pk] for pk in lines if pk in locked}
 
 
 def _owed(invoices: Iterable[Invoice]) -> list[Owed]:

@@ -121,9 +121,9 @@ def totals_of(selection: Selection) -> Totals:
     credited = _dollars(selection.corrections_of_documents().aggregate(sum=Sum("total"))["sum"])
     received = selection.payments().aggregate(
         count=Count("pk"),
-        amount=Sum("amount"),
-        to_wallet=Sum("to_wallet"),
         set_off=Sum("amount", filter=Q(payment_method=PaymentMethod.SALDO_A_FAVOR)),
+        paid=Sum("amount"),
+        brought=Sum("to_wallet"),
     )
     run, run_of_others = _billed_by_runs(selection.period)
     return Totals(
@@ -133,8 +133,8 @@ def totals_of(selection: Selection) -> Totals:
         credited=credited,
         outstanding=_dollars(with_owed(selection.documents().order_by()).aggregate(sum=Sum("owed"))["sum"]),
         payments=received["count"],
-        amount=_dollars(received["amount"]),
-        to_wallet=_dollars(received["to_wallet"]),
+        amount=_dollars(received["paid"]),
+        to_wallet=_dollars(received["brought"]),
         set_off=_dollars(received["set_off"]),
         run=run,
         run_of_others=run_of_others,

@@ -186,7 +186,8 @@ def test_an_adjustment_may_be_negative(boss: Client) -> None:
 class TestSaying:
     def test_what_was_booked_is_said(self, boss: Client, invoice: Invoice) -> None:
         said = told(boss.post(new(WalletEntry), top_up("1,50"), follow=True))
-        assert "Top-up of 1.50 dollars, line 0969786985. Balance of the wallet: 14.25." in said
+        assert "Top-up of 1.50 dollars, line 0969786985. Balance of the wallet: 0.00." in said
+        assert "1.50 dollars of it were set off against open invoices." in said
         said = told(boss.post(new(Payment), payment(invoice, "1,50"), follow=True))
         assert "A payment of 1.50 dollars was recorded." in said
         paid = Payment.objects.get(reference="C-1")

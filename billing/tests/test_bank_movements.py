@@ -107,10 +107,10 @@ def paid(invoice: Invoice) -> Decimal:
 def test_a_transfer_that_was_topped_up_by_hand_is_that_top_up(
     spelled: str, invoice: Invoice, now: datetime
 ) -> None:
-    before = balance(line_of(invoice))
     entry = topped_up(invoice, "TR-9", now)
     assert outcome(imported(row(spelled, f"pago {JESUS}"), at=now)) == "matched"
-    assert (paid(invoice), balance(line_of(invoice)) - before) == (D(0), D("25.30"))
+    # The top-up was set off against the invoice, and nothing came in besides.
+    assert (paid(invoice), balance(line_of(invoice))) == (D("25.30"), 0)
     assert BankTransfer.objects.get().entry == entry
 
 
@@ -155,7 +155,7 @@ def test_cash_under_the_same_number_is_not_taken_for_the_transfer(
         row("C-1", f"pago {JESUS}"), row("C-2", f"{EVA}", "1.00"), row("C-3", f"pago {JESUS}"), at=now
     )
     assert report.problems == {"RECORDED": 3}
-    assert paid(invoice) == D(0)
+    assert (paid(invoice), balance(line_of(invoice))) == (D("25.30"), D("25.30"))
 
 
 def test_a_payment_is_the_same_movement_whichever_invoice_of_the_customer_it_was_put_on(
@@ -220,7 +220,7 @@ def test_a_customer_does_not_settle_a_transfer_by_naming_it(
 def test_one_reference_is_one_movement_by_hand_as_well(
     invoice: Invoice, other: Invoice, now: datetime
 ) -> None:
-    topped_up(invoice, "TR-1", now)
+    topped_up(invoice, "TR-1", now, amount="5.00")
     assert refusal(lambda: by_hand(other, "tr1", now)) == "reference_used"
     by_hand(invoice, "TR-2", now, amount="1.00")
     assert refusal(lambda: topped_up(other, "TR-2", now)) == "reference_used"

@@ -74,10 +74,10 @@ def test_a_ruc_that_is_known_is_not_the_person_it_begins_with(invoice: Invoice, 
 
 def test_a_waiting_transfer_is_put_on_a_wallet(invoice: Invoice, now: datetime) -> None:
     transfer, line = waiting(invoice, now), line_of(invoice)
-    before = balance(line)
     entry = top_up_from_transfer(transfer=transfer, line=line, at=now, by="eva")
     transfer.refresh_from_db()
-    assert (transfer.entry, transfer.problem, balance(line) - before) == (entry, "", D("25.30"))
+    assert (transfer.entry, transfer.problem, entry.amount) == (entry, "", D("25.30"))
+    assert (paid(invoice), balance(line)) == (D("25.30"), 0)  # set off against what is due
     assert (entry.kind, entry.reference, entry.by) == ("TOP_UP", "TR-9", "eva")
     again = partial(top_up_from_transfer, transfer=transfer, line=line, at=now, by="eva")
     assert refusal(again) == "already_assigned"

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from billing.bank.transfers import assign_in_parts, assign_transfer, top_up_from_transfer
-from billing.daily import run_day
+from billing.daily import day_run, run_day
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.invoicing.releasing import bill_parked
@@ -35,7 +35,7 @@ from billing.settling import crediting
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import MakePlan, moment
-from billing.wallets import Posting, adjust_wallet, setting_off, topping_up
+from billing.wallets import Posting, adjust_wallet, pay_out, setting_off, top_up, topping_up
 from customers.models import Line, Plan, Subscription
 from telcox.common.database import locking, retrying
 from usage.services import record_usage
@@ -138,6 +138,8 @@ def pay_and_credit(line: Line) -> Steps:
 def pay_too_much_and_reverse(line: Line) -> Steps:
     payment = pay(invoice_of(line, 2), "100.00", JANUARY)
     yield payment
+    # What was too much has paid the other invoice: that is reversed first.
+    yield reverse_payment(payment=Payment.objects.get(payment_method="SALDO A FAVOR"), why="x", at=JANUARY)
     yield reverse_payment(payment=payment, why="x", at=JANUARY)
 
 
@@ -145,7 +147,8 @@ def suspend_and_resume(line: Line) -> Steps:
     yield list(suspend_overdue_lines(at=moment("2027-03-20 03:00")))
     assert Line.objects.get(pk=line.pk).status == "SUSPENDED"
     for sequence in (1, 2):
-        yield pay(invoice_of(line, sequence), "100.00", moment("2027-03-21"))
+        invoice = invoice_of(line, sequence)
+        yield pay(invoice, str(invoice.outstanding), moment("2027-03-21"))
     assert Line.objects.get(pk=line.pk).status == "ACTIVE"
 
 
@@ -194,11 +197,43 @@ def waiting_transfer(reference: str, amount: str) -> BankTransfer:
 def settle_transfers(line: Line) -> Steps:
     parts = [(invoice_of(line, 2), D("90.00")), (invoice_of(line, 1), D("10.00"))]
     yield assign_in_parts(transfer=waiting_transfer("T", "100.00"), parts=parts, at=JANUARY, by="ana")
+    # What was too much has paid the other invoice: that is reversed first.
+    yield reverse_payment(payment=Payment.objects.get(payment_method="SALDO A FAVOR"), why="x", at=JANUARY)
     yield reverse_payment(payment=Payment.objects.get(reference="T"), why="x", at=JANUARY)
-    yield top_up_from_transfer(transfer=waiting_transfer("U", "5.00"), line=line, at=JANUARY, by="ana")
+    later = JANUARY + timedelta(days=1)
+    yield top_up_from_transfer(transfer=waiting_transfer("U", "5.00"), line=line, at=later, by="ana")
     MoneyReference.objects.claim("V", transfer=waiting_transfer("V", "6.00"))
     posting = Posting(line.pk, EntryKind.TOP_UP, D(6), "V")
-    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, JANUARY, by="ana", staff=True)
+    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, later, by="ana", staff=True)
+    assert Payment.objects.filter(payment_method="SALDO A FAVOR", reverses=None).count() == 3
+
+
+def bill_and_set_off(line: Line) -> Steps:
+    """A month that credit pays when it is issued, with another line's."""
+    at = moment("2027-02-01 03:00")
+    yield adjust_wallet(line=line, amount=D("100.00"), reference="credit", at=JANUARY)
+    other = Line.objects.create(customer=line.customer, phone_number="0966666666", product_type="MOVIL")
+    yield adjust_wallet(line=other, amount=D("10.00"), reference="more", at=JANUARY)
+    yield activate_subscription(line=other, plan=Plan.objects.get(code="monthly"), at=moment("2027-01-05"))
+    yield from day_run(at=at)
+    assert Payment.objects.filter(payment_method="SALDO A FAVOR").count() == 4
+
+
+def set_off_and_resume(line: Line) -> Steps:
+    yield list(suspend_overdue_lines(at=moment("2027-03-20 03:00")))
+    assert Line.objects.get(pk=line.pk).status == "SUSPENDED"
+    yield top_up(
+        line=Line.objects.get(pk=line.pk),
+        amount=D("60.00"),
+        method=PaymentMethod.EFECTIVO,
+        reference="cash",
+        at=moment("2027-03-21"),
+        staff=True,
+    )
+    assert Line.objects.get(pk=line.pk).status == "ACTIVE"
+    at = moment("2027-03-22")
+    yield pay_out(line=line, amount=D("1.00"), method=PaymentMethod.TRANSFERENCIA, reference="out", at=at)
+    yield credit_invoice(invoice=invoice_of(line, 2), why="x", at=at)
 
 
 def renew_a_prepaid_line(line: Line) -> Steps:
@@ -233,6 +268,8 @@ STEPS = [
     bill_by_a_run,
     assign_a_transfer,
     settle_transfers,
+    bill_and_set_off,
+    set_off_and_resume,
     renew_a_prepaid_line,
 ]
 

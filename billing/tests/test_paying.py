@@ -129,7 +129,6 @@ def test_the_same_again_is_recorded_once_and_another_under_its_reference_refused
 
 def invoice_of_another(now: datetime) -> Invoice:
     period = Subscription.objects.exclude(line__phone_number=JESUS).order_by("pk")[:1].get()
-    spend_balances(now)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
 
 
@@ -187,7 +186,6 @@ def test_what_a_wallet_paid_in_advance_is_not_reversed(
 def prepaid_invoice(line: Line, plan: Plan, at: datetime) -> Invoice:
     adjust_wallet(line=line, amount=D(20), reference="given", at=at)
     period = activate_subscription(line=line, plan=plan, at=at)
-    spend_balances(at)
     return issue_invoice(invoice=draft_invoice(subscription=period, at=at), at=at)
 
 

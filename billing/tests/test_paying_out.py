@@ -77,7 +77,7 @@ class TestWhatCanBePaidOut:
     def test_a_terminated_prepaid_line_s_balance(self, prepaid: Line) -> None:
         paid_in(prepaid, "30.00")
         assert refusal(lambda: paid_out(prepaid, "10.00")) == "prepaid_in_service"
-        Line.objects.filter(pk=prepaid.pk).update(status="TERMINATED", terminated_at=moment("2026-12-05"))
+        terminate_line(line=fresh(prepaid), at=moment("2026-12-05"))
         paid_out(prepaid, "30.00")
         assert balance(prepaid) == 0
 

@@ -35,9 +35,9 @@ class Command(BaseCommand):
                         bars.update(work, done)
         self.stdout.write(
             f"As of {at.isoformat()}: {run.begun} period(s) started, {run.ended} line(s) ended, "
-            f"{run.invoices} invoice(s) issued totalling {run.total}, credit set off against "
-            f"{run.set_off} open invoice(s), {run.reminders} reminder(s) queued, "
+            f"{run.invoices} invoice(s) issued totalling {run.total}, {run.reminders} reminder(s) queued, "
             f"{run.suspended} line(s) suspended"
+            + (f", credit set off against {run.set_off} open invoice(s)" if run.set_off else "")
         )
         if run.parked:
             raise CommandError(f"{run.parked} quarantined bill(s): see the reasons in the back-office")
