@@ -30,7 +30,8 @@ from usage.models import UsageAlert, UsageCounter, UsageDay
 from usage.verification import find_differences
 from usage.vocabulary import COUNTER_FIELDS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("opened")]
+# What a real database adds, which is locks and races, is in usage/tests/test_replacing_races.py.
+pytestmark = [pytest.mark.once, pytest.mark.django_db, pytest.mark.usefixtures("opened")]
 
 GB = 2**30
 # The first line is sold then, in the middle of a second; everything happens within 40 days.
