@@ -23,11 +23,12 @@ from billing.runs.running import bill_open_chunks, start_run
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
 from billing.tests.builders import moment
-from customers.models import Customer, Subscription
+from customers.models import Customer, Line, Subscription
 from telcox.common.calendar import local_date
 
 D = Decimal
 PERIOD = Selection("2026-11")
+NOON = moment("2026-11-30 12:00")
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 
@@ -178,6 +179,22 @@ def test_days_choose_what_was_issued_and_paid_on_them(billed: list[Invoice], now
         len(as_csv(documents_table(before))) == Invoice.objects.issued().filter(issued_at__lt=now).count() > 0
     )
     assert len(as_csv(payments_table(before))) == Payment.objects.filter(paid_at__lt=now).count() > 0
+
+
+def test_days_are_local_from_midnight_to_midnight(seeded: None) -> None:
+    """In Guayaquil it is five hours earlier: 23:59 of 1 December is 04:59 of the 2nd in UTC."""
+    line = Line.objects.earliest("pk")
+    invoice = issue_invoice(invoice=draft_invoice(subscription=line.subscriptions.get(), at=NOON), at=NOON)
+    for number, at in enumerate(
+        ("2026-11-30 23:59:59", "2026-12-01 00:00", "2026-12-01 23:59:59", "2026-12-02 00:00")
+    ):
+        receive_payment(
+            invoice=invoice, amount=D(1), payment_method="EFECTIVO", reference=f"C-{number}", at=moment(at)
+        )
+    first = Selection(first=date(2026, 12, 1), last=date(2026, 12, 1))
+    references = [row["Referencia"] for row in as_csv(payments_table(first))]
+    assert references == ["C-1", "C-2"]
+    assert totals_of(first).payments == 2
 
 
 @pytest.mark.parametrize("file_format", ["csv", "xlsx"])
