@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from billing.tests.builders import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import find_faults
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.common.errors import DomainError
 from telcox.common.money import CENT
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -189,6 +191,16 @@ def test_what_cannot_be_taken_back_is_refused_and_nothing_changes(
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", amounts=given, at=now)) == reason
     assert now_of(invoice) == ("ISSUED", D("23.00"))
     assert InvoiceSeries.objects.get(prefix="001-002").last_number == 0
+
+
+def test_the_refusal_names_the_line_that_is_unknown_and_what_is_left(invoice: Invoice, now: datetime) -> None:
+    for position, amount, said in (
+        (7, "1.00", "The invoice has no line 7"),
+        (2, "2.01", "At most 2.00 of line 2 can be credited"),
+    ):
+        with pytest.raises(DomainError) as refused, translation.override("en"):
+            credit_invoice(invoice=invoice, why="x", amounts={position: D(amount)}, at=now)
+        assert refused.value.detail == said
 
 
 def test_only_issued_invoices_are_taken_back(invoice: Invoice, now: datetime) -> None:

@@ -112,6 +112,7 @@ def _mutants(root: Path, file: str) -> Iterator[Mutant]:
             (node, start)
             for node in ast_nodes(get_ast(code))
             for start, _end in operator.mutation_positions(node)
+            if node.parent is None or node.parent.type != "parameters"  # the `*` of a signature
         ]
         for occurrence, (node, start) in enumerate(positions):
             source = mutate_code(code, operator, occurrence)
