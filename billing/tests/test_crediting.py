@@ -196,7 +196,7 @@ def test_what_cannot_be_taken_back_is_refused_and_nothing_changes(
 def test_the_refusal_names_the_line_that_is_unknown_and_what_is_left(invoice: Invoice, now: datetime) -> None:
     for position, amount, said in (
         (7, "1.00", "The invoice has no line 7"),
-        (2, "2.01", "At most 2.00 of line 2 can be credited"),
+        (2, "1.01", "At most 1.00 of line 2 can be credited"),
     ):
         with pytest.raises(DomainError) as refused, translation.override("en"):
             credit_invoice(invoice=invoice, why="x", amounts={position: D(amount)}, at=now)
