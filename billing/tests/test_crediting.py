@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
-from billing.settling.crediting import LineAmounts, credit_invoice
+from billing.settling.crediting import LineAmounts, credit_invoice, remaining_lines
 from billing.settling.paying import receive_payment
 from billing.tests.builders import balance, refusal
 from billing.tests.test_paying import prepaid_invoice
@@ -127,6 +127,21 @@ def test_what_was_paid_goes_back_to_the_wallet(invoice: Invoice, phone: Line, no
     assert [str(fault) for fault in find_faults()] == []
 
 
+@pytest.mark.parametrize("paid", ["0.01", "1.00"])
+def test_the_least_that_was_paid_goes_back(invoice: Invoice, phone: Line, now: datetime, paid: str) -> None:
+    receive_payment(invoice=invoice, amount=D(paid), payment_method="EFECTIVO", reference="C-1", at=now)
+    before = balance(phone)
+    credit_invoice(invoice=invoice, why="x", at=now)
+    assert balance(phone) == before + D(paid)
+
+
+def test_a_long_reason_is_cut_in_the_history_of_the_invoice(invoice: Invoice, now: datetime) -> None:
+    note = credit_invoice(invoice=invoice, why="x" * 200, at=now)
+    event = InvoiceEvent.objects.filter(invoice=invoice).latest("pk")
+    assert event.why == f"{note.full_number}: {'x' * 181}"
+    assert len(event.why) == InvoiceEvent._meta.get_field("why").max_length == 200
+
+
 def test_a_period_is_billed_again_if_that_is_asked_for(invoice: Invoice, now: datetime) -> None:
     period = Subscription.objects.get(pk=invoice.subscription_id)
     credit_invoice(invoice=invoice, why="x", at=now, bill_again=True)
@@ -169,6 +184,25 @@ def test_an_invoice_over_nothing_can_be_voided(seeded: None, now: datetime) -> N
     call_command("verify_invoices")
     assert [str(fault) for fault in find_faults()] == []
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", at=now)) == "already_void"
+
+
+def test_a_line_that_costs_nothing_is_credited_once(seeded: None, now: datetime) -> None:
+    """A fee of 0.00, and a gigabyte of overage for 1.00."""
+    record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=31 * 2**30, source="t", at=now)
+    Subscription.objects.filter(line__phone_number=JESUS).update(price=0)
+    period = Subscription.objects.get(line__phone_number=JESUS)
+    invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
+    credit_invoice(invoice=invoice, why="x", amounts={2: D("0.40")}, at=now)
+    rest = credit_invoice(invoice=invoice, why="x", at=now)
+    assert list(rest.lines.order_by("position").values_list("credits", "amount")) == [
+        (1, D("0.00")),
+        (2, D("0.60")),
+    ]
+    assert now_of(invoice) == ("VOID", D(0))
+    assert {position: left.untouched for position, left in remaining_lines(invoice).items()} == {
+        1: False,
+        2: False,
+    }
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="how many at a time (1)")
     parser.add_argument("--list", action="store_true", help="print the changes, and try none")
     parser.add_argument("--keep", type=Path, help="keep what the tests do in this folder, and use it again")
-    parser.add_argument("--out", type=Path, help="write each result to this file as a line of JSON")
+    parser.add_argument("--out", type=Path, help="add each result to this file, and go on where it ends")
     options = parser.parse_args()
     if unknown := set(options.packages) - set(packages):
         parser.error(f"not in mutants.toml: {', '.join(sorted(unknown))}")
@@ -70,9 +70,11 @@ def try_all(
         print("These fail without a change:", *seen.failed, sep="\n  ")
         return {package: Counter(broken=1) for package in mutants}
 
-    trials = Trials(seen, folder, options.seconds)
+    trials, before = Trials(seen, folder, options.seconds), noted(options.out)
 
     def outcome(mutant: Mutant) -> str:
+        if mutant.key in before:
+            return before[mutant.key]
         if time.monotonic() > until:
             return "not run"
         began = time.monotonic()
@@ -93,6 +95,18 @@ def try_all(
 def counts(result: Counter[str]) -> str:
     each = ", ".join(f"{number} {name}" for name, number in sorted(result.items()))
     return f"{result.total()} changes: {each}"
+
+
+Key = tuple[str, str, str, str]
+
+
+def noted(out: Path | None) -> dict[Key, str]:
+    """Return the results in the file, by the key of the mutant."""
+    lines = out.read_text().splitlines() if out and out.exists() else []
+    results = [json.loads(line) for line in lines]
+    return {
+        (each["file"], each["function"], each["was"], each["becomes"]): each["result"] for each in results
+    }
 
 
 def note(out: Path | None, mutant: Mutant, result: str, seconds: float, tests: int) -> None:
