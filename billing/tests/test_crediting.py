@@ -63,8 +63,8 @@ def test_a_credit_note_for_all_of_it_mirrors_the_invoice_and_voids_it(
     for field in ("customer_name", "customer_dni", "phone_number", "period", "tax_rate", "language"):
         assert getattr(note, field) == getattr(invoice, field)
     columns = ("description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
-    assert list(note.lines.values_list("credits", *columns)) == list(
-        invoice.lines.values_list("position", *columns)
+    assert list(note.lines.values_list("position", "credits", *columns)) == list(
+        invoice.lines.values_list("position", "position", *columns)
     )
     assert sums(note) == sums(invoice)
     assert now_of(invoice) == ("VOID", 0)
@@ -198,6 +198,7 @@ def test_a_line_that_costs_nothing_is_credited_once(seeded: None, now: datetime)
         (1, D("0.00")),
         (2, D("0.60")),
     ]
+    assert rest.lines.get(credits=1).quantity == D(1)
     assert now_of(invoice) == ("VOID", D(0))
     assert {position: left.untouched for position, left in remaining_lines(invoice).items()} == {
         1: False,

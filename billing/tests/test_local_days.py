@@ -68,7 +68,7 @@ def test_late_usage_is_named_by_the_month_in_which_its_period_begins(
     )  # fmt: skip
     run_day(at=moment("2027-01-01 10:00"))
     late = InvoiceLine.objects.get(late_for=first)
-    lines = client.get(f"/api/invoices/{late.invoice_id}").json()["lines"]
+    lines = client.get(f"/api/customers/{line.phone_number}/invoices/{late.invoice_id}").json()["lines"]
     assert [each["late_for"] for each in lines if each["late_for"]] == ["2026-10"]
 
 

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import parso
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.ast.ast_query import ASTQuery
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Example, Operator
 from cosmic_ray.plugins import get_operator
+from parso.python.tree import Keyword
 
 CONFIG = Path(__file__).with_name("mutants.toml")
 
@@ -42,7 +42,7 @@ class RemoveCall(Operator):
                 yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
-        return parso.parse(node.get_first_leaf().prefix + "None").children[0]
+        return Keyword("None", node.start_pos, prefix=node.get_first_leaf().prefix)
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -142,7 +142,7 @@ def _changed(code: str, source: str) -> tuple[str, str]:
         if tag != "equal":
             was += [line.strip() for line in before[start:end]]
             becomes += [line.strip() for line in after[other_start:other_end]]
-    return " ".join(was), " ".join(becomes)
+    return " ".join(filter(None, was)), " ".join(filter(None, becomes))
 
 
 def statement_lines(tree: ast.Module, line: int) -> range:
