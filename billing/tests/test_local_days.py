@@ -14,8 +14,9 @@ from billing.bank import import_statement
 from billing.daily import run_day, work_due
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
-from billing.models import Discount, Invoice, InvoiceLine, InvoiceSeries, Issuer
+from billing.models import Channel, Discount, Invoice, InvoiceLine, InvoiceSeries, Issuer
 from billing.overdue.ladder import parse_ladder
+from billing.overdue.reminding import remind_by_hand
 from billing.overdue.suspending import suspend_overdue_lines
 from billing.printing import document_pdf
 from billing.sales.services import activate_subscription
@@ -118,6 +119,14 @@ def test_reminders_and_suspensions_go_by_the_local_day(settings: Any) -> None:
 
     assert found("2026-11-30 20:00") == (0, 0, LineStatus.ACTIVE)
     assert found("2026-12-01 00:00") == (1, 1, LineStatus.SUSPENDED)
+
+
+def test_a_reminder_by_hand_goes_by_the_local_day(settings: Any) -> None:
+    settings.INVOICE_DUE_DAYS = 0
+    invoice = bill(new_line(), moment("2026-11-28 12:00"))
+    remind = lambda at: remind_by_hand(invoice=invoice, channel=Channel.SMS, at=moment(at))  # noqa: E731
+    assert refusal(lambda: remind("2026-11-28 20:00")) == "not_overdue"
+    assert remind("2026-11-29 20:00").days == 1
 
 
 def test_a_discount_and_a_sale_end_with_the_local_day(line: Line, make_plan: MakePlan) -> None:

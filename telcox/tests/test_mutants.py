@@ -76,5 +76,4 @@ def test_every_explained_change_is_one_of_the_code() -> None:
 def test_the_packages_and_tests_that_are_named_are_there() -> None:
     for package, tests in mutations.tests_by_package().items():
         assert (ROOT / package / "__init__.py").exists()
-        for argument in tests:
-            assert (ROOT / argument.removeprefix("--ignore=")).exists(), argument
+        assert [file for file in tests if not (ROOT / file).is_file()] == []

@@ -86,10 +86,9 @@ class Explained(NamedTuple):
 
 
 def tests_by_package() -> dict[str, list[str]]:
-    """Return what selects the tests that can see a package, as arguments of pytest, by its folder."""
+    """Return the files of tests that can see a package, by its folder."""
     read: dict[str, Any] = tomllib.loads(CONFIG.read_text())
-    left_out = [f"--ignore={file}" for file in read["leave_out"]]
-    return {package: [*tests, *left_out] for package, tests in read["packages"].items()}
+    return dict(read["packages"])
 
 
 def explained() -> list[Explained]:
