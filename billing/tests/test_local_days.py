@@ -22,7 +22,7 @@ from billing.printing import document_pdf
 from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
 from billing.tests.builders import MakePlan, fresh, leave_other_lines_alone, moment, refusal, use
-from billing.tests.overdue import bill, day_plan, new_line
+from billing.tests.overdue import bill, day_plan, new_line, pay
 from customers.models import Line, LineStatus, Plan
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -119,6 +119,16 @@ def test_reminders_and_suspensions_go_by_the_local_day(settings: Any) -> None:
 
     assert found("2026-11-30 20:00") == (0, 0, LineStatus.ACTIVE)
     assert found("2026-12-01 00:00") == (1, 1, LineStatus.SUSPENDED)
+
+
+def test_an_invoice_that_reaches_the_limit_tomorrow_suspends_no_line_today(settings: Any) -> None:
+    settings.SUSPEND_AFTER_DAYS, settings.INVOICE_DUE_DAYS, settings.REMINDER_LADDER = 3, 0, ()
+    line = new_line()
+    reached, tomorrow = (bill(line, moment(f"2026-11-{day} 12:00")) for day in (28, 29))
+    assert sum(suspend_overdue_lines(at=EVENING)) == 1
+    assert not tomorrow.notices.exists()
+    pay(reached, EVENING)
+    assert fresh(line).status == LineStatus.ACTIVE
 
 
 def test_a_reminder_by_hand_goes_by_the_local_day(settings: Any) -> None:
