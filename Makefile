@@ -2,7 +2,7 @@
 # Variables: PORT=8080 make run   DATABASE_URL=... REDIS_URL=... make stack   ARGS="-k invoice" make test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-ahead nightly simulate endure endure-billing stack bench fmt lint lock migrations ci clean
+.PHONY: help run test test-ahead nightly mutants simulate endure endure-billing stack bench fmt lint lock migrations ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +16,15 @@ test: ## Run the whole test suite: on SQLite, then on a throw-away MariaDB and R
 test-ahead: ## Run the in-process half of the suite on another day, in another time zone (CLOCK=, ARGS= for pytest)
 	@bin/test-ahead $(ARGS)
 
-nightly: ## Run the property tests of rating and of time with 10,000 examples each (ARGS= for pytest)
+nightly: ## Run the property tests of rating and of time with 10,000 examples each, and a sample of mutants (ARGS= for pytest)
 	@bin/venv dev
-	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 billing/tests/test_rating_properties.py \
-		billing/tests/test_time_properties.py $(ARGS)
+	@HYPOTHESIS_PROFILE=nightly .venv/bin/python -m pytest --timeout=0 -n auto --dist load \
+		billing/tests/test_rating_properties.py billing/tests/test_time_properties.py $(ARGS); \
+		properties=$$?; bin/mutants && exit $$properties
+
+mutants: ## Change the code, one change at a time, and see which tests notice (ARGS="--all billing/settling")
+	@bin/venv dev
+	@bin/mutants $(ARGS)
 
 simulate: ## Simulate an operator with 1,000 lines for 24 months, and verify the result (ARGS="--seed 8")
 	@bin/venv dev

@@ -20,6 +20,8 @@ from telcox.testing.rows import Contents
 # How many examples a property is tested with that sets no number itself. No deadlines: machines are shared.
 hypothesis_settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis_settings.register_profile("nightly", max_examples=10_000, deadline=None)
+# For bin/mutants: quick, and the same every time.
+hypothesis_settings.register_profile("mutants", max_examples=50, deadline=None, database=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # Redis's publish/subscribe ignores database numbers, so each worker's groups need names of their own.

@@ -6,18 +6,20 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.models import Invoice, InvoiceEvent, InvoiceKind, InvoiceSeries, WalletEntry
-from billing.settling.crediting import LineAmounts, credit_invoice
+from billing.settling.crediting import LineAmounts, credit_invoice, remaining_lines
 from billing.settling.paying import receive_payment
 from billing.tests.builders import balance, refusal, spend_balances
 from billing.tests.test_paying import prepaid_invoice
 from billing.verification import find_faults
 from customers.models import Customer, Line, Plan, Subscription
+from telcox.common.errors import DomainError
 from telcox.common.money import CENT
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -62,8 +64,8 @@ def test_a_credit_note_for_all_of_it_mirrors_the_invoice_and_voids_it(
     for field in ("customer_name", "customer_dni", "phone_number", "period", "tax_rate", "language"):
         assert getattr(note, field) == getattr(invoice, field)
     columns = ("description", "quantity", "unit", "unit_price", "amount", "discount", "tax")
-    assert list(note.lines.values_list("credits", *columns)) == list(
-        invoice.lines.values_list("position", *columns)
+    assert list(note.lines.values_list("position", "credits", *columns)) == list(
+        invoice.lines.values_list("position", "position", *columns)
     )
     assert sums(note) == sums(invoice)
     assert now_of(invoice) == ("VOID", 0)
@@ -126,6 +128,21 @@ def test_what_was_paid_goes_back_to_the_wallet(invoice: Invoice, phone: Line, no
     assert [str(fault) for fault in find_faults()] == []
 
 
+@pytest.mark.parametrize("paid", ["0.01", "1.00"])
+def test_the_least_that_was_paid_goes_back(invoice: Invoice, phone: Line, now: datetime, paid: str) -> None:
+    receive_payment(invoice=invoice, amount=D(paid), payment_method="EFECTIVO", reference="C-1", at=now)
+    before = balance(phone)
+    credit_invoice(invoice=invoice, why="x", at=now)
+    assert balance(phone) == before + D(paid)
+
+
+def test_a_long_reason_is_cut_in_the_history_of_the_invoice(invoice: Invoice, now: datetime) -> None:
+    note = credit_invoice(invoice=invoice, why="x" * 200, at=now)
+    event = InvoiceEvent.objects.filter(invoice=invoice).latest("pk")
+    assert event.why == f"{note.full_number}: {'x' * 181}"
+    assert len(event.why) == InvoiceEvent._meta.get_field("why").max_length == 200
+
+
 def test_a_period_is_billed_again_if_that_is_asked_for(invoice: Invoice, now: datetime) -> None:
     period = Subscription.objects.get(pk=invoice.subscription_id)
     credit_invoice(invoice=invoice, why="x", at=now, bill_again=True)
@@ -170,6 +187,26 @@ def test_an_invoice_over_nothing_can_be_voided(seeded: None, now: datetime) -> N
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", at=now)) == "already_void"
 
 
+def test_a_line_that_costs_nothing_is_credited_once(seeded: None, now: datetime) -> None:
+    """A fee of 0.00, and a gigabyte of overage for 1.00."""
+    record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=31 * 2**30, source="t", at=now)
+    Subscription.objects.filter(line__phone_number=JESUS).update(price=0)
+    period = Subscription.objects.get(line__phone_number=JESUS)
+    invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
+    credit_invoice(invoice=invoice, why="x", amounts={2: D("0.40")}, at=now)
+    rest = credit_invoice(invoice=invoice, why="x", at=now)
+    assert list(rest.lines.order_by("position").values_list("credits", "amount")) == [
+        (1, D("0.00")),
+        (2, D("0.60")),
+    ]
+    assert rest.lines.get(credits=1).quantity == D(1)
+    assert now_of(invoice) == ("VOID", D(0))
+    assert {position: left.untouched for position, left in remaining_lines(invoice).items()} == {
+        1: False,
+        2: False,
+    }
+
+
 @pytest.mark.parametrize(
     ("amounts", "reason"),
     [
@@ -190,6 +227,16 @@ def test_what_cannot_be_taken_back_is_refused_and_nothing_changes(
     assert refusal(lambda: credit_invoice(invoice=invoice, why="x", amounts=given, at=now)) == reason
     assert now_of(invoice) == ("ISSUED", D("23.00"))
     assert InvoiceSeries.objects.get(prefix="001-002").last_number == 0
+
+
+def test_the_refusal_names_the_line_that_is_unknown_and_what_is_left(invoice: Invoice, now: datetime) -> None:
+    for position, amount, said in (
+        (7, "1.00", "The invoice has no line 7"),
+        (2, "1.01", "At most 1.00 of line 2 can be credited"),
+    ):
+        with pytest.raises(DomainError) as refused, translation.override("en"):
+            credit_invoice(invoice=invoice, why="x", amounts={position: D(amount)}, at=now)
+        assert refused.value.detail == said
 
 
 def test_only_issued_invoices_are_taken_back(invoice: Invoice, now: datetime) -> None:

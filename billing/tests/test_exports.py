@@ -16,16 +16,19 @@ from django.utils import translation
 
 from billing.exports import Selection, csv_of, documents_table, payments_table, totals_of, write_xlsx
 from billing.exports.tables import Table
-from billing.invoicing.drafting import Document, draft_invoice
-from billing.invoicing.issuing import issue_documents, issue_invoice
-from billing.models import BillingChunk, BillingRun, Invoice, InvoiceKind, InvoiceLine, InvoiceSeries, Payment
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
+from billing.models import Invoice, InvoiceSeries, Payment
+from billing.runs.running import bill_open_chunks, start_run
+from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment
-from billing.tests.builders import spend_balances
-from customers.models import Customer, Subscription
+from billing.tests.builders import moment, spend_balances
+from customers.models import Customer, Line, Subscription
 from telcox.common.calendar import local_date
 
 D = Decimal
 PERIOD = Selection("2026-11")
+NOON = moment("2026-11-30 12:00")
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("seeded")]
 
@@ -63,25 +66,8 @@ def billed(now: datetime, monkeypatch: pytest.MonkeyPatch) -> list[Invoice]:
 
 def note(invoice: Invoice, at: datetime) -> None:
     """Takes 2.00 and its tax of 0.30 back."""
-    copied = ("customer", "period", "customer_dni", "customer_name", "phone_number", "tax_rate")
     InvoiceSeries.objects.get_or_create(prefix=settings.CREDIT_NOTE_SERIES)
-    document = Document(
-        Invoice(
-            kind=InvoiceKind.CREDIT_NOTE,
-            corrects=invoice,
-            in_force=None,
-            subtotal=D("2.00"),
-            tax=D("0.30"),
-            total=D("2.30"),
-            **{name: getattr(invoice, name) for name in copied},
-        ),
-        [
-            InvoiceLine(
-                position=1, description="-", quantity=1, unit="PERIOD", unit_price=2, amount=2, tax=D("0.30")
-            )
-        ],
-    )
-    issue_documents([document], series=settings.CREDIT_NOTE_SERIES, payments={}, at=at)
+    credit_invoice(invoice=invoice, why="Complaint", amounts={1: D("2.00")}, at=at)
 
 
 def as_csv(table: Table) -> list[dict[str, str]]:
@@ -110,15 +96,8 @@ def added_up(rows: list[dict[str, Any]], title: str) -> Decimal:
 COLUMNS = {"subtotal": "Subtotal", "discount": "Descuento", "tax": "Impuesto", "total": "Total"}
 
 
-def test_csv_xlsx_the_totals_and_the_billing_run_say_the_same(billed: list[Invoice], now: datetime) -> None:
-    run = BillingRun.objects.create(period="2026-11", state="DONE", at=now, started_at=now)
-    for position, some in enumerate((billed[:1], billed[1:])):
-        sums = {name: sum(getattr(invoice, name) for invoice in some) for name in COLUMNS}
-        BillingChunk.objects.create(
-            run=run, number=position, keys=[], size=len(some), invoices=len(some), **sums
-        )
+def test_csv_xlsx_and_the_totals_say_the_same(billed: list[Invoice], now: datetime) -> None:
     totals = totals_of(PERIOD)
-    assert totals.run == totals.invoices
     in_csv, [in_xlsx] = as_csv(documents_table(PERIOD)), as_xlsx(documents_table(PERIOD))
     assert len(in_csv) == len(in_xlsx) == totals.together.documents == len(billed) + 1
     for name, title in COLUMNS.items():
@@ -135,6 +114,28 @@ def test_csv_xlsx_the_totals_and_the_billing_run_say_the_same(billed: list[Invoi
     payments, [in_sheet] = as_csv(payments_table(PERIOD)), as_xlsx(payments_table(PERIOD))
     assert len(payments) == len(in_sheet) == totals.payments == 4
     assert added_up(payments, "Importe") == added_up(in_sheet, "Importe") == totals.amount == totals.paid
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_billing_run_says_the_same_and_what_was_refunded_is_not_owed(settings: Any) -> None:
+    """One invoice is paid and then credited completely, one is paid in part, the others are owed."""
+    settings.BILL_AS_PERIODS_END = False
+    at = moment("2027-01-02 03:00")
+    list(bill_open_chunks(run=start_run(period="2026-12", at=at)))
+    refunded, in_part, *owed = Invoice.objects.issued().filter(period="2026-11").order_by("pk")
+    for invoice, amount in ((refunded, refunded.total), (in_part, D("1.10"))):
+        reference = f"C-{invoice.pk}"
+        receive_payment(invoice=invoice, amount=amount, payment_method="EFECTIVO", reference=reference, at=at)
+    credit_invoice(invoice=refunded, why="Complaint", at=at)
+    totals = totals_of(PERIOD)
+    assert totals.run == totals.invoices
+    assert totals.run is not None
+    assert totals.run.documents == 2 + len(owed)
+    assert totals.run.total == refunded.total + in_part.total + sum(invoice.total for invoice in owed)
+    outstanding = in_part.total - D("1.10") + sum(invoice.total for invoice in owed)
+    in_csv = as_csv(documents_table(PERIOD))
+    assert added_up(in_csv, "Pendiente") == totals.outstanding == outstanding > 0
+    assert totals.together.total == totals.run.total - refunded.total == added_up(in_csv, "Total")
 
 
 def test_each_document_is_there_once_and_as_it_is(billed: list[Invoice], now: datetime) -> None:
@@ -179,6 +180,22 @@ def test_days_choose_what_was_issued_and_paid_on_them(billed: list[Invoice], now
         len(as_csv(documents_table(before))) == Invoice.objects.issued().filter(issued_at__lt=now).count() > 0
     )
     assert len(as_csv(payments_table(before))) == Payment.objects.filter(paid_at__lt=now).count() > 0
+
+
+def test_days_are_local_from_midnight_to_midnight(seeded: None) -> None:
+    """In Guayaquil it is five hours earlier: 23:59 of 1 December is 04:59 of the 2nd in UTC."""
+    line = Line.objects.earliest("pk")
+    invoice = issue_invoice(invoice=draft_invoice(subscription=line.subscriptions.get(), at=NOON), at=NOON)
+    for number, at in enumerate(
+        ("2026-11-30 23:59:59", "2026-12-01 00:00", "2026-12-01 23:59:59", "2026-12-02 00:00")
+    ):
+        receive_payment(
+            invoice=invoice, amount=D(1), payment_method="EFECTIVO", reference=f"C-{number}", at=moment(at)
+        )
+    first = Selection(first=date(2026, 12, 1), last=date(2026, 12, 1))
+    references = [row["Referencia"] for row in as_csv(payments_table(first))]
+    assert references == ["C-1", "C-2"]
+    assert totals_of(first).payments == 2
 
 
 @pytest.mark.parametrize("file_format", ["csv", "xlsx"])

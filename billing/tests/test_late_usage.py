@@ -240,6 +240,14 @@ def test_a_draft_that_is_discarded_leaves_it_to_the_next(sold: Line) -> None:
     assert [amount for *_, amount in lines_of(sold, 2)] == [D("2.00")]
 
 
+def test_so_does_one_after_which_nothing_more_is_used(sold: Line) -> None:
+    run_day(at=FIRST)
+    use(sold, 31, of=NOVEMBER, at=DECEMBER)
+    discard_draft(invoice=draft_invoice(subscription=period(sold, 2), at=DECEMBER))
+    run_day(at=SECOND)
+    assert [amount for *_, amount in lines_of(sold, 2)] == [D("1.00")]
+
+
 def take_back(invoice: Invoice) -> None:
     """All of it, and its period is billed anew."""
     credit_invoice(invoice=invoice, why="Wrong", at=SECOND, bill_again=True)

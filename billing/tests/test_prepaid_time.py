@@ -6,15 +6,17 @@ from decimal import Decimal
 import pytest
 
 from billing.daily import run_day
-from billing.models import PaymentMethod, Wallet
+from billing.models import PaymentMethod, Wallet, WalletEntry
+from billing.rating.facts import price_periods
 from billing.sales.holding import line_holding
 from billing.sales.orders import order_plan
+from billing.sales.prepaid import settle_prepaid
 from billing.sales.renewal import top_up_and_renew
 from billing.sales.services import activate_subscription
 from billing.tests.builders import MakePlan, balance, fresh, moment, periods
 from billing.verification import find_faults
 from billing.wallets import adjust_wallet
-from customers.models import Line, Plan
+from customers.models import Line, Plan, Subscription
 from customers.services import resume_line, suspend_line
 from usage.ingestion.apply import apply_usage
 from usage.ingestion.reports import UsageReport
@@ -114,6 +116,22 @@ def test_a_top_up_before_any_run_begins_it_at_once(prepaid: Line) -> None:
         at=moment("2026-11-16 10:50:30.250000"),
     )  # fmt: skip
     assert begun(prepaid) == [moment("2026-11-16 10:50:30")]
+
+
+def test_refunds_come_before_charges_whatever_the_order_of_the_periods(prepaid: Line) -> None:
+    """The wallet is empty; what one period gives back pays for the other."""
+    sold(prepaid, dollars="20.00")
+    run_day(at=moment("2026-11-16 10:06"))
+    first, second = periods(prepaid)
+    assert balance(prepaid) == D("20.00") - 2 * D("9.20")
+    Subscription.objects.filter(pk=first.pk).update(price="1.00")
+    Subscription.objects.filter(pk=second.pk).update(price="15.00")
+    at = moment("2026-11-20")
+    bills = price_periods(list(Subscription.objects.filter(line=prepaid).order_by("-pk")), at=at)
+    assert [bill.rated.total for bill in bills] == [D("17.25"), D("1.15")]
+    assert settle_prepaid(bills, at=at) == D("0.00")
+    assert [entry.kind for entry in WalletEntry.objects.order_by("pk")][-2:] == ["REFUND", "CHARGE"]
+    assert balance(prepaid) == D("1.60")
 
 
 def test_money_that_went_and_came_back(prepaid: Line) -> None:

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from billing.rating import (
     GB,
+    Allowance,
     Pack,
     Rated,
     RatedLine,
     Span,
     Used,
     included_allowance,
+    used_allowance,
 )
 from billing.tests.worked_cases import CASES
 from billing.tests.worked_cases.case import MOVIL_30, Case, bill, nov, pack_of, used
@@ -93,6 +95,13 @@ def test_each_category_can_be_zero_rated(category: str) -> None:
     use = {f"{name}_bytes": GB << at for at, name in enumerate(CATEGORIES)}
     [_, data] = bill(used=Used(**use), plan=plan).rate().lines
     assert data.quantity == 15 - (1 << CATEGORIES.index(category))
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_what_is_zero_rated_is_not_a_byte(category: str) -> None:
+    plan = replace(MOVIL_30, **{f"zero_rated_{category}": True})
+    assert used_allowance(plan, Used(**{f"{category}_bytes": GB})) == Allowance()
+    assert used_allowance(MOVIL_30, Used(**{f"{category}_bytes": GB})) == Allowance(GB)
 
 
 @pytest.mark.parametrize("stops", ["data_stops", "voice_stops", "sms_stops"])

@@ -247,6 +247,14 @@ class TestSetAside:
         assert (invoice.total, invoice.subscription) == (D("724.50"), period_of(lines[0]))
         assert [event.by for event in invoice.events.all()] == ["eva"]
 
+    @pytest.mark.parametrize(("limit", "parked"), [("724.50", 0), ("724.49", 1)])
+    def test_exactly_the_limit_is_not_suspicious_a_cent_more_is(
+        self, lines: Lines, settings: Any, limit: str, parked: int
+    ) -> None:
+        settings.BILLING_SUSPICIOUS_USD = D(limit)
+        use(lines[0], 301, moment("2026-11-02"))
+        assert run_day(at=AT).parked == parked
+
     def test_without_a_limit_nothing_is_suspicious(self, lines: Lines, settings: Any) -> None:
         settings.BILLING_SUSPICIOUS_USD = D(0)
         use(lines[0], 301, moment("2026-11-02"))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -73,6 +74,16 @@ class TestPacks:
         assert refusal(lambda: buy_pack(line=sold, pack=pack, reference="p-2", at=at)) == "spend_limit"
         Subscription.objects.update(overage_beyond_spend_limit=True)
         buy_pack(line=sold, pack=pack, reference="p-2", at=at)
+
+    @pytest.mark.parametrize(("limit", "refused"), [("8.00", None), ("7.99", "spend_limit")])
+    def test_packs_may_cost_exactly_the_spending_limit(
+        self, sold: Line, make_pack: MakePack, limit: str, refused: str | None
+    ) -> None:
+        Wallet.objects.create(line=sold, balance_limit_usd=D(limit))
+        pack, at = make_pack("extra", price="4.00"), moment("2026-11-02")
+        buy_pack(line=sold, pack=pack, reference="p-1", at=at)
+        buy = partial(buy_pack, line=sold, pack=pack, reference="p-2", at=at)
+        assert (refusal(buy) if refused else buy().pack.price) == (refused or D("4.00"))
 
     def test_a_suspended_line_and_one_whose_period_is_over_buy_nothing(
         self, sold: Line, make_pack: MakePack

@@ -38,8 +38,7 @@ GB = 2**30
 SOLD = moment("2026-11-20 10:06:30.400000")
 DAYS = 40
 END = SOLD + timedelta(days=DAYS)
-# By then every late charge is billed.
-SETTLED = (END + timedelta(days=40), END + timedelta(days=75), END + timedelta(days=110))
+LATEST = 5  # days after it happened, usage is reported
 
 
 class Use(NamedTuple):
@@ -115,7 +114,7 @@ punctual = st.one_of(
 # Usage is up to five days late. Rollover and what is left of a pack go by what is known when a period ends,
 # so there are none.
 late = facts(
-    ["week", "month"], STEPS, st.one_of(st.just(0), st.integers(0, 3 * 3600), st.integers(0, 5 * DAY))
+    ["week", "month"], STEPS, st.one_of(st.just(0), st.integers(0, 3 * 3600), st.integers(0, LATEST * DAY))
 )
 
 
@@ -176,10 +175,18 @@ def play(line: Line, facts: Facts, *, punctually: bool) -> dict[str, Any]:
             use, occurred_at = what
             report = UsageReport(line.phone_number, use.category, use.quantity, "s", f"{number}", occurred_at)
             apply_usage(reports=[report], at=at)
-    for at in SETTLED:
+    for at in settled(facts):
         run_day(at=at)
     assert not list(find_differences())
     return came_of_it(line)
+
+
+def settled(facts: Facts) -> list[datetime]:
+    """Return when every late charge is billed, and when the next bill is there, in which none may come again:
+    the period in which all is reported ends one period later at most."""
+    months = "month" in facts.plan or any("month" in step.what for step in facts.steps)
+    longest = 31 if months else 7
+    return [END + timedelta(days=LATEST + 1 + periods * longest) for periods in (1, 2)]
 
 
 def is_due(line: Line, at: datetime) -> bool:
