@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Q
 
+from billing.bank.marks import begins_as_returned
 from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.transfers import pay_invoices
 from billing.bank.values import Transfer
@@ -101,6 +102,8 @@ def _record(
     recorded = _recorded_by_hand(kept, found)
     if recorded is not None:
         return _link(kept, recorded, clues), ""
+    if begins_as_returned(transfer.concept):  # what its text names may be what the returned money was for
+        return BankProblem.SEVERAL, ""
     invoices = _invoices_for(transfer, clues)
     if isinstance(invoices, BankProblem):
         return invoices, ""
