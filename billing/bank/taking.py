@@ -193,6 +193,7 @@ def _invoices_for(transfer: Transfer, clues: Clues) -> Sequence[tuple[Invoice, D
     )
     there: dict[int, Invoice] = {}
     doubtful: set[int] = set()
+    two_customers = False
     if not named:
         lines, customers = _readings(clues)
         if any(lines[each] != customers[each] for each in lines.keys() & customers.keys()):
@@ -204,10 +205,14 @@ def _invoices_for(transfer: Transfer, clues: Clues) -> Sequence[tuple[Invoice, D
             if invoice.customer_id not in customers.values()
             and lines.get(invoice.phone_number, invoice.customer_id) != invoice.customer_id
         }
+        two_customers = len({*lines.values(), *customers.values()}) > 1
     chosen = choose_invoice(transfer.amount, _owed(named.values()), _owed(there.values()))
     if isinstance(chosen, BankProblem):
         return chosen
     if isinstance(chosen, Owed):
+        may_be_another = clues.may_name_more if named else two_customers
+        if may_be_another and chosen.amount != transfer.amount:
+            return BankProblem.SEVERAL
         if chosen.key in doubtful:  # owed by a former holder of the number: who has paid is not certain
             return BankProblem.SEVERAL
         return [((named or there)[chosen.key], transfer.amount)]
