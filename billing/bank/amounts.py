@@ -19,6 +19,7 @@ class Amount(NamedTuple):
 
 
 NOTHING = Amount(Decimal(0))
+WHOLE_DIGITS_MAX = 15
 
 _PUT_AROUND = re.compile(rf"(?:{DOLLAR})|\s", re.IGNORECASE)
 _BRACKETS = {"(": ")", "[": "]", "<": ">"}
@@ -56,7 +57,9 @@ def read_amount(text: str, decimal: str) -> Amount:
     number = _NUMBER[decimal or _decimal_mark(digits)].fullmatch(digits)
     if number is None or not (number["whole"] or number["part"]):
         raise Unreadable(RowFault.NO_AMOUNT)
-    whole = re.sub("[^0-9]", "", number["whole"]) or "0"
+    whole = re.sub("[^0-9]", "", number["whole"]).lstrip("0") or "0"
+    if len(whole) > WHOLE_DIGITS_MAX:  # more than a Decimal calculates with
+        raise Unreadable(RowFault.NO_AMOUNT)
     amount = cents(Decimal(f"{whole}.{number['part'] or 0}"))
     if amount > MONEY_MAX:
         raise Unreadable(RowFault.NO_AMOUNT)

@@ -18,6 +18,8 @@ CODES = words(
     "aed ars aud bob brl cad chf clp cny cop crc czk dkk dop eur gbp gtq hkd hnl huf idr ils inr jpy krw kzt "
     "mxn myr nio nok nzd pab pen php pln pyg ron rub sar sek sgd thb try twd uah uyu ves vnd zar btc usdt"
 )
+# A cell of its own that is one of these names a currency, whatever its column is called.
+CODE_CELLS = frozenset({*(code.upper() for code in CODES), "€", "£", "EURO", "EUROS", "Euro", "Euros"})
 _NAMES = words(
     "euro euros peso pesos sol soles libra libras pound pounds sterling yen yenes franco francos real reales "
     "bolivar bolivares boliviano bolivianos guarani guaranies sucre sucres"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from billing.bank.amounts import is_amount, is_negative
+from billing.bank.balances import money_went
 from billing.bank.currencies import is_foreign
 from billing.bank.days import is_day, month_is_first
 from billing.bank.lines import cells_of
-from billing.bank.marks import are_marks, has_cargo
+from billing.bank.marks import Letters, answer_if_booked, are_marks, letters_of
 from billing.bank.values import RowFault, StatementLayout, Unreadable
 from billing.bank.wording import listed, names, plain, words
 
@@ -21,7 +22,8 @@ _TITLES: dict[str, tuple[str, ...]] = {
         fecha, fecha transacción, fecha movimiento, fecha contable, fecha operación, f operación, fecha
         oper, f contable, fecha proceso, fecha registro, fecha hora, fecha efectiva, date, booking date,
         posting date, posted date, transaction date, date time, completed date, date completed, date
-        completed utc, finished on, created on, bookgdt, día, fecha valor, f valor, value date
+        completed utc, finished on, created on, bookgdt, día, fecha pago, fecha depósito, fecha abono,
+        fecha acreditación, fecha crédito, payment date, fecha valor, f valor, value date
         """
     ),
     # The order decides where several are there, so what comes first stays first: a file that is imported
@@ -69,9 +71,14 @@ _BY_WORD = {
         words("divisa moneda currency ccy"),
         words("orig original origen extranjera foreign exchange"),
     ),
-    "state": (words("estado status state estatus"), words("cuenta account civil")),
-    "mark": (words("signo naturaleza sign"), frozenset[str]()),
+    "state": (words("estado status state estatus resultado result"), words("cuenta account civil")),
+    "mark": (
+        words("signo naturaleza sign tipo clase type"),
+        words("cuenta account documento cliente cambio canal persona identificacion tarjeta card banco"),
+    ),
 }
+# Dates of the document, not of the movement.
+_OTHER_DATES = words("emision vencimiento nacimiento corte desde hasta factura caducidad apertura")
 _BY_FIRST_WORD = {
     "date": words("fecha"),
     "concept": words("concepto detalle descripcion observacion description concept"),
@@ -128,10 +135,14 @@ class Columns:
     month_first: bool
     foreign: bool
     several: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    # Columns of marks in which C is Cargo.
-    cargo_abono: frozenset[int] = frozenset()
+    # What C and A mean in the columns of marks.
+    letters: Mapping[int, Letters] = field(default_factory=dict)
     # Columns whose title is not known.
     unnamed: tuple[int, ...] = ()
+    # Columns that ask whether the movement is booked, or taken back; with the answer of a booked one.
+    answers: Mapping[int, bool] = field(default_factory=dict)
+    # There are amounts of both sides, and nothing in an amount's cell says of which side it is.
+    both_sides: bool = False
 
     def all_of(self, name: str, cells: Sequence[str]) -> list[str]:
         return [cell_at(cells, column) for column in self.several.get(name, ())]
@@ -181,6 +192,8 @@ def _usual(name: str) -> tuple[str, ...]:
 
 def _is_worded(title: str, name: str) -> bool:
     said = title.split()
+    if name == "date" and _OTHER_DATES.intersection(said):
+        return False
     among, not_among = _BY_WORD.get(name, (frozenset(), frozenset()))
     first = _BY_FIRST_WORD.get(name, frozenset())
     return bool(said) and (said[0] in first or (bool(among & set(said)) and not not_among & set(said)))
@@ -208,9 +221,9 @@ def _kind(title: str) -> str:
     return "either" if said and said[0] in _EITHER and all(word in _BESIDE | _EITHER for word in said) else ""
 
 
-def choose_columns(heading: Heading, sample: Sequence[Sequence[str]], *, foreign: bool) -> Columns:
-    """Choose the columns by what they hold in the first rows, `sample`. `foreign`: the lines above
-    the heading name another currency than the dollar.
+def choose_columns(heading: Heading, sample: Sequence[Sequence[str]], decimal: str) -> Columns:
+    """Choose the columns by what they hold in the first rows, `sample`. `decimal` is the decimal mark, or
+    blank if the amounts say it.
 
     Raise Unreadable if it is not clear which column has the amounts.
     """
@@ -233,24 +246,47 @@ def choose_columns(heading: Heading, sample: Sequence[Sequence[str]], *, foreign
     marks = [
         each
         for each in others
-        if each in several["mark"] or (each not in several["debit"] and are_marks(held(each)))
+        if each in several["mark"]
+        or (
+            each not in several["debit"]
+            and are_marks(
+                heading.titles[each], held(each), of_text=each in (*several["concept"], *several["payer"])
+            )
+        )
     ]
     several["mark"] = tuple(marks)
     for name in ("currency", "state"):
         several[name] = tuple(each for each in several[name] if held(each))
     known = single.union(*several.values())
+    kind, signed = _kind(heading.titles[amount]), any(is_negative(cell) for cell in held(amount))
+    balance = next((each for each in others if _is_balance(heading.titles[each])), None)
+    falls = (
+        balance is not None
+        and not (signed or kind == "credit" or any(map(held, several["debit"])))
+        and money_went([(cell_at(each, amount), cell_at(each, balance)) for each in sample], decimal)
+    )
     return Columns(
         date=date,
         amount=amount,
         reference=reference,
-        is_credit=_kind(heading.titles[amount]) == "credit",
-        signed=any(is_negative(cell) for cell in held(amount)),
+        is_credit=kind == "credit",
+        signed=signed,
         month_first=month_is_first(held(date)),
-        foreign=foreign or is_foreign(heading.titles[amount]),
+        foreign=is_foreign(heading.titles[amount]),
         several=several,
-        cargo_abono=frozenset(each for each in several["mark"] if has_cargo(held(each))),
+        letters={each: letters_of(heading.titles[each], held(each)) for each in several["mark"]},
         unnamed=tuple(each for each in others if each not in known),
+        answers={
+            each: answer
+            for each in others
+            if each not in known and (answer := answer_if_booked(heading.titles[each])) is not None
+        },
+        both_sides=not signed and (falls or kind == "both"),
     )
+
+
+def _is_balance(title: str) -> bool:
+    return not {"saldo", "balance"}.isdisjoint(plain(title).split()[:2])
 
 
 def _amount_column(heading: Heading, held: Callable[[int], list[str]]) -> int:

@@ -135,9 +135,13 @@ def import_statement(
 
     def import_all() -> ImportReport:
         report = ImportReport()
+        seen: dict[int, int] = {}
         for row in read_statement(file, layout, today=local_date(at), told=report.note_columns):
             report.read += 1
-            take(row, report)
+            if isinstance(row, Transfer) and _is_another(row, seen):
+                report.count_bad(row.row, RowFault.OTHER_TRANSFER, row.reference)
+            else:
+                take(row, report)
         return report
 
     report = commit_unless_dry_run(import_all, dry_run=True) if dry_run else import_all()
@@ -154,6 +158,13 @@ def import_statement(
         report.bad,
     )
     return report
+
+
+def _is_another(row: Transfer, seen: dict[int, int]) -> bool:
+    """Return whether a row of this file has the reference of an earlier one and differs from it in any cell,
+    such as the time or the balance: then it is another transfer. `seen` has hashes of both, to be small."""
+    cells = hash(row.cells)
+    return seen.setdefault(hash(row.reference), cells) != cells
 
 
 def _names(columns: Mapping[str, str]) -> dict[str, str]:

@@ -85,7 +85,7 @@ def parse(line: str, separator: str) -> tuple[list[str], bool]:
     """Return the visible text of the cells, and whether a quotation mark is still open at the end. Then the
     last cell holds all that follows the mark (RFC 4180 section 2: it may go on in the next line)."""
     visible = line if line.isprintable() else _visible(line, separator)
-    [cells] = csv.reader([visible], delimiter=separator)
+    [cells] = csv.reader([visible], delimiter=separator, skipinitialspace=True)
     return [_bare(cell) for cell in cells], '"' in visible and _is_open(visible, separator)
 
 
@@ -102,7 +102,7 @@ def _visible(line: str, separator: str) -> str:
 
 def _is_open(line: str, separator: str) -> bool:
     try:
-        list(csv.reader([line], delimiter=separator, strict=True))
+        list(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
     except csv.Error as error:
         return "unexpected end" in str(error)
     return False

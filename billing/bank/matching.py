@@ -7,7 +7,7 @@
 3. Otherwise, if exactly one invoice is open there: that one.
 
 If the text can be read in two ways, or two invoices are possible, none is chosen: the result is SEVERAL, and
-a clerk decides.
+a clerk decides. An amount that is exactly what is owed decides between readings, too.
 """
 
 import re
@@ -32,11 +32,13 @@ class Series(NamedTuple):
 
 class Clues(NamedTuple):
     """What a transfer's text names: documents (key of the series, number), phone numbers in national form,
-    and identities (DNI or RUC; for a RUC also the DNI that it begins with)."""
+    and identities (DNI or RUC; for a RUC also the DNI that it begins with). `may_name_more`: a number follows
+    that could be another document's, as in `001-001-000000001/2`."""
 
     documents: frozenset[tuple[int, int]]
     phone_numbers: frozenset[str]
     identities: frozenset[str]
+    may_name_more: bool = False
 
 
 class Owed(NamedTuple):
@@ -51,10 +53,13 @@ def clues_in(text: str, series: Iterable[Series]) -> Clues:
     characters."""
     text = straight("".join(each for each in text if unicodedata.category(each) != "Cf"))
     identities = [found.replace("-", "") for found in _IDENTITY.findall(text)]
+    persons = [found[:10] for found in identities if len(found) == 10 or found[10:12] == "00"]
+    documents = {(each.key, number): more for each in series for number, more in _numbers_in(text, each)}
     return Clues(
-        frozenset((each.key, number) for each in series for number in _numbers_in(text, each)),
+        frozenset(documents),
         frozenset(_phone_numbers_in(text)),
-        frozenset([*identities, *(identity[:10] for identity in identities)]),
+        frozenset([*identities, *persons]),
+        any(documents.values()),
     )
 
 
@@ -92,14 +97,29 @@ _IDENTITY = re.compile(r"(?<![0-9])[0-9]{9}-?[0-9](?:-?[0-9]{3})?(?![0-9])")
 _GAP = r"[\s./:|*#·•°~_-]*"
 
 
-def _numbers_in(text: str, series: Series) -> Iterator[int]:
+# What joins a second number to a document's.
+_JOINED = re.compile(
+    r"\s*(?:[,;/&+-]|\b(?:y|e|a|al|hasta|and)\b)\s*(?P<number>[0-9]{1,9})(?![0-9])", re.IGNORECASE
+)
+# An amount or a day follows 001-001- in 001-001-17.50 and 001-001-28/11/2026.
+_GOES_ON = re.compile(r"[.,:/-][0-9]")
+
+
+def _numbers_in(text: str, series: Series) -> Iterator[tuple[int, bool]]:
     """Yield the numbers in the text that are written as the series prints them, with other marks or none;
-    also with fewer zeros, if a mark shows where the number begins."""
+    also with fewer zeros, if a mark shows where the number begins. The second number of `001-001-000000001 y
+    000000002` is one as well. Yield with each whether it is followed by what may be another."""
     written, printed = _written(series)
     for found in written.finditer(text):
-        number = int(found["number"])
-        if found["gap"] or found["number"] == printed.format(number=number):
-            yield number
+        digits = found["number"].replace(" ", "")
+        number, in_full = int(digits), digits == printed.format(number=int(digits))
+        if not in_full and (not found["gap"] or _GOES_ON.match(text, found.end())):
+            continue
+        joined = _JOINED.match(text, found.end())
+        while joined and joined["number"] == printed.format(number=int(joined["number"])):
+            yield int(joined["number"]), False
+            joined = _JOINED.match(text, joined.end())
+        yield number, joined is not None and not _GOES_ON.match(text, joined.end())
 
 
 @cache
@@ -108,7 +128,11 @@ def _written(series: Series) -> tuple[re.Pattern[str], str]:
     before, printed, after = re.split(r"(\{number[^}]*\})", series.pattern)
     front, back = (_loosely(part.format(prefix=series.prefix)) for part in (before, after))
     end = f"{_GAP}{back}" if back else ""
-    expression = rf"(?<![0-9])(?<![0-9][.,]){front}(?P<gap>{_GAP})(?P<number>[0-9]{{1,18}}){end}(?![0-9])"
+    # 0000 00017: a number with zeros in front may have blanks, where its width is known.
+    width = re.fullmatch(r"\{number:0([0-9]+)d\}", printed)
+    spread = f"00(?: ?[0-9]){{{int(width[1]) - 2}}}(?! ?[0-9])|" if width and int(width[1]) > 2 else ""
+    digits = rf"(?P<number>{spread}[0-9]{{1,18}})"
+    expression = rf"(?<![0-9])(?<![0-9][.,]){front}(?P<gap>{_GAP}){digits}{end}(?![0-9])"
     return re.compile(expression, re.IGNORECASE), printed
 
 

@@ -10,13 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
+from typing import NamedTuple
 
 from billing.bank.amounts import Amount, is_amount, read_amount
-from billing.bank.currencies import CODES, is_dollar, is_foreign
+from billing.bank.currencies import CODE_CELLS, CODES, is_dollar, is_foreign
 from billing.bank.days import check_day, is_day, read_day
 from billing.bank.headings import Columns, Heading, cell_at, choose_columns, heading_in
 from billing.bank.lines import LINE_MAX, LINES_OF_A_CELL, lines_of, parse
-from billing.bank.marks import Mark, begins_as_outgoing, is_booked, mark_of
+from billing.bank.marks import (
+    Mark,
+    begins_as_outgoing,
+    is_booked,
+    is_no,
+    mark_of,
+    says_outgoing,
+    says_unbooked,
+)
 from billing.bank.values import (
     REFERENCE_MAX,
     BadRow,
@@ -29,6 +38,7 @@ from billing.bank.values import (
     Unreadable,
 )
 from billing.bank.wording import plain
+from billing.bank.wording import words as words_of
 
 # The heading is searched in this many lines: above it, banks write the account and the dates.
 HEADING_WITHIN = 40
@@ -36,6 +46,8 @@ HEADING_WITHIN = 40
 LINES_OF_A_HEADING = 4
 # This many rows show what a column holds.
 SAMPLE = 500
+# A line that is a title of a file or of a part of it has no more texts.
+TEXTS_OF_A_TITLE = 2
 # No mark is longer. Longer texts are not looked up.
 MARK_MAX = 40
 
@@ -53,16 +65,16 @@ def read_statement(
     which column has the amounts.
     """
     lines = _Lines(lines_of(file))
-    heading, foreign = _find_heading(lines, layout)
+    heading, around = _find_heading(lines, layout)
     if heading is None:
         yield BadRow(1, RowFault.NO_HEADING)
         return
     while heading is not None:
-        section = _Section(lines, heading, layout)
+        section = _Section(lines, heading, layout, around)
         records = section.records()
         sample, cut_off = _sampled(records)
         try:
-            columns = choose_columns(heading, [record.cells for record in sample], foreign=foreign)
+            columns = choose_columns(heading, [record.cells for record in sample], layout.decimal)
         except Unreadable as unreadable:
             yield BadRow(heading.number, unreadable.fault)
             return
@@ -72,7 +84,7 @@ def read_statement(
             yield _row(record, heading, columns, layout.decimal, today)
         if cut_off:
             raise cut_off
-        heading, foreign = section.next, foreign if section.foreign is None else section.foreign
+        heading, around = section.next, section.around
 
 
 class _Lines:
@@ -121,17 +133,33 @@ def _sampled(records: Iterator["_Record"]) -> tuple[list["_Record"], OSError | N
 # --- Headings ---
 
 
-def _find_heading(lines: _Lines, layout: StatementLayout) -> tuple[Heading | None, bool]:
-    """Return the heading, and whether a line above it names another currency than the dollar."""
-    foreign = False
+class _Around(NamedTuple):
+    """What the lines around the rows say of those that follow: the currency is not the dollar; it is a list
+    of outgoing money."""
+
+    foreign: bool = False
+    outgoing: bool = False
+
+    def after(self, line: str) -> "_Around":
+        foreign, outgoing = _says_foreign(line), None
+        texts = [text for text in re.split(r"[;\t|]", line) if text.strip('" ')]
+        if len(texts) <= TEXTS_OF_A_TITLE and not any(is_amount(text) for text in texts):
+            outgoing = says_outgoing(line)
+        return _Around(
+            self.foreign if foreign is None else foreign, self.outgoing if outgoing is None else outgoing
+        )
+
+
+def _find_heading(lines: _Lines, layout: StatementLayout) -> tuple[Heading | None, _Around]:
+    """Return the heading, and what the lines above it say."""
+    around = _Around()
     for number, line in lines:
         if heading := _heading_from(lines, number, line, layout):
-            return heading, foreign
-        said = _says_foreign(line)
-        foreign = foreign if said is None else said
+            return heading, around
+        around = around.after(line)
         if number >= HEADING_WITHIN:
             break
-    return None, foreign
+    return None, around
 
 
 def _heading_from(lines: _Lines, number: int, line: str, layout: StatementLayout) -> Heading | None:
@@ -150,7 +178,8 @@ def _heading_from(lines: _Lines, number: int, line: str, layout: StatementLayout
     return heading_in(number, line, layout)
 
 
-_ACCOUNT_IN = re.compile(rf"\b(?:{'|'.join(CODES).upper()})\b")
+_ACCOUNT_IN = re.compile(rf"\b(?:{'|'.join(CODES).upper()})\b|[€£¥]|\b(?:[Ee]uros?|EUROS?)\b")
+_OF_AMOUNTS = words_of("cuenta account iban saldo balance importe monto valor cifra expresado amount")
 
 
 def _says_foreign(line: str) -> bool | None:
@@ -159,8 +188,7 @@ def _says_foreign(line: str) -> bool | None:
     words = set(plain(line).split())
     if words & {"moneda", "divisa", "currency"}:
         return is_foreign(line)
-    about_account = words & {"cuenta", "account", "iban", "saldo", "balance"}
-    return True if about_account and _ACCOUNT_IN.search(line) else None
+    return True if words & _OF_AMOUNTS and _ACCOUNT_IN.search(line) else None
 
 
 def _titles(heading: Heading, columns: Columns) -> dict[str, str]:
@@ -179,16 +207,16 @@ class _Record:
     number: int
     cells: Sequence[str]
     is_open: bool
+    around: _Around
 
 
 class _Section:
     """Rows under a heading, up to the next one: statements of several accounts or pages have several."""
 
-    def __init__(self, lines: _Lines, heading: Heading, layout: StatementLayout) -> None:
+    def __init__(self, lines: _Lines, heading: Heading, layout: StatementLayout, around: _Around) -> None:
         self._lines, self._heading, self._layout = lines, heading, layout
         self.next: Heading | None = None
-        # Whether a line between the rows names another currency for what follows.
-        self.foreign: bool | None = None
+        self.around = around
 
     def records(self) -> Iterator[_Record]:
         heading = self._heading
@@ -203,9 +231,9 @@ class _Section:
                     continue
                 self.next = found
                 return
-            if not self._is_complete(cells) and (said := _says_foreign(line)) is not None:
-                self.foreign = said
-            yield _Record(number, cells, is_open)
+            if not self._is_complete(cells):
+                self.around = self.around.after(line)
+            yield _Record(number, cells, is_open, self.around)
 
     def _may_be_heading(self, cells: Sequence[str]) -> bool:
         columns = (*self._heading.columns["date"], *self._heading.columns["amount"])
@@ -244,11 +272,11 @@ def _row(record: _Record, heading: Heading, columns: Columns, decimal: str, toda
         amount = read_amount(cell_at(cells, columns.amount), decimal)
         if any(cells[width:]) or (comma and _may_be_cut(cells, columns.amount)):
             raise Unreadable(RowFault.OTHER_CELLS)
-        if not _came(amount, cells, columns, decimal):
+        if not _came(amount, record, columns, decimal):
             return Debit(record.number)
         if record.is_open and len(cells) != width:
             raise Unreadable(RowFault.OPEN_QUOTE)
-        _check_money(cells, columns)
+        _check_money(record, columns)
         reference = read_reference(cell_at(cells, columns.reference))
         paid_on = read_day(cell_at(cells, columns.date), month_first=columns.month_first)
         if today:
@@ -256,7 +284,7 @@ def _row(record: _Record, heading: Heading, columns: Columns, decimal: str, toda
     except Unreadable as unreadable:
         return BadRow(record.number, unreadable.fault)
     concept, payer = (_joined_text(columns.all_of(name, cells)) for name in ("concept", "payer"))
-    return Transfer(record.number, reference, amount.value, paid_on, concept, payer)
+    return Transfer(record.number, reference, amount.value, paid_on, concept, payer, tuple(cells))
 
 
 def _may_be_cut(cells: Sequence[str], column: int) -> bool:
@@ -265,15 +293,16 @@ def _may_be_cut(cells: Sequence[str], column: int) -> bool:
     return cell_at(cells, column).isdecimal() and bool(re.fullmatch("[0-9]{2}", cell_at(cells, column + 1)))
 
 
-def _came(amount: Amount, cells: Sequence[str], columns: Columns, decimal: str) -> bool:
+def _came(amount: Amount, record: _Record, columns: Columns, decimal: str) -> bool:
     """Return whether the row is of incoming money, False if the money went.
 
     Only what is known to have come has come: by its column, its sign, or its mark. Where the file says
     nothing about it in any column, or has signs and this amount has none, it came. Raise Unreadable if it is
     not clear, or if there is no amount.
     """
+    cells = record.cells
     marks = {
-        mark_of(cell, cargo_abono=column in columns.cargo_abono) if cell else Mark.NEITHER
+        mark_of(cell, columns.letters[column]) if cell else Mark.NEITHER
         for column in columns.several["mark"]
         for cell in [cell_at(cells, column)]
     }
@@ -290,23 +319,32 @@ def _came(amount: Amount, cells: Sequence[str], columns: Columns, decimal: str) 
     came = amount.came or columns.is_credit or Mark.CAME in marks
     if went != came:
         return came
-    outgoing = any(map(begins_as_outgoing, columns.all_of("concept", cells)))
-    open_to_doubt = Mark.UNKNOWN in marks or (not columns.signed and (bool(marks) or outgoing))
-    if went or open_to_doubt:
+    outgoing = record.around.outgoing or any(map(begins_as_outgoing, beside))
+    nothing_says_so = bool(marks) or columns.both_sides or outgoing
+    if went or Mark.UNKNOWN in marks or (nothing_says_so and not columns.signed):
         raise Unreadable(RowFault.UNCLEAR)
     return True
 
 
-def _check_money(cells: Sequence[str], columns: Columns) -> None:
-    if columns.foreign or not all(map(is_dollar, columns.all_of("currency", cells))):
+def _check_money(record: _Record, columns: Columns) -> None:
+    cells = record.cells
+    beside = [(each, cell_at(cells, each)) for each in (*columns.unnamed, *columns.several["concept"])]
+    foreign = columns.foreign or record.around.foreign
+    if foreign or not all(map(is_dollar, columns.all_of("currency", cells))):
+        raise Unreadable(RowFault.OTHER_CURRENCY)
+    if any(cell in CODE_CELLS for each, cell in beside if each in columns.unnamed):
         raise Unreadable(RowFault.OTHER_CURRENCY)
     if not all(map(is_booked, columns.all_of("state", cells))):
+        raise Unreadable(RowFault.NOT_BOOKED)
+    if any(is_no(cell_at(cells, each)) == booked for each, booked in columns.answers.items()):
+        raise Unreadable(RowFault.NOT_BOOKED)
+    if any(says_unbooked(cell) for _each, cell in beside):
         raise Unreadable(RowFault.NOT_BOOKED)
 
 
 # `1,23E+10`, or what a cell shows that is too narrow or has a wrong formula.
 _DESTROYED = re.compile(
-    r"[0-9](?:[.,][0-9]+)?E\+[0-9]+|##+|#[A-Z/0]+[!?]|#N/[AD]|#¡[^!]+!|#¿[^?]+\?", re.IGNORECASE
+    r"[0-9](?:[.,][0-9]+)?E\+[0-9]+|##+|#[A-Z/0]+[!?]|#N/[AD]|#¡[^!]+!|#¿[^?]+\?|Err:[0-9]+", re.IGNORECASE
 )
 
 

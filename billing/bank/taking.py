@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from billing.bank.marks import begins_as_returned
 from billing.bank.matching import Clues, Owed, Series, choose_invoice, clues_in
 from billing.bank.transfers import pay_invoices
 from billing.bank.values import Transfer
@@ -102,6 +103,8 @@ def _record(
     recorded = _recorded_by_hand(kept, found)
     if recorded is not None:
         return _link(kept, recorded, clues), ""
+    if begins_as_returned(transfer.concept):  # what its text names may be what the returned money was for
+        return BankProblem.SEVERAL, ""
     invoices = _invoices_for(transfer, clues)
     if isinstance(invoices, BankProblem):
         return invoices, ""
@@ -188,6 +191,7 @@ def _invoices_for(transfer: Transfer, clues: Clues) -> Sequence[tuple[Invoice, D
     named = _locked(Invoice.objects.bills().filter(documents)) if documents else {}
     there: dict[int, Invoice] = {}
     doubtful: set[int] = set()
+    two_customers = False
     if not named:
         lines, customers = _readings(clues)
         if any(lines[each] != customers[each] for each in lines.keys() & customers.keys()):
@@ -199,10 +203,14 @@ def _invoices_for(transfer: Transfer, clues: Clues) -> Sequence[tuple[Invoice, D
             if invoice.customer_id not in customers.values()
             and lines.get(invoice.phone_number, invoice.customer_id) != invoice.customer_id
         }
+        two_customers = len({*lines.values(), *customers.values()}) > 1
     chosen = choose_invoice(transfer.amount, _owed(named.values()), _owed(there.values()))
     if isinstance(chosen, BankProblem):
         return chosen
     if isinstance(chosen, Owed):
+        may_be_another = clues.may_name_more if named else two_customers
+        if may_be_another and chosen.amount != transfer.amount:
+            return BankProblem.SEVERAL
         if chosen.key in doubtful:  # owed by a former holder of the number: who has paid is not certain
             return BankProblem.SEVERAL
         return [((named or there)[chosen.key], transfer.amount)]

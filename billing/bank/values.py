@@ -63,7 +63,8 @@ class StatementLayout:
 class Transfer:
     """Incoming money, `amount` in dollars. The reference has no blanks: only TelcoX's own references have.
 
-    `concept` and `payer` are blank where the cells are, or where the file has no such columns.
+    `concept` and `payer` are blank where the cells are, or where the file has no such columns. `cells` is
+    the whole row.
     """
 
     row: int
@@ -72,6 +73,7 @@ class Transfer:
     paid_on: date
     concept: str
     payer: str
+    cells: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,16 @@ from billing.models.payments import BankTransfer, Payment
 from billing.models.wallets import WalletEntry
 from telcox.common.fields import KeyField
 
+# What banks, spreadsheets and programs write where there is no reference.
+_NOTHING = frozenset(
+    {
+        *("NA", "SN", "ND", "SD", "SR", "NULL", "NONE", "NIL", "NAN", "UNDEFINED", "BLANK", "TRUE", "FALSE"),
+        *("VERDADERO", "FALSO", "VACIO", "LOTE", "VARIOS", "NINGUNO", "NINGUNA", "SINREFERENCIA"),
+        *("SINDOCUMENTO", "SINNUMERO", "SINCOMPROBANTE", "NOTPROVIDED", "NOREF", "NONREF", "UNKNOWN"),
+        *("DESCONOCIDO", "TRANSFERENCIA", "DEPOSITO", "PAGO"),
+    }
+)
+
 
 def reference_key(reference: str) -> str:
     """Return `TR4711` for `TR-4711`, `tr 4711` and `Tr.4711`, and `123` for `000123`, `="000123"` and
@@ -30,9 +40,7 @@ def reference_key(reference: str) -> str:
     key = re.sub(r"(?<![0-9])-+|-+(?![0-9])", "", key)
     if key.isdecimal():
         key = key.lstrip("0")
-    return (
-        "" if key in ("NA", "SN", "ND", "NULL", "NONE", "LOTE", "VARIOS") or not key.strip("0-") else key[:64]
-    )
+    return "" if key in _NOTHING or not key.strip("0-") else key[:64]
 
 
 class MoneyReferenceManager(models.Manager["MoneyReference"]):

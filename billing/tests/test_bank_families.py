@@ -228,7 +228,8 @@ def test_a_row_with_more_cells_than_the_heading_is_not_read_from_the_wrong_ones(
      ("25 30", "NO_AMOUNT"), ("25.3001", "NO_AMOUNT"), ("1'23.00", "NO_AMOUNT"), ("1.234'567",
      "NO_AMOUNT"), ("-25.30 CR", "NO_AMOUNT"),
      ("--25.30", "NO_AMOUNT"), ("25.", "NO_AMOUNT"), ("25.-", "NO_AMOUNT"), ("1,2E+03", "NO_AMOUNT"),
-     ("########", "NO_AMOUNT"),
+     ("########", "NO_AMOUNT"), ("1" * 27, "NO_AMOUNT"), ("1" * 40 + ",00", "NO_AMOUNT"), ("0" * 40 + "1,00",
+     "1.00"),
      ("1 234 56", "NO_AMOUNT"), ("25.30*", "NO_AMOUNT"), ("٢٥", "NO_AMOUNT"), ("1.234", "AMBIGUOUS"),
      ("25.300", "AMBIGUOUS")],
 )  # fmt: skip

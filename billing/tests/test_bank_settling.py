@@ -47,6 +47,22 @@ def test_several_invoices_that_are_named_are_paid_if_they_are_exactly_this(
     assert transfer.rest == 0
 
 
+@pytest.mark.parametrize("text", ["001-001-000000001/2", "001-001-000000001 y 2", "001-001-1 al 2"])
+def test_what_may_name_a_second_invoice_pays_the_first_only_to_the_cent(
+    text: str, invoice: Invoice, other: Invoice, now: datetime
+) -> None:
+    both = invoice.total + other.total
+    assert outcome(imported(row("A", text, f"{both}"), at=now)) == "SEVERAL"
+    assert outcome(imported(row("B", text, f"{invoice.total}"), at=now)) == "matched"
+    assert (paid(invoice), paid(other)) == (invoice.total, 0)
+
+
+def test_of_two_customers_who_are_named_neither_pays_another_amount(invoice: Invoice, now: datetime) -> None:
+    text, payer = f"pago {JESUS}", "0923456789 EVA"
+    assert outcome(imported(row("A", text, "10.00", payer), at=now)) == "SEVERAL"
+    assert outcome(imported(row("B", text, f"{invoice.total}", payer), at=now)) == "matched"
+
+
 def test_digits_that_are_one_s_number_and_another_s_identity_wait(invoice: Invoice, now: datetime) -> None:
     assert outcome(imported(row("A", f"pago {JESUS}", "1.00"), at=now)) == "matched"
     Customer.objects.create(dni=JESUS, full_name="Otra Persona")

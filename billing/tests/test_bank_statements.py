@@ -176,6 +176,16 @@ OTHER = Series(2, "B", "N {number}/{prefix}")
         ("total 1.001.001.17", set()),
         ("n 5/b", {(2, 5)}),
         ("001-001-0000000171234567890", set()),
+        ("001-001-000000017 y 000000018", {(1, 17), (1, 18)}),
+        ("001-001-000000017,000000018/000000019", {(1, 17), (1, 18), (1, 19)}),
+        ("001-001-0000 00017", {(1, 17)}),
+        ("001 001 000 000 017 gracias", {(1, 17)}),
+        ("001-001-000000017 0969786985", {(1, 17)}),
+        ("001-001-17 28112026", {(1, 17)}),
+        ("001-001-17.50", set()),
+        ("saldo 001-001-17,50", set()),
+        ("001-001-28/11/2026", set()),
+        ("001-001-000000017.50", {(1, 17)}),
     ],
 )
 def test_documents_named_in_a_text(text: str, documents: set[tuple[int, int]]) -> None:
@@ -200,6 +210,8 @@ def test_documents_named_in_a_text(text: str, documents: set[tuple[int, int]]) -
         ("CI 1712345678", set(), {"1712345678"}),
         ("RUC 1712345678001", set(), {"1712345678", "1712345678001"}),
         ("cuenta 22001112223334445", set(), set()),
+        ("cuenta 1712345678985", set(), {"1712345678985"}),
+        ("RUC 1712345678002", set(), {"1712345678", "1712345678002"}),
     ],
 )
 def test_numbers_and_identities_named_in_a_text(
@@ -207,6 +219,27 @@ def test_numbers_and_identities_named_in_a_text(
 ) -> None:
     clues = clues_in(text, [USUAL])
     assert (clues.phone_numbers, clues.identities) == (phone_numbers, identities)
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("001-001-000000017/18", True),
+        ("001-001-000000017 y 18", True),
+        ("001-001-000000017 al 20", True),
+        ("001-001-17, 18", True),
+        ("001-001-000000017-2", True),
+        ("001-001-000000017 y 000000018", False),
+        ("001-001-000000017 y 000000018 y 19", True),
+        ("001-001-000000017 - 28/11/2026", False),
+        ("001-001-000000017 - 20.70", False),
+        ("001-001-000000017 / 0969786985", False),
+        ("001-001-000000017 y gracias", False),
+        ("001-001-000000017 2 GB", False),
+    ],
+)
+def test_a_number_that_follows_a_document_may_be_another(text: str, more: bool) -> None:
+    assert clues_in(text, [USUAL]).may_name_more is more
 
 
 THIRTY, TWENTY, PAID = Owed(1, D("30.00")), Owed(2, D("20.00")), Owed(3, D("0.00"))
