@@ -206,7 +206,7 @@ class TestLater:
         run_day(at=FIRST)
         given_to(line, other, moment("2026-12-10"))
         run_day(at=moment("2026-12-10 01:00"))
-        late = {"phone_number": line.phone_number, "category": "SOCIAL", "source": "t"}
+        late: dict[str, Any] = {"phone_number": line.phone_number, "category": "SOCIAL", "source": "t"}
         record_usage(**late, quantity=9 * GB, occurred_at=moment("2026-11-20"), at=moment("2026-12-12"))
         run_day(at=SECOND)
         assert [bill.customer == other for bill in bills(line)] == [False, False, True]
@@ -228,7 +228,12 @@ class TestLater:
         given_to(line, other)
         Discount.objects.create(name="Nueva", percent=50, customer=other, valid_from="2026-01-01")
         first, second = periods(fresh(line))
-        revise: dict[str, Any] = {"discounts_as_entered": True, "why": "x", "at": moment("2026-11-20"), "by": "ana"}
+        revise: dict[str, Any] = {
+            "discounts_as_entered": True,
+            "why": "x",
+            "at": moment("2026-11-20"),
+            "by": "ana",
+        }
         assert refusal(lambda: revise_terms(subscription=first, **revise)) == "nothing_revised"
         revise_terms(subscription=second, **revise)
         assert periods(line)[1].discounts[0]["name"] == "Nueva"
