@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from billing.invoicing.drafting import draft_invoice
-from billing.models import Wallet
 from billing.sales.renewal import renew_subscriptions
+from billing.sales.services import agree_spend_limit
 from billing.tests.orders import (
     GB,
     NUMBER,
@@ -102,7 +102,7 @@ class TestWhatALineHas:
         }
 
     def test_what_is_reached_is_stopped(self, client: Client, clock: Clock, line: Line) -> None:
-        Wallet.objects.filter(line=line).update(balance_limit_usd="0.66")
+        agree_spend_limit(line=line, limit=Decimal("0.66"), at=clock())
         use(clock, Category.VOICE, 59)
         assert subscription(client)["stopped"] == ["VOICE"]
 
