@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from rest_framework.test import APIClient
 
 from billing.bank import assign_in_parts, assign_transfer, import_statement, top_up_from_transfer
@@ -115,7 +116,8 @@ class TestByBank:
         )
         imported(f"02/12/2026;TR-9;20.70;pago {line.phone_number}")
         assert balance(line) + Invoice.objects.get(pk=invoice.pk).paid == MONTH
-        assert (BankTransfer.objects.get().entry, faults()) == (WalletEntry.objects.get(kind="TOP_UP"), [])
+        entry = WalletEntry.objects.get(reference="TR-9")
+        assert (BankTransfer.objects.get().entry, faults()) == (entry, [])
 
     def test_a_reversed_transfer_whose_surplus_paid_another_invoice_waits_for_that(self, line: Line) -> None:
         first, _second = billed(line, months=2)
@@ -193,7 +195,8 @@ class TestWhatIsNoInvoiceYet:
         from billing.invoicing.releasing import bill_parked
 
         make_plan("caro", price="600.00", validity_days=0)
-        paid_in(line, "700.00", at="2026-11-02 10:00")
+        for reference in ("one", "two"):
+            paid_in(line, "350.00", reference, at="2026-11-02 10:00")
         sold(line, "caro")
         run_day(at=moment("2026-12-01 00:05"))
         parked = ParkedBill.objects.get(is_open=True, subscription__line=line)
@@ -236,7 +239,8 @@ class TestExports:
         assert (totals.amount, totals.set_off, totals.to_wallet) == (30, 30 - MONTH, 30 - MONTH)
         # What came in is what payments paid and put on the wallet, without what the wallet paid.
         assert totals.amount - totals.set_off + totals.to_wallet == 30
-        methods = [row[2] for row in payments_table(days).rows]
+        with override("es"):
+            methods = [row[2] for row in payments_table(days).rows]
         assert sorted(methods) == ["Efectivo", "Saldo a favor"]
 
 

@@ -14,7 +14,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.invoicing.steps import update_status
 from billing.models import BY_SET_OFF, EntryKind, Invoice, Payment, PaymentMethod
-from billing.models.invoices import OPEN
 from billing.models.owed import beside_credit, lines_set_off, payable_by_credit
 from billing.overdue.suspending import resume_if_paid_up
 from billing.wallets.posting import Posted, Posting, lock_credit, post_entries
@@ -102,33 +101,38 @@ def lock_payable(line_ids: Collection[int], *, besides: Iterable[int] = ()) -> d
     return locked
 
 
-def pay_from_credit(invoices: Mapping[int, Invoice], *, at: datetime, by: str = "") -> list[Payment]:
-    """Pay these invoices, which `lock_payable` has locked, from the wallets of their lines, as far as the
-    money goes, those due first before the others. Return the payments.
+def pay_from_credit(keys: Collection[int], *, at: datetime, by: str = "") -> list[Payment]:
+    """Pay the invoices with these keys, which `lock_payable` has locked, from the wallets of their lines, as
+    far as the money goes, those due first before the others. Return the payments.
 
     What is owed on an invoice that is passed over today is left on the wallet for it.
     """
-    rows = payable_by_credit().filter(pk__in=invoices).annotate(put_back=_put_back_today(at))
-    found = list(rows.order_by("due_on", "pk").values_list("pk", "subscription__line", "put_back"))
-    lines = {pk: line_id for pk, line_id, _put_back in found}
-    credit = lock_credit(set(lines.values())) if lines else {}
+    rows = payable_by_credit().filter(pk__in=keys).annotate(put_back=_put_back_today(at))
+    # Read again: the caller may have paid some of them since they were locked.
+    invoices = list(rows.select_related("subscription", "series").order_by("due_on", "pk"))
+    credit = lock_credit({_line_of(invoice) for invoice in invoices}) if invoices else {}
     payments = []
-    for pk, line_id, put_back in found:
-        invoice = invoices[pk]
-        if invoice.status not in OPEN or not (amount := min(credit.get(line_id, ZERO), invoice.outstanding)):
+    for invoice in invoices:
+        line_id = _line_of(invoice)
+        if not (amount := min(credit.get(line_id, ZERO), invoice.outstanding)):
             continue
         credit[line_id] -= amount
-        if put_back:
+        if invoice.put_back:
             continue
-        payment = new_set_off(invoice, amount, at, by)
+        payment = _new_set_off(invoice, amount, at, by)
         payment.reference = _reference_of(payment)
         payment.save(force_insert=True)
         update_status(invoice, at=at, by=by)
         payments.append(payment)
-    post_set_offs(payments, at=at, by=by)
-    for invoice in {lines[payment.invoice_id]: payment.invoice for payment in payments}.values():
-        resume_if_paid_up(invoice=invoice, at=at, by=by)
+    _post_set_offs(payments, at=at, by=by)
+    for paid in {_line_of(payment.invoice): payment.invoice for payment in payments}.values():
+        resume_if_paid_up(invoice=paid, at=at, by=by)
     return payments
+
+
+def _line_of(invoice: Invoice) -> int:
+    assert invoice.subscription is not None  # it would not be payable by credit
+    return invoice.subscription.line_id
 
 
 def _put_back_today(at: datetime) -> Exists:
@@ -171,7 +175,7 @@ def credit_for_new(invoices: Sequence[Invoice], paid: Mapping[int, Decimal]) -> 
             amount = min(credit[line_id], invoice.total - paid.get(id(invoice), ZERO))
             if invoice.customer_id == holders[line_id] and amount > 0:
                 credit[line_id] -= amount
-                payments.append(new_set_off(invoice, amount))
+                payments.append(_new_set_off(invoice, amount))
     return payments
 
 
@@ -188,13 +192,13 @@ def save_new_set_offs(payments: Sequence[Payment], *, at: datetime, by: str = ""
     keys = dict(Payment.objects.filter(reference__in=references).values_list("reference", "pk"))
     for payment in payments:
         payment.pk = keys[payment.reference]
-    post_set_offs(payments, at=at, by=by)
+    _post_set_offs(payments, at=at, by=by)
 
 
 # --- Payments and entries ---
 
 
-def new_set_off(invoice: Invoice, amount: Decimal, at: datetime | None = None, by: str = "") -> Payment:
+def _new_set_off(invoice: Invoice, amount: Decimal, at: datetime | None = None, by: str = "") -> Payment:
     payment = Payment(invoice=invoice, amount=amount, payment_method=PaymentMethod.SALDO_A_FAVOR, by=by)
     if at is not None:
         payment.paid_at = at
@@ -209,7 +213,7 @@ def _reference_of(payment: Payment) -> str:
     return f"{BY_SET_OFF}{payment.invoice_id} {earlier.count() + 1}"
 
 
-def post_set_offs(payments: Sequence[Payment], *, at: datetime, by: str) -> None:
+def _post_set_offs(payments: Sequence[Payment], *, at: datetime, by: str) -> None:
     """Take what these saved payments pay from the wallets of the invoices' lines."""
     postings = []
     for payment in payments:
