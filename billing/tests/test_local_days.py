@@ -19,7 +19,9 @@ from billing.overdue.ladder import parse_ladder
 from billing.overdue.reminding import remind_by_hand
 from billing.overdue.suspending import suspend_overdue_lines
 from billing.printing import document_pdf
-from billing.runs.running import periods_of
+from billing.rating import Used
+from billing.runs.running import periods_of, start_if_due
+from billing.sales.examples import example_of
 from billing.sales.services import activate_subscription, change_plan
 from billing.settling.crediting import credit_invoice
 from billing.tests.builders import MakePlan, fresh, leave_other_lines_alone, moment, refusal, use
@@ -181,6 +183,21 @@ def test_a_run_of_a_month_starts_with_its_local_first_day() -> None:
     evening = moment("2026-11-30 20:00")
     assert refusal(lambda: periods_of("2026-12", at=evening)) == "not_begun"
     periods_of("2026-12", at=moment("2026-12-01 00:00"))
+
+
+def test_the_run_that_is_due_in_the_evening_is_that_of_last_month(line: Line, settings: Any) -> None:
+    settings.BILL_AS_PERIODS_END = False
+    sold(line, "2026-10-01")
+    run = start_if_due(at=moment("2026-11-30 20:00"))
+    assert run is not None
+    assert run.period == "2026-10"
+
+
+def test_the_example_of_a_price_is_of_the_local_day() -> None:
+    """IVA was 12 % until 31 March 2024."""
+    plan = Plan.objects.get(code="movil-30")
+    example = example_of(plan=plan, used=Used(), at=moment("2024-03-31 20:00"))
+    assert (example.span.start, example.tax_rate) == (date(2024, 3, 31), D("0.12"))
 
 
 def test_a_period_is_priced_by_local_days(line: Line) -> None:
