@@ -23,12 +23,19 @@ def limited(use: Used, limit: str = "5.00", **terms: Any) -> RatingInputs:
     return bill(used=use, plan=replace(MOVIL_30, **terms), spend_limit=Decimal(limit))
 
 
+def of_sms(messages: int, limit: str) -> RatingInputs:
+    """Messages of 0.05 each, beyond an allowance of none."""
+    plan = replace(MOVIL_30, sms=0, overage_price_per_sms=Decimal("0.05"))
+    return bill(used=used(sms=messages), plan=plan, spend_limit=Decimal(limit))
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
         pytest.param(bill(used=used("29", minutes=599, sms=199)), [], id="some of each is left"),
         pytest.param(bill(used=FULL), [], id="used up, and more is sold"),
         pytest.param(bill(used=FULL, prepaid=True), ALL, id="prepaid stops at the allowance"),
+        pytest.param(bill(used=used(sms=199), prepaid=True), [], id="prepaid, one message is left"),
         pytest.param(bill(used=used("29", minutes=600), prepaid=True), ["VOICE"], id="prepaid, voice alone"),
         pytest.param(
             bill(used=used("0", minutes=599, seconds=1), prepaid=True), [], id="a second of a minute is left"
@@ -80,6 +87,9 @@ def limited(use: Used, limit: str = "5.00", **terms: Any) -> RatingInputs:
             ["DATA"],
             id="another GB does not fit, ten minutes do",
         ),
+        pytest.param(of_sms(1, "0.10"), [], id="a second message comes to the limit exactly"),
+        pytest.param(of_sms(2, "0.10"), ["SMS"], id="the limit is reached by messages"),
+        pytest.param(of_sms(2, "0.12"), ["SMS"], id="a third message would pass the limit"),
         pytest.param(
             bill(
                 used=used("35", minutes=600),

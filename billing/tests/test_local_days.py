@@ -19,11 +19,15 @@ from billing.overdue.ladder import parse_ladder
 from billing.overdue.reminding import remind_by_hand
 from billing.overdue.suspending import suspend_overdue_lines
 from billing.printing import document_pdf
-from billing.sales.services import activate_subscription
+from billing.rating import Used
+from billing.runs.running import periods_of, start_if_due
+from billing.sales.examples import example_of
+from billing.sales.services import activate_subscription, change_plan
 from billing.settling.crediting import credit_invoice
 from billing.tests.builders import MakePlan, fresh, leave_other_lines_alone, moment, refusal, use
 from billing.tests.overdue import bill, day_plan, new_line, pay
 from customers.models import Line, LineStatus, Plan
+from customers.services import resume_line, suspend_line
 from usage.services import record_usage
 from usage.vocabulary import Category
 
@@ -149,6 +153,51 @@ def test_a_discount_and_a_sale_end_with_the_local_day(line: Line, make_plan: Mak
     assert refusal(lambda: activate_subscription(line=other, plan=plan, at=EVENING + timedelta(hours=4))) == (
         "plan_not_on_sale"
     )
+
+
+@pytest.mark.parametrize(
+    ("suspended", "resumed"),
+    [("2026-11-10 20:00", "2026-11-12 10:00"), ("2026-11-10 10:00", "2026-11-12 20:00")],
+)
+def test_the_days_that_the_operator_took_are_local(line: Line, suspended: str, resumed: str) -> None:
+    """The 10th and the 11th: 28 of 30 days of 18.00 are charged."""
+    sold(line, "2026-11-01")
+    suspend_line(line=fresh(line), reason="OPERATOR", at=moment(suspended))
+    resume_line(line=fresh(line), at=moment(resumed))
+    assert billed(line).subtotal == D("16.80")
+
+
+def test_days_taken_after_a_cut_do_not_change_the_price_of_what_was_cut(
+    line: Line, make_plan: MakePlan
+) -> None:
+    """All is used up, and the plan is changed in the evening: an hour later the line is suspended."""
+    sold(line, "2026-11-01")
+    use(line, 20, moment("2026-11-10"))
+    change_plan(line=fresh(line), plan=make_plan("other"), at=moment("2026-11-20 20:00"))
+    suspend_line(line=fresh(line), reason="OPERATOR", at=moment("2026-11-20 21:00"))
+    period = line.subscriptions.get(sequence=1)
+    assert draft_invoice(subscription=period, at=moment("2026-11-29 10:00")).subtotal == D("18.00")
+
+
+def test_a_run_of_a_month_starts_with_its_local_first_day() -> None:
+    evening = moment("2026-11-30 20:00")
+    assert refusal(lambda: periods_of("2026-12", at=evening)) == "not_begun"
+    periods_of("2026-12", at=moment("2026-12-01 00:00"))
+
+
+def test_the_run_that_is_due_in_the_evening_is_that_of_last_month(line: Line, settings: Any) -> None:
+    settings.BILL_AS_PERIODS_END = False
+    sold(line, "2026-10-01")
+    run = start_if_due(at=moment("2026-11-30 20:00"))
+    assert run is not None
+    assert run.period == "2026-10"
+
+
+def test_the_example_of_a_price_is_of_the_local_day() -> None:
+    """IVA was 12 % until 31 March 2024."""
+    plan = Plan.objects.get(code="movil-30")
+    example = example_of(plan=plan, used=Used(), at=moment("2024-03-31 20:00"))
+    assert (example.span.start, example.tax_rate) == (date(2024, 3, 31), D("0.12"))
 
 
 def test_a_period_is_priced_by_local_days(line: Line) -> None:

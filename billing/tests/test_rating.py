@@ -15,13 +15,14 @@ from billing.rating import (
     Pack,
     Rated,
     RatedLine,
+    RatingInputs,
     Span,
     Used,
     included_allowance,
     used_allowance,
 )
 from billing.tests.worked_cases import CASES
-from billing.tests.worked_cases.case import MOVIL_30, Case, bill, nov, pack_of, used
+from billing.tests.worked_cases.case import MOVIL_30, Case, allowance, bill, dollars, nov, pack_of, used
 from billing.tests.worked_cases.document import DOCUMENT, with_cases
 
 pytestmark = pytest.mark.once
@@ -102,6 +103,41 @@ def test_what_is_zero_rated_is_not_a_byte(category: str) -> None:
     plan = replace(MOVIL_30, **{f"zero_rated_{category}": True})
     assert used_allowance(plan, Used(**{f"{category}_bytes": GB})) == Allowance()
     assert used_allowance(MOVIL_30, Used(**{f"{category}_bytes": GB})) == Allowance(GB)
+
+
+@pytest.mark.parametrize(
+    ("facts", "fee", "discount"),
+    [
+        pytest.param(
+            bill(nov(1, 15), used("22.5"), discounts=(dollars("-6", "6.00"),)),
+            "15.00",  # 3/4 of the 16.00 that were left of the fee, and the discount of these days
+            "3.00",
+            id="the discount of the days that are left over is not lost",
+        ),
+        pytest.param(
+            bill(nov(1, 15), used("30"), carried_in=allowance("10")),
+            "16.50",  # 30 of 40 GB
+            "0.00",
+            id="what was carried in is part of what was sold",
+        ),
+        pytest.param(
+            bill(
+                nov(1, 15),
+                used("28"),
+                carried_in=allowance("10"),
+                packs=(pack_of("5 GB", "4.00", "5"),),
+            ),
+            "13.75",  # 15 and 10 GB of the plan were there until then, 3 were the pack's: 25 of 40 GB
+            "0.00",
+            id="a pack covers what is beyond the allowance until then",
+        ),
+    ],
+)
+def test_of_a_period_that_is_cut_the_used_share_is_charged(
+    facts: RatingInputs, fee: str, discount: str
+) -> None:
+    plan = facts.rate().lines[0]
+    assert (plan.amount, plan.discount) == (Decimal(fee), Decimal(discount))
 
 
 @pytest.mark.parametrize("stops", ["data_stops", "voice_stops", "sms_stops"])

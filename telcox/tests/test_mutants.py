@@ -24,6 +24,13 @@ def take(amount: int | None, *, by: str = "") -> bool:
         amount,
     )
     return amount - 1 > LIMIT and bool(by)
+
+
+def read() -> None:
+    try:
+        take(1)
+    except some.Error:
+        pass
 '''
 
 

@@ -114,7 +114,10 @@ def _mutants(root: Path, file: str) -> Iterator[Mutant]:
             if node.parent is None or node.parent.type != "parameters"  # the `*` of a signature
         ]
         for occurrence, (node, start) in enumerate(positions):
-            source = mutate_code(code, operator, occurrence)
+            try:
+                source = mutate_code(code, operator, occurrence)
+            except AttributeError:  # ExceptionReplacer fails for `except msgspec.DecodeError`
+                continue
             if source in seen or not _compiles(source):
                 continue
             seen.add(source)
