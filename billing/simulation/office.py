@@ -60,7 +60,7 @@ class Office:
             self._suspend: 9,
             self._resume: 9,
             self._terminate: 1,
-            self._schedule_end: 1,
+            self._schedule_end: 2,
             self._sell: 4,
             self._change_holder: 3,
             self._pay: 6,

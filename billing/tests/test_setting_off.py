@@ -7,6 +7,7 @@ import pytest
 
 from billing.daily import run_day
 from billing.models import InvoiceSeries, Notice, Wallet, WalletEntry
+from billing.sales.holders import change_holder
 from billing.sales.services import terminate_line
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import reverse_payment
@@ -166,7 +167,7 @@ class TestWhoseMoneyAndWhoseInvoice:
     def test_a_former_holder_s_invoice_is_not_paid_with_the_present_one_s_money(self, line: Line) -> None:
         billed(line)
         after = Customer.objects.create(dni="1710034065", full_name="Nueva Titular")
-        Line.objects.filter(pk=line.pk).update(customer=after)
+        change_holder(line=fresh(line), customer=after, why="x", at=moment("2026-12-02 09:00"))
         paid_in(line, "30.00")
         assert (invoices(line)[0].status, balance(line)) == ("ISSUED", 30)
 

@@ -58,7 +58,7 @@ def test_whatever_happens_to_an_operator_everything_adds_up(seed: int) -> None:
     assert tally.steps.total() > 350
     assert len(tally.refused) > 15
     assert {"applied", "duplicate", "event_conflict"} <= tally.usage.keys()
-    assert min(tally.calendar.begun, tally.calendar.invoices) > 150
+    assert min(tally.calendar.begun, tally.calendar.invoices) > 120
     assert tally.calendar.ended > 0
     assert min(tally.steps["pay_and_tell"], tally.steps["settle_transfer"]) > 0
     assert {"credit", "debit", "foreign", "pending", "shared"} <= tally.rows.keys()
