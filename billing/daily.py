@@ -61,7 +61,7 @@ def day_run(*, at: datetime, share: Share = ALL) -> Iterator[DayRun]:
     If `at` is the last moment of a day, what ends with that day has ended, and documents are dated with it.
     New periods begin before the ended ones are billed, so that a bill knows what was carried over. With
     BILL_AS_PERIODS_END off, billing is left to billing runs (billing/runs). Credit on wallets is set off
-    before anybody is reminded or suspended. Run twice, late, in several
+    before any customer is reminded or any line suspended. Run twice, late, in several
     processes at once, or killed and run again, the result is the same.
     """
     for begun in renew_due_lines(at=due_until(at), share=share):

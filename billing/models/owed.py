@@ -46,6 +46,6 @@ def payable_by_credit() -> QuerySet[Invoice]:
 
 
 def beside_credit() -> QuerySet[Invoice]:
-    """Return the open invoices that credit is still to be set off against. Nobody is reminded of one, and no
-    line is suspended for it."""
+    """Return the open invoices that credit is still to be set off against. No
+    customer is reminded of one, and no line is suspended for it."""
     return payable_by_credit().filter(subscription__line__wallet__balance_usd__gt=0)

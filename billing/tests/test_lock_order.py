@@ -9,20 +9,17 @@ from typing import Any, Self
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from billing.bank.transfers import assign_in_parts, assign_transfer, top_up_from_transfer
-from billing.daily import day_run, run_day
+from billing.bank.transfers import assign_transfer
+from billing.daily import run_day
 from billing.invoicing.drafting import discard_draft, draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.invoicing.releasing import bill_parked
 from billing.models import (
     BankTransfer,
-    EntryKind,
     Invoice,
     InvoiceSeries,
-    MoneyReference,
     ParkedBill,
     Payment,
-    PaymentMethod,
     Wallet,
 )
 from billing.overdue.suspending import suspend_overdue_lines
@@ -35,7 +32,8 @@ from billing.settling import crediting
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import MakePlan, moment
-from billing.wallets import Posting, adjust_wallet, pay_out, setting_off, top_up, topping_up
+from billing.tests.credit import set_offs
+from billing.wallets import adjust_wallet, setting_off
 from customers.models import Line, Plan, Subscription
 from telcox.common.database import locking, retrying
 from usage.services import record_usage
@@ -138,9 +136,8 @@ def pay_and_credit(line: Line) -> Steps:
 def pay_too_much_and_reverse(line: Line) -> Steps:
     payment = pay(invoice_of(line, 2), "100.00", JANUARY)
     yield payment
-    # What was too much has paid the other invoice: that is reversed first.
-    yield reverse_payment(payment=Payment.objects.get(payment_method="SALDO A FAVOR"), why="x", at=JANUARY)
-    yield reverse_payment(payment=payment, why="x", at=JANUARY)
+    for each in (*set_offs(line), payment):  # what was too much has paid the other invoice
+        yield reverse_payment(payment=each, why="x", at=JANUARY)
 
 
 def suspend_and_resume(line: Line) -> Steps:
@@ -182,9 +179,7 @@ def bill_by_a_run(line: Line) -> Steps:
 
 
 def assign_a_transfer(line: Line) -> Steps:
-    transfer = BankTransfer.objects.create(
-        reference="T", amount=D("100.00"), paid_on="2027-01-10", problem="NO_INVOICE", imported_at=JANUARY
-    )
+    transfer = waiting_transfer("T", "100.00")
     yield assign_transfer(transfer=transfer, invoice=invoice_of(line, 2), at=JANUARY, by="ana")
 
 
@@ -192,48 +187,6 @@ def waiting_transfer(reference: str, amount: str) -> BankTransfer:
     return BankTransfer.objects.create(
         reference=reference, amount=D(amount), paid_on="2027-01-10", problem="NO_INVOICE", imported_at=JANUARY
     )
-
-
-def settle_transfers(line: Line) -> Steps:
-    parts = [(invoice_of(line, 2), D("90.00")), (invoice_of(line, 1), D("10.00"))]
-    yield assign_in_parts(transfer=waiting_transfer("T", "100.00"), parts=parts, at=JANUARY, by="ana")
-    # What was too much has paid the other invoice: that is reversed first.
-    yield reverse_payment(payment=Payment.objects.get(payment_method="SALDO A FAVOR"), why="x", at=JANUARY)
-    yield reverse_payment(payment=Payment.objects.get(reference="T"), why="x", at=JANUARY)
-    later = JANUARY + timedelta(days=1)
-    yield top_up_from_transfer(transfer=waiting_transfer("U", "5.00"), line=line, at=later, by="ana")
-    MoneyReference.objects.claim("V", transfer=waiting_transfer("V", "6.00"))
-    posting = Posting(line.pk, EntryKind.TOP_UP, D(6), "V")
-    yield topping_up._post(posting, PaymentMethod.TRANSFERENCIA, later, by="ana", staff=True)
-    assert Payment.objects.filter(payment_method="SALDO A FAVOR", reverses=None).count() == 3
-
-
-def bill_and_set_off(line: Line) -> Steps:
-    """A month that credit pays when it is issued, with another line's."""
-    at = moment("2027-02-01 03:00")
-    yield adjust_wallet(line=line, amount=D("100.00"), reference="credit", at=JANUARY)
-    other = Line.objects.create(customer=line.customer, phone_number="0966666666", product_type="MOVIL")
-    yield adjust_wallet(line=other, amount=D("10.00"), reference="more", at=JANUARY)
-    yield activate_subscription(line=other, plan=Plan.objects.get(code="monthly"), at=moment("2027-01-05"))
-    yield from day_run(at=at)
-    assert Payment.objects.filter(payment_method="SALDO A FAVOR").count() == 4
-
-
-def set_off_and_resume(line: Line) -> Steps:
-    yield list(suspend_overdue_lines(at=moment("2027-03-20 03:00")))
-    assert Line.objects.get(pk=line.pk).status == "SUSPENDED"
-    yield top_up(
-        line=Line.objects.get(pk=line.pk),
-        amount=D("60.00"),
-        method=PaymentMethod.EFECTIVO,
-        reference="cash",
-        at=moment("2027-03-21"),
-        staff=True,
-    )
-    assert Line.objects.get(pk=line.pk).status == "ACTIVE"
-    at = moment("2027-03-22")
-    yield pay_out(line=line, amount=D("1.00"), method=PaymentMethod.TRANSFERENCIA, reference="out", at=at)
-    yield credit_invoice(invoice=invoice_of(line, 2), why="x", at=at)
 
 
 def renew_a_prepaid_line(line: Line) -> Steps:
@@ -267,9 +220,6 @@ STEPS = [
     park_and_bill,
     bill_by_a_run,
     assign_a_transfer,
-    settle_transfers,
-    bill_and_set_off,
-    set_off_and_resume,
     renew_a_prepaid_line,
 ]
 
