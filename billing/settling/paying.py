@@ -20,6 +20,8 @@ ZERO = Decimal(0)
 # The value date of a bank may lie some days ahead, over a weekend and holidays. What is later is a typing
 # error, and would be a payment of a year that no export has.
 PAID_AHEAD = timedelta(days=8)
+# What is earlier is one as well: 1926 or 2016.
+PAID_BACK = timedelta(days=5 * 366)
 
 
 class Received(NamedTuple):
@@ -46,7 +48,8 @@ def receive_payment(
 
     `reference` is the idempotency key: the same payment again is `repeated`, unless it was reversed. If a
     bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that (billing.bank).
-    Raise Unprocessable if the amount is invalid or `paid_at` is more than PAID_AHEAD after `at`; DomainError
+    Raise Unprocessable if the amount is invalid, or `paid_at` is more than PAID_AHEAD after `at` or PAID_BACK
+    before it; DomainError
     if the reference names another payment, a reversed one, or another bank transfer or top-up by bank
     transfer; if nothing is owed, or there is more than is owed and no wallet for the rest.
     """
@@ -60,6 +63,8 @@ def receive_payment(
         raise Unprocessable(
             _("The day of the payment is in the future: correct it"), reason="paid_in_the_future"
         )
+    if paid_at is not None and paid_at < at - PAID_BACK:
+        raise Unprocessable(_("The date is in the future or years ago: correct it"), reason="paid_long_ago")
     if before := Payment.objects.filter(reference=reference).first():
         recorded = (before.invoice_id, before.received, before.payment_method)
         if recorded != (invoice.pk, amount, payment_method):

@@ -48,11 +48,12 @@ Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
 
 def step_on_selected(step: Step) -> Action:
     """Return an action that does the step for each selected row separately: a refusal does not affect the
-    others. A step with a question is asked about first, and again if the rows have become more or fewer."""
+    others. A step with a question is asked about first, and again if the rows have changed meanwhile in what
+    the admin's `agreed` looks at: they have become more or fewer."""
 
     def action(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         rows = queryset.order_by("pk")
-        if step.confirm and request.POST.get("confirmed") != str(rows.count()):
+        if step.confirm and request.POST.get("confirmed") != model_admin.agreed(rows):
             return _ask_before(model_admin, request, step, rows)
         done, refusals = 0, []
         for obj in rows:
@@ -91,7 +92,8 @@ def _ask_before(model_admin: Any, request: HttpRequest, step: Step, rows: QueryS
         for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
         for value in request.POST.getlist(name)
     ]
-    return _question(model_admin, request, step, rows[:ROWS_SHOWN], count, [*kept, ("confirmed", str(count))])
+    kept.append(("confirmed", model_admin.agreed(rows)))
+    return _question(model_admin, request, step, rows[:ROWS_SHOWN], count, kept)
 
 
 def _question(
