@@ -1,6 +1,8 @@
 """Admin pages of billing runs with their progress, and of quarantined bills."""
 
+import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -262,6 +264,16 @@ class ParkedBillAdmin(ReadOnly):
             unasked="the next run quarantines it again",
         ),
     )
+
+    def seen(self, obj: ParkedBill) -> str:
+        return f"{obj.pk}-{obj.total}"
+
+    def as_seen(self, obj: ParkedBill, told: str | None) -> None:
+        """Set the amount to the one on the page: it is the one that is approved."""
+        if told and told != self.seen(obj):
+            obj.total = None if obj.total else Decimal(0)
+            if found := re.fullmatch(rf"{obj.pk}-([0-9]{{1,12}}\.[0-9]{{2}})", told):
+                obj.total = Decimal(found[1])
 
     @admin.display(description=_("subscription"))
     def subscription_page(self, parked: ParkedBill) -> str:

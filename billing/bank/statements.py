@@ -51,6 +51,9 @@ TEXTS_OF_A_TITLE = 2
 # No mark is longer. Longer texts are not looked up.
 MARK_MAX = 40
 
+# So begin workbooks of Excel (new and old), PDF, web pages, which banks call .xls, and XML.
+OTHER_FILES = ("PK\x03\x04", "ÐÏ\x11à", "%PDF", "<html", "<HTML", "<!DOCTYPE", "<!doctype", "<table", "<?xml")
+
 # Called with the title that was taken for each of our columns.
 Told = Callable[[Mapping[str, str]], None]
 
@@ -65,9 +68,11 @@ def read_statement(
     which column has the amounts.
     """
     lines = _Lines(lines_of(file))
+    first = next(lines.following(), "")
     heading, around = _find_heading(lines, layout)
     if heading is None:
-        yield BadRow(1, RowFault.NO_HEADING)
+        is_other = first.lstrip().startswith(OTHER_FILES)
+        yield BadRow(1, RowFault.NOT_CSV if is_other else RowFault.NO_HEADING)
         return
     while heading is not None:
         section = _Section(lines, heading, layout, around)

@@ -18,6 +18,7 @@ class RowFault(TextChoices):
     transfer."""
 
     NO_HEADING = "NO_HEADING", _("No row has headings for date, amount and reference")
+    NOT_CSV = "NOT_CSV", _("The file is a workbook, a PDF or a web page: save it as CSV first")
     UNCLEAR_AMOUNT = (
         "UNCLEAR_AMOUNT",
         _("It is not clear which column has the amounts: name it by its heading"),

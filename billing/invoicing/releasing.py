@@ -1,6 +1,7 @@
 """Decisions of staff on quarantined bills."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -17,14 +18,24 @@ from telcox.common.errors import DomainError
 def release_parked(*, parked: ParkedBill, approved: bool, at: datetime, by: str) -> ParkedBill:
     """Release a quarantined period, so that the next run or day bills it; if `approved`, even if its amount
     is suspicious, as long as it is the amount that was quarantined. Raise DomainError if it was already
-    released."""
+    released, or if the amount to approve is not that of `parked` any more."""
+    seen = parked.total
     lock_row(Subscription, parked.subscription_id)
     parked = lock_row(ParkedBill, parked.pk)
     if not parked.is_open:
         raise DomainError(_("The bill was already released"), reason="already_released")
+    if approved and parked.total != seen:
+        raise DomainError(_another_amount(parked.total, seen), reason="another_amount")
     parked.is_open, parked.released_at, parked.released_by, parked.approved = None, at, by, approved
     parked.save(update_fields=["is_open", "released_at", "released_by", "approved"])
     return parked
+
+
+def _another_amount(now: Decimal | None, before: Decimal | None) -> str:
+    return _("The bill comes to %(now)s now, and came to %(before)s before: check it again") % {
+        "now": "—" if now is None else f"{now:.2f}",
+        "before": "—" if before is None else f"{before:.2f}",
+    }
 
 
 class ParkedAgain(DomainError):
@@ -33,10 +44,7 @@ class ParkedAgain(DomainError):
     def __init__(self, before: ParkedBill, parked: ParkedBill) -> None:
         detail = parked.detail
         if None not in (before.total, parked.total) and before.total != parked.total:
-            detail = _("The bill comes to %(now)s now, and came to %(before)s before: check it again") % {
-                "now": f"{parked.total:.2f}",
-                "before": f"{before.total:.2f}",
-            }
+            detail = _another_amount(parked.total, before.total)
         super().__init__(detail, reason="parked_again")
         self.parked = parked
 

@@ -22,6 +22,8 @@ ZERO = Decimal(0)
 # error, and would be a payment of a year that no export has. It is a day more than DAYS_AHEAD of
 # billing.bank.days, which counts whole days.
 PAID_AHEAD = timedelta(days=8)
+# What is earlier is one as well: 1926 or 2016.
+PAID_BACK = timedelta(days=5 * 366)
 
 
 class Received(NamedTuple):
@@ -50,9 +52,9 @@ def receive_payment(
     `reference` is the idempotency key: the same payment again is `repeated`, unless it was reversed. If a
     bank transfer waits under it, the payment settles it; `of_transfer`: the caller does that and the set-off
     (billing.bank). Raise Unprocessable if the amount is invalid, `paid_at` is more than PAID_AHEAD after
-    `at`, or no money comes in by the method; DomainError if the reference names another payment, a reversed
-    one, or another bank transfer or top-up by bank transfer; if nothing is owed, or there is more than is
-    owed and no wallet for the rest.
+    `at` or PAID_BACK before it, or no money comes in by the method; DomainError if the reference names
+    another payment, a reversed one, or another bank transfer or top-up by bank transfer; if nothing is owed,
+    or there is more than is owed and no wallet for the rest.
     """
     require_money(payment_method)
     transfer = None
@@ -67,6 +69,8 @@ def receive_payment(
         raise Unprocessable(
             _("The day of the payment is in the future: correct it"), reason="paid_in_the_future"
         )
+    if paid_at is not None and paid_at < at - PAID_BACK:
+        raise Unprocessable(_("The date is in the future or years ago: correct it"), reason="paid_long_ago")
     if before := Payment.objects.filter(reference=reference).first():
         recorded = (before.invoice_id, before.received, before.payment_method)
         if recorded != (invoice.pk, amount, payment_method):

@@ -12,7 +12,8 @@ from billing.sales.services import activate_subscription
 from billing.settling.crediting import credit_invoice
 from billing.tests.builders import fresh, moment, refusal, use
 from customers.models import Line, Plan, Subscription
-from telcox.testing.office import somebody_of, take, told
+from telcox.common.errors import DomainError
+from telcox.testing.office import rows, somebody_of, take, told, url
 
 D = Decimal
 
@@ -107,3 +108,37 @@ def test_an_approval_of_another_period_is_none(parked: ParkedBill, line: Line) -
 def test_what_has_become_small_needs_no_approval(parked: ParkedBill, settings) -> None:
     settings.BILLING_SUSPICIOUS_USD = 1000
     assert bill_parked(parked=parked, approved=False, at=AT, by="ana").total == D("690.00")
+
+
+def test_who_saw_another_amount_has_not_approved_this_one(parked: ParkedBill, line: Line) -> None:
+    seen = ParkedBill.objects.get(pk=parked.pk)
+    use(line, 1000, moment("2026-11-15 10:00"))
+    with pytest.raises(DomainError):
+        approve(parked)  # a colleague, who was shown the new amount
+    with pytest.raises(DomainError) as refused:
+        approve(seen)
+    assert refused.value.reason == "another_amount"
+    assert not Invoice.objects.filter(subscription=parked.subscription).exists()
+    assert approve(ParkedBill.objects.get(pk=parked.pk)).total == D("58190.00")
+
+
+@pytest.mark.parametrize("sent", ["{pk}-1.00", "{pk}-None", "0-690.00", "x"])
+def test_a_page_that_showed_another_amount_approves_nothing(sent: str, parked: ParkedBill) -> None:
+    office = somebody_of("Facturación")
+    page = office.get(url(parked)).content.decode()
+    assert f'name="seen" value="{parked.pk}-690.00"' in page
+    take(office, parked, "approve", seen=sent.format(pk=parked.pk))
+    assert ParkedBill.objects.get(pk=parked.pk).is_open
+    take(office, parked, "approve", seen=f"{parked.pk}-690.00")
+    assert not ParkedBill.objects.get(pk=parked.pk).is_open
+
+
+def test_on_the_list_another_amount_is_asked_about_again(parked: ParkedBill) -> None:
+    office = somebody_of("Facturación")
+    chosen = {"_selected_action": [parked.pk], "action": "approve"}
+    asked = dict(office.post(rows(ParkedBill), chosen).context["kept"])
+    ParkedBill.objects.filter(pk=parked.pk).update(total=D("58190.00"))
+    assert "kept" in office.post(rows(ParkedBill), {**chosen, **asked}).context
+    ParkedBill.objects.filter(pk=parked.pk).update(total=D("690.00"))
+    office.post(rows(ParkedBill), {**chosen, **asked})
+    assert not ParkedBill.objects.get(pk=parked.pk).is_open

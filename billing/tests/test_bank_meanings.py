@@ -217,6 +217,17 @@ def test_cells_in_quotes_may_have_blanks_before_the_quote() -> None:
     assert only(text) == "A1 1025.30"
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [b"PK\x03\x04\x14\x00\x06\x00\x08\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"%PDF-1.7\n",
+     b"<html><table>", b"  <!DOCTYPE html>\n", b'\xef\xbb\xbf<?xml version="1.0"?>', b"<table border=1>"],
+)  # fmt: skip
+def test_a_file_that_is_no_csv_is_told_so(begin: bytes) -> None:
+    content = begin + bytes(range(256)) * 3
+    assert [(row.row, what(row)) for row in read(content)] == [(1, "NOT_CSV")]
+    assert [what(row) for row in read(b"Fecha;Monto\n" + begin)] == ["NO_HEADING"]
+
+
 # --- Rows of one file under one reference ---
 
 

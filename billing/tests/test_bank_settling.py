@@ -7,7 +7,15 @@ from functools import partial
 import pytest
 
 from billing.bank import assign_in_parts, assign_transfer, close_transfer, top_up_from_transfer
-from billing.models import BankTransfer, Closing, Invoice, Payment, reference_key
+from billing.models import (
+    BankTransfer,
+    Closing,
+    Invoice,
+    Payment,
+    PaymentMethod,
+    WalletEntry,
+    reference_key,
+)
 from billing.settling.paying import reverse_payment
 from billing.tests.builders import balance, refusal
 from billing.tests.test_bank import JESUS, imported
@@ -151,6 +159,35 @@ def test_a_long_reference_of_a_second_payment_is_cut_to_what_fits(
     parts = [(invoice, D("2.00")), (other, D("1.00"))]
     payments = assign_in_parts(transfer=transfer, parts=parts, at=now, by="eva")
     assert [payment.reference for payment in payments] == ["9" * 64, f"transfer {transfer.pk} 2"]
+
+
+@pytest.mark.parametrize(
+    ("year", "taken"), [(1926, False), (2016, False), (2020, False), (2022, True), (2026, True)]
+)
+def test_a_payment_of_years_ago_is_refused(year: int, taken: bool, invoice: Invoice, now: datetime) -> None:
+    at = now.replace(year=year)
+    if taken:
+        assert by_hand(invoice, "TR-9", now, paid_at=at).paid_at == at
+    else:
+        assert refusal(lambda: by_hand(invoice, "TR-9", now, paid_at=at)) == "paid_long_ago"
+
+
+@pytest.mark.parametrize("first", PaymentMethod.values)
+@pytest.mark.parametrize("second", PaymentMethod.values)
+def test_a_top_up_by_another_method_is_another_movement(
+    first: str, second: str, invoice: Invoice, now: datetime
+) -> None:
+    before = balance(line_of(invoice))
+    entry = topped_up(invoice, "123", now, method=PaymentMethod(first))
+
+    def again() -> WalletEntry:
+        return topped_up(invoice, "123", now, method=PaymentMethod(second))
+
+    if first == second:
+        assert again() == entry
+    else:
+        assert refusal(again) == "reference_used"
+    assert balance(line_of(invoice)) - before == D("25.30")
 
 
 def test_a_payment_of_a_day_to_come_is_refused(invoice: Invoice, now: datetime) -> None:

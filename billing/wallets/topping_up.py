@@ -44,6 +44,7 @@ def top_up(
     line is post-paid and owes something, they are set off against it (billing/wallets/setting_off.py).
 
     `reference` is the idempotency key: however often a top-up is repeated, it is collected and posted once.
+    The same amount by another method is another movement.
     `staff`: a member of the operator's staff with permission asks for it. Call it outside any transaction,
     because the provider may be slow. The entry is checked against the wallet before money is collected. If a
     bank transfer waits under the reference, a top-up by bank transfer that staff record settles it.
@@ -53,11 +54,11 @@ def top_up(
     terminated, the wallet refuses the entry, as in `post_entries`, or the reference is that of another bank
     transfer; PaymentDeclined, BadGateway or GatewayTimeout as the port does.
     """
-    description = description or f"Recarga, {PaymentMethod(method).value}"
+    description = description or _describe(method)
     posting = Posting(line.pk, EntryKind.TOP_UP, amount, reference, description)
     foreseen = foresee_entry(posting=posting, at=at)
     if foreseen.repeated:
-        return TopUp(foreseen.taken(), repeated=True)
+        return TopUp(_of_method(foreseen.taken(), method), repeated=True)
     foreseen.taken()
     require_money(method)
     if amount > settings.TOP_UP_MAX_USD:
@@ -82,7 +83,24 @@ def top_up(
             reference,
             posted.refusal.reason,
         )
-    return TopUp(posted.taken(), posted.repeated)
+    entry = posted.taken()
+    return TopUp(_of_method(entry, method) if posted.repeated else entry, posted.repeated)
+
+
+def _describe(method: PaymentMethod) -> str:
+    return f"Recarga, {PaymentMethod(method).value}"
+
+
+def _of_method(entry: WalletEntry, method: PaymentMethod) -> WalletEntry:
+    """Return the entry of an earlier top-up. Raise DomainError if that money came in another way: a receipt
+    for cash may have the number of a bank transfer."""
+    others = [_describe(other) for other in PaymentMethod if other != method]
+    if any(entry.description == each or entry.description.startswith(f"{each}, ") for each in others):
+        raise DomainError(
+            _("The reference was already used for another movement: choose a different one"),
+            reason="reference_used",
+        )
+    return entry
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ calls one for an existing row, and `MadeByService` is for rows that a service cr
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -112,8 +113,23 @@ class OfficeAdmin(admin.ModelAdmin):
         if obj := context.get("original"):
             context["steps"] = self.steps_for(request, obj)
             context["links"] = self.links_from(request, obj)
-            context["seen"] = row_version(obj) if self.versioned else ""
+            context["seen"] = self.seen(obj)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def seen(self, obj: Any) -> str:
+        """Return what a step on this row's page sends with it, so that changes since are detected."""
+        return row_version(obj) if self.versioned else ""
+
+    def as_seen(self, obj: Any, told: str | None) -> None:
+        """Set the row to what the page showed (`seen`), for the service to compare."""
+        if self.versioned:
+            as_seen(obj, told)
+
+    def agreed(self, rows: QuerySet[Any]) -> str:
+        """Return a text that stands for these rows as they are shown (`seen`). Their number would not do: a
+        row that was not shown may have taken the place of another one."""
+        shown = (f"{row.pk} {self.seen(row)}" for row in rows)
+        return sha256("\n".join(shown).encode()).hexdigest()
 
     def links_from(self, request: HttpRequest, obj: Any) -> list[tuple[Any, str]]:
         """Return the links of this row's page: (label, address)."""
@@ -138,8 +154,7 @@ class OfficeAdmin(admin.ModelAdmin):
         obj = self.viewed(request, object_id, chosen.permission)
         if question := ask_about(self, request, chosen, obj):
             return question
-        if self.versioned:
-            as_seen(obj, request.POST.get("seen"))
+        self.as_seen(obj, request.POST.get("seen"))
         try:
             shown = self.run_step(request, chosen, obj)
         except DomainError as refusal:

@@ -1,9 +1,8 @@
 """Steps: operations on rows, as buttons of a row's page and as actions on a list."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from django.contrib import messages
@@ -49,12 +48,12 @@ Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
 
 def step_on_selected(step: Step) -> Action:
     """Return an action that does the step for each selected row separately: a refusal does not affect the
-    others. A step with a question is asked about first, and again if the rows are no longer the same ones."""
+    others. A step with a question is asked about first, and again if the rows are no longer the same ones, or
+    not as they were shown."""
 
     def action(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         rows = queryset.order_by("pk")
-        confirmed = request.POST.get("confirmed")
-        if step.confirm and not (confirmed and confirmed == _seen(row.pk for row in rows)):
+        if step.confirm and request.POST.get("confirmed") != model_admin.agreed(rows):
             return _ask_before(model_admin, request, step, rows)
         done, refusals = 0, []
         for obj in rows:
@@ -92,14 +91,8 @@ def _ask_before(model_admin: Any, request: HttpRequest, step: Step, rows: QueryS
         for name in (ACTION_CHECKBOX_NAME, "action", "select_across", "index")
         for value in request.POST.getlist(name)
     ]
-    kept.append(("confirmed", _seen(rows.values_list("pk", flat=True))))
+    kept.append(("confirmed", model_admin.agreed(rows)))
     return _question(model_admin, request, step, rows[:ROWS_SHOWN], rows.count(), kept)
-
-
-def _seen(keys: Iterable[Any]) -> str:
-    """Return a text that stands for the rows with these keys. Their number would not do: a row that was not
-    seen may have taken the place of another one."""
-    return sha256(" ".join(map(str, keys)).encode()).hexdigest()
 
 
 def _question(
