@@ -37,7 +37,7 @@ def balance(wallet: Wallet) -> Decimal:
 def test_from_a_wallets_page_staff_top_up_and_adjust(clerk: Client, wallet: Wallet) -> None:
     page = clerk.get(url(wallet))
     links = {str(label): address for label, address in page.context["links"]}
-    assert list(links) == ["Top up", "Adjust", "All entries"]
+    assert list(links) == ["Top up", "Adjust", "Pay out", "All entries"]
     form = clerk.get(links["Top up"]).context["adminform"].form
     assert (form["wallet"].value(), form["kind"].value()) == (str(wallet.pk), "TOP_UP")
     assert [value for value, _ in form.fields["kind"].choices] == ["TOP_UP", "REFUND", "ADJUSTMENT"]
