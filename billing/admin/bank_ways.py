@@ -110,7 +110,7 @@ def _top_up(transfer: BankTransfer, given: dict[str, Any], at: datetime, by: str
     told = {
         "line": given["line"],
         "amount": format_usd(entry.amount),
-        "balance": format_usd(entry.balance_after),
+        "balance": format_usd(Wallet.objects.get(pk=entry.wallet_id).balance_usd),  # after the set-off
     }
     message = (
         gettext("%(amount)s were put on the wallet of %(line)s. Balance after that: %(balance)s.") % told

@@ -66,7 +66,7 @@ class WalletAdmin(OfficeAdmin):
                 (_("Top up"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.TOP_UP)),
                 (_("Adjust"), form_for(WalletEntry, wallet=obj.pk, kind=EntryKind.ADJUSTMENT)),
             ]
-        if request.user.has_perm("billing.add_payout"):
+        if obj.balance_usd > 0 and request.user.has_perm("billing.add_payout"):
             links.append((_("Pay out"), form_for(PayOut, wallet=obj.pk, amount=obj.balance_usd)))
         if request.user.has_perm("billing.view_walletentry"):
             links.append((_("All entries"), list_page_of(WalletEntry, wallet__id__exact=obj.pk)))

@@ -101,6 +101,7 @@ def test_a_subscription_is_only_looked_at(boss: Client, subscription: Subscripti
 
 
 def test_draft_issue_pay(billing_clerk: Client, subscription: Subscription) -> None:
+    spend_balances(NOW)
     response = take(billing_clerk, subscription, "draft_invoice")
     invoice = Invoice.objects.drafts().get()
     assert response["Location"] == url(invoice)

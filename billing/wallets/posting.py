@@ -282,14 +282,22 @@ def _refusal(posting: Posting, account: _Account) -> DomainError | None:
     if posting.change < 0 and account.balance + posting.change < floor:
         available = max(Decimal(0), account.balance - floor)
         return DomainError(
-            _(
-                "The wallet's balance is too low: %(needed)s dollars are needed and %(available)s are "
-                "available. Top up first"
-            )
-            % {"needed": f"{-posting.change:.2f}", "available": f"{available:.2f}"},
+            _too_little(posting) % {"needed": f"{-posting.change:.2f}", "available": f"{available:.2f}"},
             reason="insufficient_balance",
         )
     return None
+
+
+def _too_little(posting: Posting) -> str:
+    if posting.kind == EntryKind.CHARGE and posting.of_money_there:
+        return _(
+            "The payment brought %(needed)s dollars to the wallet, and %(available)s are left: first reverse "
+            "what the wallet has paid since"
+        )
+    return _(
+        "The wallet's balance is too low: %(needed)s dollars are needed and %(available)s are "
+        "available. Top up first"
+    )
 
 
 def _write(entries: Sequence[WalletEntry]) -> None:

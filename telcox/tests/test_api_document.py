@@ -16,7 +16,8 @@ from billing.invoicing.drafting import draft_invoice
 from billing.invoicing.issuing import issue_invoice
 from billing.settling.paying import receive_payment
 from billing.tests.builders import spend_balances
-from customers.models import Subscription
+from billing.wallets import adjust_wallet
+from customers.models import Line, Subscription
 from usage.services import record_usage
 from usage.vocabulary import Category
 
@@ -104,6 +105,7 @@ def calls(seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch) -> dict[
     record_usage(phone_number=JESUS, category=Category.SOCIAL, quantity=5 * 2**20, source="t", at=now)
     period = Subscription.objects.get(line__phone_number=JESUS)
     spend_balances(now)
+    adjust_wallet(line=Line.objects.get(phone_number=CARLA), amount=Decimal(20), reference="given", at=now)
     invoice = issue_invoice(invoice=draft_invoice(subscription=period, at=now), at=now)
     payment, _ = receive_payment(
         invoice=invoice, amount=Decimal("10.00"), payment_method="EFECTIVO", reference="C-1", at=now
@@ -128,6 +130,11 @@ def calls(seeded: None, now: datetime, monkeypatch: pytest.MonkeyPatch) -> dict[
         "get_overdue_invoices": Call("GET", "/api/invoices/overdue?on=2027-06-30&limit=1"),
         "get_wallet": Call("GET", f"{LINE}/wallet"),
         "top_up": Call("POST", f"{LINE}/top-ups", {"amount": 10, "reference": "shop-17-000123"}),
+        "pay_out": Call(
+            "POST",
+            f"/api/customers/{CARLA}/pay-outs",
+            {"amount": 20, "payment_method": "TRANSFERENCIA", "reference": "bank-out-000042"},
+        ),
         "get_subscription": Call("GET", f"/api/customers/{CARLA}/subscription"),
         "post_plan_change": Call(
             "POST", f"/api/customers/{CARLA}/plan-change", {"plan": "movil-60", "when": "period_end"}

@@ -33,6 +33,7 @@ from billing.sales.revising import revise_terms
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
 from billing.settling.crediting import credit_invoice
 from billing.settling.paying import receive_payment, reverse_payment
+from billing.wallets import pay_out
 from customers.catalogue import revise_plan
 from customers.models import Customer, Line, Pack, Plan, SoldPack, Subscription
 from customers.services import resume_line, suspend_line
@@ -77,6 +78,13 @@ def make_a_row_of_everything() -> None:
     with open("billing/tests/statement.csv", "rb") as statement:
         import_statement(file=statement, source="statement.csv", at=NOW)
     draft_invoice(subscription=Subscription.objects.get(line__phone_number="0923456789"), at=NOW)
+    pay_out(
+        line=Line.objects.get(phone_number="0923456789"),
+        amount=Decimal(1),
+        method="EFECTIVO",
+        reference="staff-out",
+        at=NOW,
+    )
     draft = draft_invoice(subscription=Subscription.objects.get(line__phone_number="0934567890"), at=NOW)
     invoice = issue_invoice(invoice=draft, at=NOW)
     settle(invoice, "staff")
