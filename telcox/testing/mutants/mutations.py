@@ -111,9 +111,10 @@ def _mutants(root: Path, file: str) -> Iterator[Mutant]:
             (node, start)
             for node in ast_nodes(get_ast(code))
             for start, _end in operator.mutation_positions(node)
-            if node.parent is None or node.parent.type != "parameters"  # the `*` of a signature
         ]
         for occurrence, (node, start) in enumerate(positions):
+            if node.parent is not None and node.parent.type == "parameters":  # the `*` of a signature
+                continue
             try:
                 source = mutate_code(code, operator, occurrence)
             except AttributeError:  # ExceptionReplacer fails for `except msgspec.DecodeError`
