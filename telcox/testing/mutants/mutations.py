@@ -91,6 +91,11 @@ def tests_by_package() -> dict[str, list[str]]:
     return dict(read["packages"])
 
 
+def all_explained() -> list[str]:
+    """Return the packages of which no change may survive without an explanation."""
+    return list(tomllib.loads(CONFIG.read_text())["all_explained"])
+
+
 def explained() -> list[Explained]:
     read: dict[str, Any] = tomllib.loads(CONFIG.read_text())
     return [Explained(**entry) for entry in read.get("explained", [])]
