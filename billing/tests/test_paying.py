@@ -1,7 +1,7 @@
 """Money for invoices: received, and taken back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -186,6 +186,28 @@ def test_where_a_spending_limit_was_agreed_a_reversal_takes_the_wallet_down_to_i
     adjust_wallet(line=jesus, amount=D("0.01"), reference="in", at=now)
     reverse_payment(payment=payment, why="x", at=now)
     assert (state(invoice), balance()) == (("ISSUED", D("25.30")), D("-30.00"))
+
+
+def test_a_reversal_leaves_what_the_credit_note_still_refunds(invoice: Invoice, now: datetime) -> None:
+    """25.30 in two payments, 11.50 credited: without the 10.00, 1.50 of the refund are still paid for."""
+    first, _second = pay(invoice, "10.00", now), pay(invoice, "15.30", now, "TR-2")
+    InvoiceSeries.objects.get_or_create(prefix="001-002")
+    credit_invoice(invoice=invoice, why="x", amounts={1: D("10.00")}, at=now)
+    before = balance()
+    reverse_payment(payment=first, why="x", at=now)
+    assert before - balance() == D("10.00")
+    assert (state(invoice)[1], Invoice.objects.get(pk=invoice.pk).refunded) == (D(0), D("1.50"))
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(microseconds=1)])
+def test_a_payment_may_be_dated_eight_days_ahead_and_no_later(
+    invoice: Invoice, now: datetime, late: timedelta
+) -> None:
+    when = now + timedelta(days=8) + late
+    if late:
+        assert refusal(lambda: pay(invoice, "1.00", now, paid_at=when)) == "paid_in_the_future"
+    else:
+        assert pay(invoice, "1.00", now, paid_at=when).paid_at == when
 
 
 def test_what_a_wallet_paid_in_advance_is_not_reversed(

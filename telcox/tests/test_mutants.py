@@ -26,6 +26,10 @@ def take(amount: int | None, *, by: str = "") -> bool:
     return amount - 1 > LIMIT and bool(by)
 
 
+def double(amount: int) -> int:
+    return amount * by
+
+
 def read() -> None:
     try:
         take(1)
@@ -55,6 +59,7 @@ def test_each_change_is_one_place_and_is_python(mutants: list[Mutant]) -> None:
     assert len({each.source for each in mutants}) == len(mutants)
     for each in mutants:
         ast.parse(each.source)
+        assert CODE.splitlines()[each.line - 1].strip() in each.was
         assert "def take(amount: int | None, *, by" in each.source
 
 
