@@ -129,12 +129,16 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
     """Reverse a payment, because the cheque bounced or the money was handed back. Return the reversal.
 
     Take from the line's wallet what the payment brought to it, directly or through a later credit note, and
-    put on it what a set-off took from it. A bank transfer that the payment was made of waits again. Raise
-    DomainError if it is a reversal or was reversed already, if the wallet paid it in advance (a credit note
-    gives that back), or if the wallet does not have the money any more, whatever spending limit was agreed.
+    put on it what a set-off took from it. Credit that is left on the wallet pays what is owed again, except
+    what a reversed set-off was for (billing/wallets/setting_off.py). A bank transfer that the payment was
+    made of waits again. Raise DomainError if it is a reversal or was reversed already, if the wallet paid it
+    in advance (a credit note gives that back), or if the wallet does not have the money any more, whatever
+    spending limit was agreed.
     """
     transfer = _lock_transfer_of(payment)
-    invoice = lock_row(Invoice, payment.invoice_id)
+    period = payment.invoice.subscription
+    locked = lock_payable([period.line_id] if period else [], besides=[payment.invoice_id])
+    invoice = locked[payment.invoice_id]
     if payment.reverses_id:
         raise DomainError(_("A reversal cannot be reversed: record the payment again"), reason="is_reversal")
     if payment.is_wallets:
@@ -169,6 +173,8 @@ def reverse_payment(*, payment: Payment, why: str, at: datetime, by: str = "") -
             by=by,
         )
     update_status(invoice, at=at, by=by, why=why)
+    if not payment.is_set_off:
+        pay_from_credit(locked, at=at, by=by)
     if transfer is not None:
         transfer.payment, transfer.problem = None, BankProblem.REVERSED
         transfer.save(update_fields=["payment", "problem"])

@@ -38,7 +38,7 @@ def before_references(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_books_that_were_made_rightly_have_no_fault(invoice: Invoice, other: Invoice, now: datetime) -> None:
     by_hand(invoice, "TR-1", now, amount="1.00")
     imported(row("TR-1", "001-001-000000001", "1.00"), row("TR-2", "001-001-000000001", "2.00"), at=now)
-    topped_up(invoice, "TR-3", now)
+    topped_up(invoice, "TR-3", now, amount="3.00")
     topped_up(invoice, "TR-2", now, amount="9.00", method="EFECTIVO")
     parts = [(invoice, D("2.00")), (other, D("1.00"))]
     assign_in_parts(
@@ -116,7 +116,7 @@ def entered() -> list[tuple[Any, ...]]:
 def test_the_migration_enters_the_references_that_are_there(
     invoice: Invoice, other: Invoice, now: datetime
 ) -> None:
-    topped_up(invoice, "TR-3", now)
+    topped_up(invoice, "TR-3", now, amount="3.00")
     by_hand(invoice, "000123", now, amount="1.00")
     by_hand(invoice, "C-1", now, amount="1.00", payment_method="EFECTIVO")
     imported(row("TR-1", "001-001-000000002"), row("TR-2"), row("0", "x"), at=now)

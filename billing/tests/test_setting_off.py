@@ -216,6 +216,13 @@ class TestReversing:
         assert [invoice.outstanding for invoice in invoices(line)] == [MONTH, MONTH]
         assert balance(line) == 0
 
+    def test_other_credit_pays_what_a_reversed_payment_leaves_open(self, line: Line) -> None:
+        [invoice] = billed(line)
+        payment = pay(invoice, str(MONTH), "C-1")
+        paid_in(line, "15.00")
+        reverse_payment(payment=payment, why="Bounced", at=moment("2026-12-03 10:00"))
+        assert (invoices(line)[0].outstanding, balance(line)) == (MONTH - 15, 0)
+
     def test_what_was_credited_meanwhile_is_on_the_wallet_once(self, line: Line) -> None:
         [invoice] = billed(line)
         paid_in(line, "30.00")
