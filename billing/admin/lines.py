@@ -47,6 +47,7 @@ from telcox.common.office.admin import (
     list_page_of,
     row_version,
 )
+from telcox.common.office.forms import ConfirmBox
 from telcox.common.office.previews import TriedOut
 from usage.admin import SubscriptionInline, share_of_data
 
@@ -277,6 +278,10 @@ class HolderChangeForm(LineStepForm):
         required=False,
         help_text=_("What is on the line's wallet. Otherwise pay it out to the present holder first."),
     )
+    agreed = ConfirmBox(
+        label=_("Both have signed"),
+        help_text=_("The present holder's period ends now. That cannot be undone."),
+    )
 
 
 @admin.register(HolderChange)
@@ -284,7 +289,7 @@ class HolderChangeAdmin(TriedOut, ActsOnLine):
     """Changes of a line's holder (*cambio de titular*)."""
 
     form = HolderChangeForm
-    asks = ("line", "customer", "why", "with_balance")
+    asks = ("line", "customer", "why", "with_balance", "agreed")
     fields = ("line", "previous", "customer", "at", "by", "why", "balance")
     autocomplete_fields = ("line", "customer")
     list_display = ("at", "line", "previous", "customer", "by", "why")

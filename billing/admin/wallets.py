@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Sum
 from django.http import HttpRequest
 from django.utils import timezone
@@ -26,7 +25,8 @@ from telcox.common.office.admin import (
     form_for,
     list_page_of,
 )
-from telcox.common.office.previews import Invalid, TriedOut
+from telcox.common.office.forms import ConfirmBox
+from telcox.common.office.previews import TriedOut
 
 
 class WalletEntryInline(ReadOnlyInline):
@@ -145,16 +145,11 @@ class PayOutForm(forms.ModelForm):
     payment_method = forms.ChoiceField(
         label=_("Paid by"), choices=[(method.value, method.label) for method in MONEY_METHODS]
     )
-    left = forms.BooleanField(
+    left = ConfirmBox(
         label=_("The money was handed over or transferred"),
         help_text=_("A pay-out cannot be undone: only another entry corrects it."),
+        error_messages={"required": _("Confirm that the money was paid out.")},
     )
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        if not given.get("left"):
-            self.add_error("left", ValidationError(_("Confirm that the money was paid out."), code="unasked"))
-        return given
 
     def validate_unique(self) -> None:
         """Do not check the reference: the service does. A form sent twice pays out once, and is not an
@@ -188,13 +183,6 @@ class PayOutAdmin(TriedOut):
             at=at,
             by=by,
         ).entry
-
-    def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Try the form as if it were confirmed."""
-        form = self.get_form(request)({**request.POST.dict(), "left": "on"})
-        if not form.is_valid():
-            raise Invalid(form)
-        return self.try_out(form.cleaned_data, timezone.now(), request.user.get_username())
 
     def try_out(self, given: dict[str, Any], at: datetime, by: str) -> dict[str, Any]:
         self.make(given, at, by)

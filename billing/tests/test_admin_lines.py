@@ -357,7 +357,8 @@ def test_the_holder_is_changed_on_a_form_with_a_preview(shop: Client, line: Line
     assert shown.count("Móvil") >= 2
     assert now(line).customer != other
     refused = shop.post(new(HolderChange), {**given, "why": ""})
-    assert refused.context["adminform"].form.errors["why"]
+    assert refused.context["adminform"].form.errors.keys() == {"why", "agreed"}
+    given["agreed"] = "on"
     told_of_it = told(shop.post(form, given, follow=True))
     assert len(told_of_it) == 1
     assert now(line).customer == other
@@ -368,7 +369,7 @@ def test_money_on_the_wallet_is_asked_about(shop: Client, line: Line) -> None:
     fund(line, "12.50")
     other = Customer.objects.exclude(pk=line.customer_id)[0]
     form = links(shop, line)["Change holder"]
-    given = {**as_shown(shop, form), "customer": other.pk, "why": "Cesión"}
+    given = {**as_shown(shop, form), "customer": other.pk, "why": "Cesión", "agreed": "on"}
     [refused] = told(shop.post(form, given, follow=True))
     assert "12.50 dollars of the present holder" in refused
     assert now(line).customer != other

@@ -30,7 +30,7 @@ from django.utils.http import urlencode
 from telcox.common.characters import plain_characters
 from telcox.common.errors import DomainError
 from telcox.common.identity import searched_identity
-from telcox.common.office.forms import NUMBERS_AS_TYPED
+from telcox.common.office.forms import NUMBERS_AS_TYPED, ConfirmBox
 from telcox.common.office.steps import Step, ask_about, step_on_selected
 from telcox.common.phone import searched_number
 
@@ -217,7 +217,8 @@ class MadeByService(NeverChanged, OfficeAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         for field in form.base_fields.values():
-            field.required = not (isinstance(field, forms.BooleanField) or field.widget.is_hidden)
+            chosen = isinstance(field, forms.BooleanField) and not isinstance(field, ConfirmBox)
+            field.required = not (chosen or field.widget.is_hidden)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

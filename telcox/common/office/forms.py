@@ -58,6 +58,10 @@ class IdentityField(forms.CharField):
         return number
 
 
+class ConfirmBox(forms.BooleanField):
+    """Box that has to be ticked before something that cannot be undone. A preview goes without it."""
+
+
 class NumberBox(AdminTextInputWidget):
     """Box for a number. It is a box for text: in `<input type=number>`, a browser drops the mark that its own
     language does not use, so that `1,50` arrives as `150`."""

@@ -17,6 +17,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from telcox.common.database.dry_run import commit_unless_dry_run
 from telcox.common.errors import DomainError
 from telcox.common.office.admin import MadeByService, OfficeAdmin
+from telcox.common.office.forms import ConfirmBox
 
 
 class Invalid(Exception):
@@ -111,7 +112,9 @@ class TriedOut(Previewed, MadeByService):
         return obj is None and self.has_add_permission(request)
 
     def what_would_come(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        form = self.get_form(request)(request.POST)
+        form_class = self.get_form(request)
+        boxes = [name for name, field in form_class.base_fields.items() if isinstance(field, ConfirmBox)]
+        form = form_class({**request.POST.dict(), **dict.fromkeys(boxes, "on")})
         if not form.is_valid():
             raise Invalid(form)
         return self.try_out(form.cleaned_data, timezone.now(), request.user.get_username())
