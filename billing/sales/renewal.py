@@ -94,7 +94,7 @@ def renew_line(*, line: Line, at: datetime) -> int:
 
 
 def take_steps_due(keys: Sequence[int], *, at: datetime) -> None:
-    """Take the steps that are due at the end of these post-paid periods, which are about to be billed: begin
+    """Take the steps that are due at the end of these periods, which are about to be billed: begin
     the next period, or end the line. Usage of after the period is no overage of it then.
 
     The caller holds the transaction, and no lock that comes after a line's. A step that is refused is logged.
@@ -103,7 +103,7 @@ def take_steps_due(keys: Sequence[int], *, at: datetime) -> None:
         (lines_due(at), partial(_renew, at=at), "renewed"),
         (lines_ending(at), partial(_end, at=at), "ended"),
     ):
-        lines = due.filter(pk__in=keys, line__prepaid=False).order_by("line_id")
+        lines = due.filter(pk__in=keys).order_by("line_id")
         if line_ids := list(lines.values_list("line_id", flat=True)):
             list(in_pieces(step, line_ids, done))
 

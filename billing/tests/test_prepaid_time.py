@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from billing.daily import run_day
+from billing.invoicing.drafting import draft_invoice
+from billing.invoicing.issuing import issue_invoice
 from billing.models import PaymentMethod, Wallet, WalletEntry
 from billing.rating.facts import price_periods
 from billing.sales.holding import line_holding
@@ -214,3 +216,21 @@ def test_a_post_paid_line_at_its_spending_limit_goes_on_with_its_next_period(lin
     use_data(line, 22, "2026-11-30 10:00")
     assert stopped(line, "2026-11-30 23:59") == ["DATA"]
     assert stopped(line, "2026-12-01 00:01") == []
+
+
+@pytest.mark.parametrize("dollars", ["50.00", "9.20"])
+def test_a_period_that_is_billed_by_hand_before_the_run_has_no_usage_of_after_it(
+    prepaid: Line, dollars: str
+) -> None:
+    """Whether the wallet can pay the next period or not."""
+    sold(prepaid, dollars=dollars)
+    use_data(prepaid, 2, "2026-11-16 10:00")
+    use_data(prepaid, 1, "2026-11-16 10:20")
+    draft = draft_invoice(subscription=periods(prepaid)[0], at=moment("2026-11-16 10:30"))
+    issue_invoice(invoice=draft, at=moment("2026-11-16 10:30"))
+    assert begun(prepaid) == ([ENDED] if dollars == "50.00" else [])
+    run_day(at=moment("2026-11-16 11:05"))
+    adjust(prepaid, "20.00", "2026-11-20")
+    run_day(at=moment("2026-11-20 11:05"))
+    assert len(periods(prepaid)) == 2
+    assert_sound(prepaid)
