@@ -120,6 +120,7 @@ def test_csv_xlsx_and_the_totals_say_the_same(billed: list[Invoice], now: dateti
 def test_a_billing_run_says_the_same_and_what_was_refunded_is_not_owed(settings: Any) -> None:
     """One invoice is paid and then credited completely, one is paid in part, the others are owed."""
     settings.BILL_AS_PERIODS_END = False
+    spend_balances(moment("2026-12-01"))
     at = moment("2027-01-02 03:00")
     list(bill_open_chunks(run=start_run(period="2026-12", at=at)))
     refunded, in_part, *owed = Invoice.objects.issued().filter(period="2026-11").order_by("pk")

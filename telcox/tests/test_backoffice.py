@@ -28,6 +28,7 @@ from billing.models import (
     ParkReason,
     TransferPart,
 )
+from billing.sales.holders import change_holder
 from billing.sales.renewal import renew_subscriptions
 from billing.sales.revising import revise_terms
 from billing.sales.services import activate_subscription, buy_pack, schedule_plan_change
@@ -99,6 +100,9 @@ def make_a_row_of_everything() -> None:
     offer_otherwise(plan, 23)
     Discount.objects.create(name="Fidelidad", percent=10, plan=plan, valid_from=NOW)
     live(Line.objects.get(phone_number="0969786985"), "staff", at=NOW)
+    first, second = Customer.objects.order_by("pk")[:2]
+    given_away = Line.objects.create(customer=first, phone_number="0977777777", product_type="MOVIL")
+    change_holder(line=given_away, customer=second, why="Cesión", at=NOW)
 
 
 def offer_otherwise(plan: Plan, price: int) -> None:
