@@ -208,6 +208,11 @@ def post_to_wallet_of(
     if period is None or period.line.customer_id != invoice.customer_id:
         raise DomainError(
             _(
+                "The customer has no wallet for the refund, or does not hold the line any more: reverse the "
+                "payment first, and hand the money back"
+            )
+            if credit_note
+            else _(
                 "The payment is more than is owed, and no line of the customer has a wallet for the rest. "
                 "Record at most what is owed"
             ),

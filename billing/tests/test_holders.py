@@ -20,7 +20,7 @@ from billing.sales.services import (
     terminate_line,
 )
 from billing.settling.crediting import credit_invoice
-from billing.settling.paying import receive_payment
+from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import (
     MakePack,
     MakePlan,
@@ -188,6 +188,22 @@ class TestLater:
         run_day(at=moment("2026-12-11 01:00"))
         again = Invoice.objects.in_force().get(subscription=periods(line)[0])
         assert (again.customer, again.customer_dni) == (before, before.dni)
+        assert faults() == []
+
+    def test_a_paid_bill_that_is_credited(self, line: Line, other: Customer) -> None:
+        """The wallet is the new holder's, so the money is handed back."""
+        before = sold(line, at=BEGIN).customer
+        Wallet.objects.create(line=line)
+        run_day(at=FIRST)
+        [invoice] = bills(line)
+        pay = {"amount": invoice.total, "payment_method": "EFECTIVO", "reference": "C-1"}
+        payment = receive_payment(invoice=invoice, **pay, at=moment("2026-12-05")).payment
+        given_to(line, other, moment("2026-12-10"))
+        at = moment("2026-12-11")
+        assert refusal(lambda: credit_invoice(invoice=invoice, why="x", at=at)) == "no_wallet"
+        reverse_payment(payment=payment, why="handed back", at=at)
+        note = credit_invoice(invoice=invoice, why="x", at=at)
+        assert (note.customer, note.total, balance(line)) == (before, invoice.total, 0)
         assert faults() == []
 
     def test_a_bill_that_was_set_aside(self, line: Line, other: Customer, make_plan: MakePlan) -> None:
