@@ -143,3 +143,10 @@ def test_what_one_has_no_allowance_of_and_must_pay_more_for_is_stopped_at_no_lim
     )
     terms = facts.terms
     assert ("SMS" in stopped_resources(beyond)) == bool(terms.sms_stops or terms.overage_price_per_sms)
+
+
+def test_at_exactly_the_limit_no_more_is_charged_than_was_used() -> None:
+    """The last part of a cent is rounded up to the limit, and 10 GB would cost the same."""
+    facts = limited(used("39.9967"), "12.00", overage_price_per_gb=Decimal("1.20"))
+    [_plan, data] = facts.rate().lines
+    assert (data.amount, data.quantity) == (Decimal("12.00"), Decimal("9.996700"))
