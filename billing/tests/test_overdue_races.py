@@ -11,9 +11,11 @@ from billing.daily import run_day
 from billing.models import Invoice, InvoiceSeries, Notice
 from billing.overdue import reminding, suspending
 from billing.overdue.ladder import parse_ladder
+from billing.settling import paying
 from billing.tests.builders import fresh
 from billing.tests.overdue import bill, days_later, new_line, pay
 from customers.models import Line, LineEvent, LineStatus, LineStep, Subscription, Suspension
+from telcox.common.database.locking import lock_row
 from telcox.testing.threads import in_threads
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -97,11 +99,12 @@ class TestTheLastTwoInvoices:
     def test_paid_at_once_resume_the_line(
         self, both: list[Invoice], line: Line, together: Callable[..., None]
     ) -> None:
-        together(suspending, "lock_line", suspending.lock_line)
+        """Each payment locks the line's open invoices, so the later one sees the other one paid."""
+        together(paying, "lock_payable", paying.lock_payable)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)
         assert fresh(line).status == LineStatus.ACTIVE
 
-    def test_without_the_lines_lock_each_would_see_the_other_unpaid(
+    def test_without_their_locks_each_would_see_the_other_unpaid(
         self, both: list[Invoice], line: Line, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         look, both_have_looked = suspending._still_owed, Barrier(2, timeout=60)
@@ -111,6 +114,10 @@ class TestTheLastTwoInvoices:
             both_have_looked.wait()
             return owed
 
+        def lock_its_own(_lines: Any, *, besides: list[int]) -> dict[int, Invoice]:
+            return {pk: lock_row(Invoice, pk) for pk in besides}
+
+        monkeypatch.setattr(paying, "lock_payable", lock_its_own)
         monkeypatch.setattr(suspending, "lock_line", fresh)
         monkeypatch.setattr(suspending, "_still_owed", look_together)
         in_threads(lambda invoice: pay(invoice, days_later(34)), both, threads=2)

@@ -29,7 +29,7 @@ COMMANDS: dict[str, list[str]] = {
     "demo": [],
     "renew_subscriptions": [],
     "run_day": ["--date=2027-01-31", "--ahead"],
-    "bill_period": ["2026-11", "--date=2027-01-31", "--ahead"],
+    "bill_period": ["2026-11", "--date=2027-01-31", "--ahead", "--workers=1"],
     "import_cdr": ["usage/tests/detail_records.csv", "--workers=1"],
     "import_payments": ["billing/tests/statement.csv"],
     "export_documents": ["invoices", "2026-11", "--output=/dev/null"],
