@@ -26,6 +26,7 @@ from billing.overdue.suspending import suspend_overdue_lines
 from billing.runs import running
 from billing.runs.running import start_run
 from billing.sales import renewal
+from billing.sales.holders import change_holder
 from billing.sales.renewal import renew_line
 from billing.sales.services import activate_subscription, change_plan
 from billing.settling import crediting
@@ -34,7 +35,7 @@ from billing.settling.paying import receive_payment, reverse_payment
 from billing.tests.builders import MakePlan, moment
 from billing.tests.credit import set_offs
 from billing.wallets import adjust_wallet, setting_off
-from customers.models import Line, Plan, Subscription
+from customers.models import Customer, Line, Plan, Subscription
 from telcox.common.database import locking, retrying
 from usage.services import record_usage
 from usage.vocabulary import Category
@@ -210,6 +211,12 @@ def pay(invoice: Invoice, amount: str, at: datetime) -> Payment:
     ).payment
 
 
+def change_the_holder(line: Line) -> Steps:
+    adjust_wallet(line=line, amount=D("7.00"), reference="m", at=SECOND)
+    other = Customer.objects.exclude(pk=line.customer_id)[0]
+    yield change_holder(line=line, customer=other, why="x", at=JANUARY, with_balance=True)
+
+
 STEPS = [
     credit,
     pay_and_credit,
@@ -221,6 +228,7 @@ STEPS = [
     bill_by_a_run,
     assign_a_transfer,
     renew_a_prepaid_line,
+    change_the_holder,
 ]
 
 
