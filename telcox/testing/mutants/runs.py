@@ -74,6 +74,7 @@ def warm_up() -> None:
 
 def see(files: list[str], tests: list[str], folder: Path) -> Seen:
     """Run the tests without a change and return what they do. Keep the migrated database in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     told, log = folder / "seen.json", folder / "seen.log"
     if not told.exists():
         plugins = [_Database(folder), _Tracing(files, told)]
