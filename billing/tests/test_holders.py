@@ -196,7 +196,7 @@ class TestLater:
         Wallet.objects.create(line=line)
         run_day(at=FIRST)
         [invoice] = bills(line)
-        pay = {"amount": invoice.total, "payment_method": "EFECTIVO", "reference": "C-1"}
+        pay: dict[str, Any] = {"amount": invoice.total, "payment_method": "EFECTIVO", "reference": "C-1"}
         payment = receive_payment(invoice=invoice, **pay, at=moment("2026-12-05")).payment
         given_to(line, other, moment("2026-12-10"))
         at = moment("2026-12-11")
