@@ -187,6 +187,20 @@ def test_a_prepaid_period_has_none(prepaid: Line, monthly: Plan) -> None:
     assert lines_of(prepaid, 2) == []
 
 
+def test_a_prepaid_period_bears_none(sold: Line, monthly: Plan) -> None:
+    """The line was post-paid before."""
+    Line.objects.filter(pk=sold.pk).update(auto_renew=False)
+    run_day(at=FIRST)
+    Line.objects.filter(pk=sold.pk).update(auto_renew=True, prepaid=True)
+    fund(sold, "200.00")
+    activate_subscription(line=fresh(sold), plan=monthly, at=moment("2026-12-02"))
+    use(sold, 50, of=NOVEMBER, at=DECEMBER)
+    run_day(at=SECOND)
+    assert period(sold, 2).prepaid
+    assert Invoice.objects.filter(subscription=period(sold, 2)).exists()
+    assert late_fees(sold) == 0
+
+
 def test_a_line_that_ended_has_no_next_bill(sold: Line) -> None:
     terminate_line(line=Line.objects.get(pk=sold.pk), at=moment("2026-11-20"))
     run_day(at=FIRST)
