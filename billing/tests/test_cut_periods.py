@@ -97,6 +97,26 @@ def test_a_plan_that_discounts_make_free_costs_nothing_when_it_is_cut(
     assert not WalletEntry.objects.filter(wallet__line=prepaid, subscription__isnull=False).exists()
 
 
+@pytest.mark.parametrize(("percent", "dollars"), [("100", "0"), ("0", "60.00"), ("50", "30.00")])
+def test_a_free_plan_costs_nothing_when_it_is_used_up_and_cut(
+    line: Line, make_plan: MakePlan, percent: str, dollars: str
+) -> None:
+    make_plan("x", price="60.00", data_bytes=GB)
+    Discount.objects.create(
+        name="gratis",
+        percent=D(percent),
+        amount=D(dollars),
+        customer=line.customer,
+        valid_from=date(2026, 1, 1),
+    )
+    sold(line, "x", "2026-11-01 10:00")
+    use(line, 1, moment("2026-11-02 10:00"))
+    terminate_line(line=fresh(line), at=moment("2026-11-10 10:00"))
+    run_day(at=moment("2026-11-10 10:05"))
+    [invoice] = Invoice.objects.filter(subscription__line=line)
+    assert invoice.total == 0
+
+
 def test_a_large_percentage_makes_no_cent_into_dollars(line: Line, make_plan: MakePlan) -> None:
     make_plan("x", price="60.00", data_bytes=GB)
     Discount.objects.create(
