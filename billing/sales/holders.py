@@ -16,14 +16,13 @@ from billing.sales.ending import (
     running_period,
 )
 from billing.sales.periods import append_periods, supersede
+from billing.sales.prepaid import ZERO
 from billing.sales.services import Sale, as_after_the_run, begin_period
 from customers.lifecycle import complete_step, lock_for
 from customers.models import Customer, HolderChange, Line, LineStep, Subscription
 from telcox.common.database.locking import lock_rows
 from telcox.common.errors import DomainError, Unprocessable
 from usage.replacing import after_now, close_periods, hand_over
-
-ZERO = Decimal(0)
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Who held the line in a period gets its bill, its late usage and its credit, whoever holds it later."""
+"""The holder of a line in a period gets its bill, its late usage and its credit, and no later holder does."""
 
 from decimal import Decimal
 from typing import Any

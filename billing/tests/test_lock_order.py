@@ -238,9 +238,14 @@ def test_a_transaction_takes_its_locks_in_order(
     sold: Line, locked: list[Lock], steps: Callable[[Line], Steps], settings: Any
 ) -> None:
     settings.SUSPEND_AFTER_DAYS = 30
+    assert_in_order(steps(sold), locked)
+
+
+def assert_in_order(steps: Steps, locked: list[Lock]) -> None:
+    """Take the steps, each of which takes its locks in order."""
     locked.clear()
     taken = 0
-    for _ in steps(sold):
+    for _ in steps:
         assert not out_of_order(locked), locked
         taken += len(locked)
         locked.clear()
